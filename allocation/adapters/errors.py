@@ -1,0 +1,37 @@
+"""Turns the driver's errors into those of the port, here and nowhere else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
+
+LOST_RACES = {"40001", "40P01"}  # serialization failure, deadlock
+UNIQUE_VIOLATION = "23505"
+UNAVAILABLE = ("08", "53", "55P03", "57")  # connection, resources, lock time-out, shutdown and statement time-out
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Raise RetryableError for a lost race or connection, StoreUnavailable where there is no database to be had."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise StoreUnavailable("Every database connection is in use") from error
+    except DBAPIError as error:
+        code = getattr(error.orig, "pgcode", None)
+        if code in LOST_RACES or is_a_second_creation(error) or error.connection_invalidated:
+            raise RetryableError(str(error.orig).strip()) from error
+        if code is None or code.startswith(UNAVAILABLE):
+            raise StoreUnavailable(str(error.orig).strip()) from error
+        raise
+
+
+def is_a_second_creation(error: DBAPIError) -> bool:
+    """Whether another transaction created the same batch just before: the next attempt finds it."""
+    diagnosis = getattr(error.orig, "diag", None)
+    return (
+        diagnosis is not None and diagnosis.sqlstate == UNIQUE_VIOLATION and diagnosis.constraint_name == "batches_pkey"
+    )

@@ -1,0 +1,136 @@
+"""The log: every event, in the transaction that made it true. Outbox, journal and rebuild source at once.
+
+A reader behind a cursor must not pass a position below which another may still commit. So each writer holds, until it
+ends, a shared advisory lock whose key is a position below all of its own (a trigger takes it); a reader stops at the
+smallest key that is held.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import orjson
+from sqlalchemy import Connection, Engine, text
+
+from allocation.adapters import statements
+from allocation.adapters.errors import translated_errors
+from allocation.domain.events import Event
+from allocation.service_layer.unit_of_work import Message
+
+FENCE_TAG = 0x2A11
+REBUILD_LOCK = 0x2A12 << 48
+
+LAST_POSITION = text("SELECT last_value FROM events_position_seq")
+
+# The key of an advisory lock stands in two halves: classid has the upper 32 bits, objid the lower.
+SMALLEST_HELD = text("""
+    SELECT min(((classid::bigint & 65535) << 32) | objid::bigint) FROM pg_locks
+    WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 16 = :tag
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+""")
+
+READ = text("""
+    SELECT position, transaction, last, CAST(data AS text) FROM events
+    WHERE position > :after AND position <= :upto ORDER BY position LIMIT :limit
+""")
+
+
+class LogBehind(Exception):
+    """The log ends before the cursor: this is not the log that the cursor was made with."""
+
+
+def append(connection: Connection, events: Sequence[Event], at: datetime) -> list[Message]:
+    """Append events as one transaction's. Last thing before its COMMIT: readers wait from here on."""
+    messages = [as_message(event, at) for event in events]
+    rows = [
+        (event.sku, event.version, message["type"], event is events[-1], orjson.dumps(message).decode())
+        for event, message in zip(events, messages, strict=True)
+    ]
+    connection.execute(statements.APPEND_EVENTS, statements.arrays(statements.EVENT, rows))
+    return messages
+
+
+def as_message(event: Event, at: datetime) -> Message:
+    message: Message = {
+        "type": type(event).__name__,
+        "at": at.isoformat(timespec="milliseconds"),
+        "sku": event.sku,
+        "version": event.version,
+        "available": event.totals.available,
+        "waiting": {"lines": event.totals.waiting_lines, "units": event.totals.waiting_units},
+        "batches": [
+            {
+                "ref": batch.ref,
+                "qty": batch.qty,
+                "allocated": batch.allocated,
+                "eta": batch.eta.isoformat() if batch.eta else None,
+            }
+            for batch in event.batches
+        ],
+    }
+    if event.line is not None:
+        line = event.line
+        message["line"] = {
+            "orderid": line.orderid,
+            "qty": line.qty,
+            "status": line.status,
+            "batchref": line.batchref,
+        }
+    return message
+
+
+class EventLog:
+    """Reads the log, from the primary, each statement on its own: under a snapshot it would miss events for good."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def end(self) -> int:
+        """The position that the log has reached. Below it, some may still be uncommitted."""
+        with self._connection() as connection:
+            return last_position(connection)
+
+    def read(self, after: int, limit: int = 5_000) -> tuple[list[Message], int]:
+        """Whole transactions behind `after`, in order, and the cursor from which to read on.
+
+        Every event at or below the returned cursor has been returned, now or earlier. An event above it may come
+        again. Raises LogBehind where `after` is beyond the log.
+        """
+        with self._connection() as connection:
+            last = last_position(connection)
+            if after > last:
+                raise LogBehind(f"The cursor is at {after}, the log ends at {last}")
+            held = connection.execute(SMALLEST_HELD, {"tag": FENCE_TAG}).scalar()
+            upto = last if held is None else min(last, held)
+            return read_whole_transactions(connection, after, upto, limit)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[bool]:
+        """Whether the caller is the only one to rebuild from this log now."""
+        with self._connection() as connection:
+            mine = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": REBUILD_LOCK}).scalar_one()
+            try:
+                yield mine
+            finally:
+                if mine:
+                    connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": REBUILD_LOCK})
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        with translated_errors(), self._engine.connect() as connection:
+            yield connection
+
+
+def last_position(connection: Connection) -> int:
+    return int(connection.execute(LAST_POSITION).scalar_one())
+
+
+def read_whole_transactions(connection: Connection, after: int, upto: int, limit: int) -> tuple[list[Message], int]:
+    """The transactions that are there to their end, and the position before the first of which a part is missing."""
+    rows = connection.execute(READ, {"after": after, "upto": upto, "limit": limit}).all()
+    whole = {row.transaction for row in rows if row.last}
+    cursor = rows[-1].position if len(rows) == limit else upto
+    cursor = next((row.position - 1 for row in rows if row.transaction not in whole), cursor)
+    if cursor == after and len(rows) == limit:
+        return read_whole_transactions(connection, after, upto, 2 * limit)
+    return [orjson.loads(row.data) for row in rows if row.transaction in whole], cursor

@@ -1,0 +1,127 @@
+"""The data mapper: products from rows and back, one statement per table for all the products of a unit of work."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, TextClause
+
+from allocation.adapters import statements
+from allocation.domain.events import Event, Totals
+from allocation.domain.model import Batch, Line, Product, Status
+from allocation.service_layer.unit_of_work import Keys
+
+CHANGING = ("ref", "allocated", "version")
+WAITING_LINES_PAGE = 1_000
+
+Rows = Sequence[Row[Any]]
+BatchOrLine = TypeVar("BatchOrLine", Batch, Line)
+
+
+class SqlProducts:
+    """The repository of one unit of work; belongs to its connection, and so to one thread."""
+
+    def __init__(self, connection: Connection, keys: Keys) -> None:
+        self._connection = connection
+        products = self._lock(keys)
+        batches = self._read_batches(keys)
+        lines = self._read_lines(keys)
+        self._batches = {batch.ref: batch for batch in batches}
+        self._products = self._assemble(products, self._batches.values(), lines)
+        self._stored_versions = {sku: product.version for sku, product in self._products.items()}
+        self._stored_refs = set(self._batches)
+
+    def get(self, sku: str) -> Product | None:
+        product = self._products.get(sku)
+        return product if product is not None and product.version > 0 else None
+
+    def get_or_create(self, sku: str) -> Product:
+        return self._products[sku]
+
+    def batch(self, ref: str) -> Batch | None:
+        return self._batches.get(ref)
+
+    def oldest(self, product: Product, after: int, largest: int, units: int) -> Sequence[Line]:
+        self._write([product])  # The query must see what this transaction has done to the queue so far.
+        rows = self._connection.execute(
+            statements.READ_WAITING_LINES,
+            {"sku": product.sku, "after": after, "largest": largest, "units": units, "page": WAITING_LINES_PAGE},
+        )
+        return [product.lines.setdefault(row.orderid, as_line(row)) for row in rows]
+
+    def save(self) -> list[Event]:
+        """Write what changed; return the events of the unit of work, each product's in their order."""
+        changed = [product for product in self._products.values() if product.events]
+        self._write(changed)
+        return [event for product in changed for event in product.events]
+
+    def _lock(self, keys: Keys) -> Rows:
+        if keys.new_skus:
+            self._connection.execute(statements.CREATE_PRODUCTS, {"skus": list(keys.new_skus)})
+        return self._connection.execute(statements.LOCK_PRODUCTS, {"skus": list(keys.skus)}).all()
+
+    def _read_batches(self, keys: Keys) -> Iterable[Batch]:
+        rows = list(self._connection.execute(statements.READ_OPEN_BATCHES, {"skus": list(keys.skus)}))
+        if keys.refs:
+            rows += self._connection.execute(statements.READ_BATCHES, {"refs": list(keys.refs)})
+        return (Batch(**row._mapping) for row in rows)
+
+    def _read_lines(self, keys: Keys) -> Iterable[Line]:
+        if not keys.lines:
+            return ()
+        wanted = statements.arrays(("orderids", "skus"), list(keys.lines))
+        return map(as_line, self._connection.execute(statements.READ_LINES, wanted))
+
+    def _assemble(self, rows: Rows, batches: Iterable[Batch], lines: Iterable[Line]) -> dict[str, Product]:
+        batches_of, lines_of = by_sku(batches), by_sku(lines)
+        return {
+            row.sku: Product(
+                row.sku,
+                self,
+                version=row.version,
+                totals=Totals(row.available, row.waiting_lines, row.waiting_units),
+                batches=batches_of[row.sku],
+                lines=lines_of[row.sku],
+            )
+            for row in rows
+        }
+
+    def _write(self, products: Sequence[Product]) -> None:
+        """Write all that bears a later version than was last stored of its product."""
+        stored = self._stored_versions
+        changed = [p for p in products if p.version > stored[p.sku]]
+        batches = [batch for p in changed for batch in p.batches if batch.version > stored[p.sku]]
+        lines = [line for p in changed for line in p.lines.values() if line.version > stored[p.sku]]
+        self._execute(statements.WRITE_PRODUCTS, statements.PRODUCT, [product_row(p) for p in changed])
+        self._write_batches(batches)
+        self._execute(statements.WRITE_LINES, statements.LINE, map(attrgetter(*statements.LINE), lines))
+        stored.update((p.sku, p.version) for p in changed)
+
+    def _write_batches(self, batches: Sequence[Batch]) -> None:
+        new = [batch for batch in batches if batch.ref not in self._stored_refs]
+        old = [batch for batch in batches if batch.ref in self._stored_refs]
+        self._execute(statements.ADD_BATCHES, statements.BATCH, map(attrgetter(*statements.BATCH), new))
+        self._execute(statements.WRITE_BATCHES, CHANGING, map(attrgetter(*CHANGING), old))
+        self._stored_refs.update(batch.ref for batch in new)
+
+    def _execute(self, statement: TextClause, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
+        if rows := list(rows):
+            self._connection.execute(statement, statements.arrays(columns, rows))
+
+
+def as_line(row: Row[Any]) -> Line:
+    values = dict(row._mapping)
+    return Line(**values | {"status": Status(values["status"])})
+
+
+def product_row(product: Product) -> tuple[object, ...]:
+    totals = product.totals
+    return (product.sku, product.version, totals.available, totals.waiting_lines, totals.waiting_units)
+
+
+def by_sku(rows: Iterable[BatchOrLine]) -> dict[str, list[BatchOrLine]]:
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row.sku].append(row)
+    return groups

@@ -1,0 +1,107 @@
+"""The statements of the write side. The migrations are the one description of the tables.
+
+They take arrays, so that their number does not depend on how many commands share the transaction.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+
+CREATE_PRODUCTS = text("""
+    INSERT INTO products (sku)
+    SELECT sku FROM unnest(CAST(:skus AS text[])) AS sku ORDER BY sku COLLATE "C"
+    ON CONFLICT DO NOTHING
+""")
+
+# A statement of its own: what later statements read is as of after the lock. Read together with the lock, it would
+# be as of before it, and stale.
+LOCK_PRODUCTS = text("""
+    SELECT sku, version, available, waiting_lines, waiting_units
+    FROM products WHERE sku = ANY(CAST(:skus AS text[]))
+    ORDER BY sku FOR NO KEY UPDATE
+""")
+
+BATCH = ("ref", "sku", "purchased", "eta", "created_qty", "created_eta", "allocated", "version")
+LINE = ("orderid", "sku", "qty", "arrived", "status", "batchref", "version")
+EVENT = ("sku", "version", "type", "last", "data")
+PRODUCT = ("sku", "version", "available", "waiting_lines", "waiting_units")
+
+READ_OPEN_BATCHES = text(f"""
+    SELECT {", ".join(BATCH)} FROM batches WHERE sku = ANY(CAST(:skus AS text[])) AND NOT used_up
+""")
+
+READ_BATCHES = text(f"""
+    SELECT {", ".join(BATCH)} FROM batches WHERE ref = ANY(CAST(:refs AS text[]))
+""")
+
+READ_LINES = text(f"""
+    SELECT {", ".join(LINE)}
+    FROM unnest(CAST(:orderids AS text[]), CAST(:skus AS text[])) AS wanted (orderid, sku)
+    JOIN order_lines USING (orderid, sku)
+""")
+
+# Steps from one quantity to the next larger one and takes the oldest lines of each: lines that don't fit cost
+# nothing, however many wait.
+READ_WAITING_LINES = text(f"""
+    WITH RECURSIVE quantity (qty) AS (
+        (SELECT qty FROM order_lines
+         WHERE sku = :sku AND status = 'waiting' AND qty <= :largest ORDER BY qty LIMIT 1)
+        UNION ALL
+        SELECT (SELECT larger.qty FROM order_lines AS larger
+                WHERE larger.sku = :sku AND larger.status = 'waiting'
+                  AND larger.qty > quantity.qty AND larger.qty <= :largest ORDER BY larger.qty LIMIT 1)
+        FROM quantity WHERE quantity.qty IS NOT NULL
+    )
+    SELECT line.* FROM quantity CROSS JOIN LATERAL (
+        SELECT {", ".join(LINE)} FROM order_lines
+        WHERE sku = :sku AND status = 'waiting' AND qty = quantity.qty AND arrived > :after
+        ORDER BY arrived LIMIT least(:units / quantity.qty, :page)
+    ) AS line
+    ORDER BY line.arrived LIMIT :page
+""")
+
+WRITE_PRODUCTS = text("""
+    UPDATE products SET version = new.version, available = new.available,
+                        waiting_lines = new.waiting_lines, waiting_units = new.waiting_units
+    FROM unnest(CAST(:sku AS text[]), CAST(:version AS bigint[]), CAST(:available AS bigint[]),
+                CAST(:waiting_lines AS bigint[]), CAST(:waiting_units AS bigint[]))
+         AS new (sku, version, available, waiting_lines, waiting_units)
+    WHERE products.sku = new.sku
+""")
+
+# Sorted, so that two transactions that add the same references wait for one another in one order.
+ADD_BATCHES = text(f"""
+    INSERT INTO batches ({", ".join(BATCH)})
+    SELECT * FROM unnest(CAST(:ref AS text[]), CAST(:sku AS text[]), CAST(:purchased AS int[]), CAST(:eta AS date[]),
+                         CAST(:created_qty AS int[]), CAST(:created_eta AS date[]),
+                         CAST(:allocated AS int[]), CAST(:version AS bigint[])) AS new ({", ".join(BATCH)})
+    ORDER BY new.ref COLLATE "C"
+""")
+
+WRITE_BATCHES = text("""
+    UPDATE batches SET allocated = new.allocated, version = new.version
+    FROM unnest(CAST(:ref AS text[]), CAST(:allocated AS int[]), CAST(:version AS bigint[]))
+         AS new (ref, allocated, version)
+    WHERE batches.ref = new.ref
+""")
+
+WRITE_LINES = text(f"""
+    INSERT INTO order_lines ({", ".join(LINE)})
+    SELECT * FROM unnest(CAST(:orderid AS text[]), CAST(:sku AS text[]), CAST(:qty AS int[]),
+                         CAST(:arrived AS bigint[]), CAST(:status AS text[]), CAST(:batchref AS text[]),
+                         CAST(:version AS bigint[]))
+    ON CONFLICT (orderid, sku) DO UPDATE
+    SET status = excluded.status, batchref = excluded.batchref, version = excluded.version
+""")
+
+APPEND_EVENTS = text("""
+    INSERT INTO events (sku, version, type, last, data)
+    SELECT sku, version, type, last, CAST(data AS json)
+    FROM unnest(CAST(:sku AS text[]), CAST(:version AS bigint[]), CAST(:type AS text[]),
+                CAST(:last AS boolean[]), CAST(:data AS text[])) AS new (sku, version, type, last, data)
+""")
+
+
+def arrays(columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> dict[str, list[object]]:
+    """The rows as one array per column, as the statements take them."""
+    return dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))

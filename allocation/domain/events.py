@@ -1,0 +1,52 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    ref: str
+    qty: int
+    allocated: int
+    eta: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineState:
+    orderid: str
+    qty: int
+    status: str
+    batchref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    available: int
+    waiting_lines: int
+    waiting_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What became true, in full: whoever has the latest event of a thing needs no earlier one."""
+
+    sku: str
+    version: int
+    totals: Totals
+    batches: Sequence[BatchState]
+    line: LineState | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCreated(Event):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Allocated(Event):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfStock(Event):
+    pass

@@ -1,0 +1,125 @@
+"""The shape of each command from outside, and what is said of one that does not have it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from allocation.domain import commands
+
+LARGEST_QTY = 2_147_483_647
+LONGEST_IDENTIFIER = 255
+SHOWN = 80
+
+WHOLE_NUMBER = f"must be a whole number from 1 to {LARGEST_QTY}"
+TEXT = f"must be a text of 1 to {LONGEST_IDENTIFIER} characters"
+REASONS = {
+    "missing": "is missing",
+    "int_type": WHOLE_NUMBER,
+    "int_from_float": WHOLE_NUMBER,
+    "int_parsing_size": WHOLE_NUMBER,
+    "greater_than_equal": WHOLE_NUMBER,
+    "less_than_equal": WHOLE_NUMBER,
+    "string_type": TEXT,
+    "string_too_short": TEXT,
+    "string_too_long": TEXT,
+    "model_type": "must be a JSON object",
+}
+WITHOUT_VALUE = {"missing", "json_invalid", "nul"}
+
+
+class BadCommand(Exception):
+    """Members that are missing or wrong: `errors` has a {"member", "message"} for each."""
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        self.errors = errors
+        super().__init__("; ".join(f"{error['member']} {error['message']}" for error in errors))
+
+
+def without_nul(text: str) -> str:
+    if "\0" in text:
+        raise PydanticCustomError("nul", "must not contain a NUL character")
+    return text
+
+
+def as_date(value: Any) -> date | None:
+    if value is None:
+        return None
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise PydanticCustomError("eta", "must be a date as YYYY-MM-DD, or null")
+
+
+Identifier = Annotated[
+    str, Field(strict=True, min_length=1, max_length=LONGEST_IDENTIFIER), AfterValidator(without_nul)
+]
+Quantity = Annotated[int, Field(strict=True, ge=1, le=LARGEST_QTY)]
+Eta = Annotated[date | None, BeforeValidator(as_date)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class CreateBatch(Body):
+    ref: Identifier
+    sku: Identifier
+    qty: Quantity
+    eta: Eta = None
+
+
+class Allocate(Body):
+    orderid: Identifier
+    sku: Identifier
+    qty: Quantity
+
+
+BODIES: dict[type[Body], type[commands.Command]] = {
+    CreateBatch: commands.CreateBatch,
+    Allocate: commands.Allocate,
+}
+
+
+def from_json(shape: type[Body], body: bytes) -> commands.Command:
+    """The command that a JSON object describes. Raises BadCommand, which names every wrong member."""
+    with bad_members_named():
+        return command(shape.model_validate_json(body))
+
+
+def from_text(shape: type[Body], members: Mapping[str, str]) -> commands.Command:
+    """The command that a row of text describes: a quantity in digits; an empty member is one that is not there."""
+    values = {name: as_number(text) if name == "qty" else text for name, text in members.items() if text}
+    with bad_members_named():
+        return command(shape.model_validate(values))
+
+
+def command(body: Body) -> commands.Command:
+    return BODIES[type(body)](**dict(body))
+
+
+def as_number(text: str) -> int | str:
+    return int(text) if re.fullmatch(r"-?\d{1,19}", text, re.ASCII) else text
+
+
+@contextmanager
+def bad_members_named() -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        raise BadCommand([described(one) for one in error.errors(include_url=False)]) from error
+
+
+def described(error: ErrorDetails) -> dict[str, str]:
+    member = ".".join(map(str, error["loc"])) or "body"
+    reason = REASONS.get(error["type"], error["msg"])
+    if error["type"] not in WITHOUT_VALUE:
+        shown = repr(error["input"])
+        reason += f", not {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'}"
+    return {"member": member, "message": reason}

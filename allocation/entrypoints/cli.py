@@ -1,0 +1,203 @@
+"""The commands of the console script `allocation`."""
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+# What a command needs is imported by that command, so that a process loads nothing that it does not use.
+
+NOT_RUNNING = "and no service runs from here: start one with make run"
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> object:
+        """Say what the user can do something about in one line. Anything else is a bug, and shows where."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if isinstance(error, expected_errors()):
+                raise click.ClickException(" ".join(str(error).split())) from error
+            raise
+
+
+def expected_errors() -> tuple[type[Exception], ...]:
+    from redis.exceptions import RedisError
+
+    from allocation.config import BadSettings
+    from allocation.entrypoints.load import BadFile
+    from allocation.local.errors import CannotStart
+    from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
+    from readmodel.rebuild import RebuildFailed
+
+    return (BadSettings, BadFile, CannotStart, RebuildFailed, RedisError, RetryableError, StoreUnavailable)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """An order-line allocation service with a separate read store."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def stores() -> tuple[str, str]:
+    """The addresses of PostgreSQL and Redis: of the environment, else of the service that runs from the data folder."""
+    from allocation.config import settings
+    from allocation.local.running import addresses
+
+    config = settings()
+    running = addresses(config.data) or {}
+    return config.model_copy(
+        update={
+            "database_url": config.database_url or running.get("DATABASE_URL"),
+            "redis_url": config.redis_url or running.get("REDIS_URL"),
+        }
+    ).stores()
+
+
+@main.command()
+def run() -> None:
+    """Start everything on this machine and stay in the foreground."""
+    from allocation.config import settings
+    from allocation.local.service import Service
+
+    Service(settings(), say=click.echo).run()
+
+
+@main.command()
+def env() -> None:
+    """Print the addresses of the running service, for psql, redis-cli and other programs."""
+    from allocation.config import settings
+    from allocation.local.running import addresses
+
+    found = addresses(settings().data)
+    if found is None:
+        raise click.ClickException("No service runs from here: start one with make run")
+    for name, value in found.items():
+        click.echo(f"{name}={value}")
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    from allocation.adapters.schema import migrate
+    from allocation.adapters.unit_of_work import engine_for
+
+    migrate(engine_for(stores()[0]))
+
+
+@main.command()
+def serve() -> None:
+    """Serve commands and queries over HTTP."""
+    serve_app("allocation.entrypoints.http:create_app")
+
+
+@main.command()
+def queries() -> None:
+    """Serve queries alone over HTTP, from Redis alone."""
+    serve_app("readmodel.http:create_app")
+
+
+def serve_app(factory: str) -> None:
+    """Become the web server, which starts the workers."""
+    from allocation.config import settings
+
+    config = settings()
+    options = {
+        "--interface": "wsgi",
+        "--host": config.host,
+        "--port": config.port,
+        "--workers": config.workers,
+        "--blocking-threads": config.threads,
+        "--http": 1,
+        "--log-level": "error",
+        "--workers-kill-timeout": 3,
+    }
+    words = [str(word) for option in options.items() for word in option]
+    os.execv(
+        sys.executable,
+        [sys.executable, "-m", "granian", *words, "--no-ws", "--respawn-failed-workers", "--factory", factory],
+    )
+
+
+@main.command()
+def relay() -> None:
+    """Keep the views up to date from the log."""
+    from allocation.adapters.event_log import EventLog
+    from allocation.adapters.unit_of_work import engine_for
+    from allocation.entrypoints.relay import Relay
+    from readmodel.clients import client
+
+    database_url, redis_url = stores()
+    process = Relay(EventLog(engine_for(database_url)), client(redis_url))
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: process.stopped.set())
+    process.run()
+
+
+@main.command()
+def rebuild() -> None:
+    """Rebuild the views from the log, beside the ones that are read, and switch to them."""
+    from tqdm import tqdm
+
+    from allocation.adapters.event_log import EventLog
+    from allocation.adapters.unit_of_work import engine_for
+    from readmodel.clients import client
+    from readmodel.rebuild import rebuild
+    from readmodel.store import Store
+
+    database_url, redis_url = stores()
+    log = EventLog(engine_for(database_url))
+    with log.exclusive() as alone, tqdm(unit=" events", unit_scale=True) as bar:
+        if not alone:
+            raise click.ClickException("Another rebuild is running")
+
+        def progress(events: int, position: int, end: int) -> None:
+            bar.total = events + end - position
+            bar.update(events - bar.n)
+
+        events = rebuild(Store(client(redis_url)), log, progress)
+    click.echo(f"Rebuilt the views from {events} events")
+
+
+@main.command()
+def digest() -> None:
+    """Print a fingerprint of the views: the same for the same views, before a rebuild and after."""
+    from readmodel.clients import client
+    from readmodel.digest import digest
+    from readmodel.store import Store
+
+    redis = client(stores()[1])
+    live = Store(redis).generations().live
+    if live is None:
+        raise click.ClickException("There is no read model now")
+    click.echo(digest(redis, live))
+
+
+@main.command()
+@click.option("--batches", type=FILE, required=True, help="CSV with ref,sku,qty,eta; may be gzipped (.gz).")
+@click.option("--orders", type=FILE, required=True, help="CSV with orderid,sku,qty; may be gzipped (.gz).")
+def load(batches: Path, orders: Path) -> None:
+    """Send every row as a command. A second run changes nothing."""
+    from tqdm import tqdm
+
+    from allocation import bootstrap
+    from allocation.adapters.unit_of_work import engine_for
+    from allocation.entrypoints import bodies
+    from allocation.entrypoints.load import Loader, count_rows
+
+    bus = bootstrap.message_bus(engine_for(stores()[0]), bootstrap.leave_to_the_relay)
+    with tqdm(total=count_rows(batches) + count_rows(orders), unit=" rows", unit_scale=True) as bar:
+        loader = Loader(bus, report=lambda line: tqdm.write(line, file=sys.stderr), done=bar.update)
+        loader.load(batches, bodies.CreateBatch)
+        loader.load(orders, bodies.Allocate)
+    click.echo(f"Done with {bar.n} rows, {loader.bad_rows} of them bad")
+    sys.exit(1 if loader.bad_rows else 0)
+
+
+if __name__ == "__main__":
+    main()

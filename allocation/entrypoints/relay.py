@@ -1,0 +1,67 @@
+"""The relay: brings the views up to date from the log, whatever the fast path has done or not done."""
+
+import logging
+from threading import Event
+
+from redis import Redis
+from redis.client import PubSub
+from redis.exceptions import RedisError
+
+from allocation.adapters.event_log import EventLog, LogBehind
+from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
+from readmodel import keys
+from readmodel.follower import follow
+from readmodel.rebuild import RebuildFailed, rebuild
+from readmodel.store import ModelAbsent, Store
+
+logger = logging.getLogger(__name__)
+
+POLL = 0.25
+PAUSE = 1.0
+
+
+class Relay:
+    """Belongs to one thread. `stopped` may be set by another, or by a signal handler."""
+
+    def __init__(self, log: EventLog, redis: Redis) -> None:
+        self._log = log
+        self._redis = redis
+        self._store = Store(redis)
+        self.stopped = Event()
+
+    def run(self) -> None:
+        """Relay until stopped. A store that goes away is waited for."""
+        while not self.stopped.is_set():
+            try:
+                self._relay()
+            except (RedisError, StoreUnavailable, RetryableError, RebuildFailed) as error:
+                logger.warning("The relay waits for its stores: %s", error)
+                self.stopped.wait(PAUSE)
+
+    def _relay(self) -> None:
+        self._store.install()
+        with self._redis.pubsub(ignore_subscribe_messages=True) as commits:
+            commits.subscribe(keys.COMMITTED)
+            logger.info("The relay follows the log")
+            while not self.stopped.is_set():
+                try:
+                    if not follow(self._store, self._log):
+                        wait_for_commit(commits)
+                except (ModelAbsent, LogBehind) as loss:
+                    self._rebuild(loss)
+
+    def _rebuild(self, loss: Exception) -> None:
+        with self._log.exclusive() as alone:
+            if not alone:
+                self.stopped.wait(PAUSE)
+                return
+            logger.warning("Rebuilding the views: %s", loss)
+            events = rebuild(self._store, self._log)
+            logger.info("The views are back, from %s events", events, extra={"events": events})
+
+
+def wait_for_commit(commits: PubSub) -> None:
+    """Wait until something was committed; for a quarter of a second at most, since who commits may not reach Redis."""
+    if commits.get_message(timeout=POLL) is not None:
+        while commits.get_message(timeout=0) is not None:
+            pass  # Many commits, one page.

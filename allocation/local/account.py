@@ -1,0 +1,45 @@
+"""Under which account PostgreSQL runs: it refuses root."""
+
+import os
+import pwd
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Account:
+    """How to run a program as somebody whom PostgreSQL accepts: it refuses root."""
+
+    prefix: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    uid: int | None = None
+
+    def run(self, *command: str | Path) -> None:
+        subprocess.run(
+            [*self.prefix, *command], check=True, stdin=subprocess.DEVNULL, capture_output=True, **self.options
+        )
+
+    def give(self, folder: Path) -> None:
+        if self.uid is not None:
+            os.chown(folder, self.uid, -1)
+
+
+def account() -> Account:
+    """The present one; for root the same in a namespace where it has another number, else nobody's."""
+    if os.geteuid() != 0:
+        return Account()
+    in_a_namespace = Account(prefix=("unshare", "--user", "--map-user=65534", "--map-group=65534"))
+    try:
+        in_a_namespace.run("true")
+    except (OSError, subprocess.CalledProcessError):
+        return as_nobody()
+    return in_a_namespace
+
+
+def as_nobody() -> Account:
+    nobody = pwd.getpwnam("nobody")
+    options = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": [], "cwd": "/"}
+    return Account(options=options, uid=nobody.pw_uid)

@@ -1,0 +1,88 @@
+"""A child process that is looked after, ended in order, and does not outlive its parent."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Child:
+    """`stop_signal` asks it to end. Its output goes to `log`, or to where the parent's goes.
+
+    It has a session of its own, so that a Ctrl-C in the terminal reaches the parent alone, which ends all in order.
+    """
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str] | None = None
+    log: Path | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    options: Mapping[str, Any] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+
+    def start(self) -> None:
+        output = self.log.open("ab") if self.log else None
+        try:
+            self.process = subprocess.Popen(
+                self.command,
+                env=None if self.env is None else {**os.environ, **self.env},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=end_with_parent if sys.platform == "linux" else None,
+                **self.options,
+            )
+        finally:
+            if output:
+                output.close()
+        self.started_at = time.monotonic()
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process else None
+
+    def exit_code(self) -> int | None:
+        """The exit code of a child that has ended, and None while it runs."""
+        return self.process.poll() if self.process else 0
+
+    def stop(self, seconds: float) -> None:
+        self.ask_to_stop()
+        self.wait_or_kill(seconds)
+
+    def ask_to_stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(self.stop_signal)
+
+    def wait_or_kill(self, seconds: float) -> None:
+        """Wait for its end; kill it where it has not come after so many seconds."""
+        if self.process is None:
+            return
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Kill what an ended child may have left of its session."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def end_with_parent() -> None:
+    """Where the parent is killed, the kernel asks this child to end."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

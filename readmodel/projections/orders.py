@@ -1,0 +1,43 @@
+"""Orders: what became of each line, by order. A line holds its batch's reference; the ETA is read from the batch."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from readmodel import keys
+from readmodel.projections import batches
+from readmodel.registers import Register, State, decode
+from readmodel.store import Snapshot
+
+
+def registers(event: Mapping[str, Any]) -> Iterator[Register]:
+    line = event.get("line")
+    if line is not None:
+        state = {"qty": line["qty"], "status": line["status"], "batchref": line["batchref"]}
+        yield Register(keys.order(line["orderid"]), event["sku"], event["version"], state)
+
+
+def allocations(snapshot: Snapshot, orderid: str) -> list[State]:
+    """The lines that have a batch, as {"sku", "batchref"}, by SKU. Empty where none has."""
+    return [
+        {"sku": line["sku"], "batchref": line["batchref"]}
+        for line in lines(snapshot, orderid)
+        if line["batchref"] is not None
+    ]
+
+
+def order(snapshot: Snapshot, orderid: str) -> State | None:
+    """Every line of the order with its status and its batch's ETA, by SKU; None for an order that never was."""
+    found = lines(snapshot, orderid)
+    if not found:
+        return None
+    etas = batches.etas(snapshot, {line["batchref"] for line in found if line["batchref"] is not None})
+    return {"orderid": orderid, "lines": [line | {"eta": etas.get(line["batchref"])} for line in found]}
+
+
+def lines(snapshot: Snapshot, orderid: str) -> list[State]:
+    [stored] = snapshot.hashes(keys.order(orderid))
+    return [line(sku, *decode(stored[sku])) for sku in sorted(stored)]
+
+
+def line(sku: str, version: int, state: State) -> State:
+    return {"sku": sku} | state | {"version": version}

@@ -1,0 +1,139 @@
+"""The read model in Redis: generations of views, of which one is read.
+
+Every change of a view goes through a Redis Function that sets registers if they are newer. A bucket without its cursor
+is not there: nothing is written to it, so what a flush took away does not come back in pieces.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib.resources import files
+from typing import TypeVar, cast
+
+from redis import Redis
+from redis.client import Pipeline
+
+from readmodel import keys
+from readmodel.generations import Generations
+from readmodel.registers import Register, by_bucket
+
+T = TypeVar("T")
+
+ATTEMPTS = 10
+
+
+class ModelAbsent(Exception):
+    """There is no read model now, or a part of it is missing. It comes back when it is rebuilt from the log."""
+
+    def __str__(self) -> str:
+        return "the read model is not there"
+
+
+class Switched(Exception):
+    """Another generation has become the live one."""
+
+
+class Snapshot:
+    """Reads from one generation, and makes sure on each trip that it still is the live one."""
+
+    def __init__(self, redis: Redis, generation: str) -> None:
+        self._redis = redis
+        self._generation = generation
+
+    def hashes(self, *names: str) -> list[dict[str, str]]:
+        """The hashes of those keys, in one trip; an empty one for a key that is not there."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipeline.hgetall(f"{self._generation}:{name}")
+        pipeline.get(keys.GENERATIONS)  # Last: had the generation been dropped before, it could not be live now.
+        *found, stored = pipeline.execute()
+        if Generations.parse(stored).live != self._generation:
+            raise Switched
+        return found
+
+
+class Store:
+    """Any number of threads may share one: it remembers only which generations it saw last, and checks each time."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+        self._seen = Generations()
+
+    def install(self) -> None:
+        """Load the function library. Doing it again is harmless."""
+        self.redis.function_load(files("readmodel").joinpath("registers.lua").read_text(), replace=True)
+
+    def generations(self) -> Generations:
+        self._seen = Generations.parse(cast("str | None", self.redis.get(keys.GENERATIONS)))
+        return self._seen
+
+    def read(self, fetch: Callable[[Snapshot], T]) -> T:
+        """What `fetch` finds in the live generation. Raises ModelAbsent; RedisError."""
+        for _ in range(ATTEMPTS):
+            live = self._seen.live or self.generations().live
+            if live is None:
+                break
+            try:
+                return fetch(Snapshot(self.redis, live))
+            except Switched:
+                self.generations()
+        raise ModelAbsent
+
+    def apply(self, registers: Iterable[Register]) -> None:
+        """Set registers, where newer, in every generation that is written, and wake the relay.
+
+        Returns once they are in all of them, in those too that were announced meanwhile. Raises ModelAbsent where a
+        bucket is not there; RedisError; in both cases a part may have been set, which does no harm.
+        """
+        buckets = by_bucket(registers)
+        for _ in range(ATTEMPTS):
+            target = self._seen
+            if self._apply(target, buckets) and target.live:
+                return
+            if self._seen == target:
+                break
+        raise ModelAbsent
+
+    def advance(self, generation: str, registers: Iterable[Register], expected: int, position: int) -> bool:
+        """Set registers, where newer, and move every bucket's cursor to `position`.
+
+        False where a bucket is gone or has not come as far as `expected`: then its cursor stays.
+        """
+        buckets = by_bucket(registers)
+        pipeline = self.redis.pipeline(transaction=False)
+        for bucket in keys.BUCKETS:
+            queue_apply(pipeline, generation, bucket, buckets.get(bucket, []), expected, position)
+        return all(pipeline.execute())
+
+    def cursor(self, generation: str) -> int | None:
+        """The position up to which all of the generation's buckets have come; None where one is gone."""
+        pipeline = self.redis.pipeline(transaction=False)
+        for bucket in keys.BUCKETS:
+            pipeline.get(f"{generation}:{keys.cursor(bucket)}")
+        cursors = pipeline.execute()
+        return None if None in cursors else min(map(int, cursors))
+
+    def _apply(self, target: Generations, buckets: Mapping[str, list[Register]]) -> bool:
+        pipeline = self.redis.pipeline(transaction=False)
+        for generation in target.written:
+            for bucket, registers in buckets.items():
+                queue_apply(pipeline, generation, bucket, registers)
+        pipeline.publish(keys.COMMITTED, "")
+        pipeline.get(keys.GENERATIONS)  # Last: who announces a generation after this finds these writes committed.
+        *applied, _, stored = pipeline.execute()
+        self._seen = Generations.parse(stored)
+        return self._seen == target and all(applied)
+
+
+def queue_apply(
+    pipeline: Pipeline,
+    generation: str,
+    bucket: str,
+    registers: Iterable[Register],
+    expected: int | None = None,
+    position: int | None = None,
+) -> None:
+    names = [keys.cursor(bucket)]
+    values: list[str | int] = ["" if expected is None else expected, "" if position is None else position]
+    for register in registers:
+        names += (register.home, register.elsewhere or register.home)
+        values += (register.field, register.version, register.value)
+    pipeline.fcall("readmodel_apply", len(names), *(f"{generation}:{name}" for name in names), *values)

