@@ -1,0 +1,125 @@
+import re
+from collections.abc import Iterator
+from itertools import count
+
+import psycopg2
+import pytest
+from redis import Redis as RedisClient
+from sqlalchemy import Engine
+
+from allocation import bootstrap
+from allocation.adapters.event_log import EventLog
+from allocation.adapters.schema import migrate
+from allocation.adapters.unit_of_work import engine_for
+from allocation.local.postgres import Postgres
+from allocation.local.redis import Redis
+from allocation.service_layer.messagebus import MessageBus
+from readmodel.clients import client
+from readmodel.rebuild import rebuild
+from readmodel.store import Store
+from tests.servers import postgres_server, redis_server
+
+TEMPLATE = "migrated"
+numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
+        execute(server, f"CREATE DATABASE {TEMPLATE}")
+        engine = engine_for(server.url_of(TEMPLATE))
+        migrate(engine)
+        engine.dispose()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: Postgres) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    name = f"test_{next(numbers)}"
+    execute(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    for setting in settings_of_the_role(postgres):  # They do not come with a template.
+        execute(postgres, f"ALTER ROLE CURRENT_USER IN DATABASE {name} SET {setting}")
+    yield postgres.url_of(name)
+    execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def redis_url(redis_of_the_session: Redis) -> Iterator[str]:
+    """An empty Redis without functions."""
+    yield redis_of_the_session.url
+    with RedisClient.from_url(redis_of_the_session.url) as redis:
+        redis.flushall()
+        redis.function_flush()
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = engine_for(database_url, connections=40)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def log(engine: Engine) -> EventLog:
+    return EventLog(engine)
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[RedisClient]:
+    redis = client(redis_url)
+    yield redis
+    redis.close()
+
+
+@pytest.fixture
+def store(redis: RedisClient) -> Store:
+    """A Redis without a model."""
+    store = Store(redis)
+    store.install()
+    return store
+
+
+@pytest.fixture
+def model(store: Store, log: EventLog) -> Store:
+    """A read model of the log as it is, live."""
+    rebuild(store, log)
+    return store
+
+
+@pytest.fixture
+def bus(engine: Engine) -> MessageBus:
+    """Handles commands and leaves the views to others."""
+    return bootstrap.message_bus(engine, bootstrap.leave_to_the_relay)
+
+
+@pytest.fixture
+def projecting_bus(engine: Engine, model: Store, redis_url: str) -> MessageBus:
+    """Handles commands and updates the views, as a web worker does."""
+    return bootstrap.message_bus(engine, bootstrap.update_views(redis_url))
+
+
+def settings_of_the_role(server: Postgres) -> list[str]:
+    rows = execute(
+        server,
+        "SELECT unnest(setconfig) FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase "
+        f"WHERE datname = '{TEMPLATE}'",
+    )
+    return [re.sub("=(.*)", r" = '\1'", row[0]) for row in rows]
+
+
+def execute(server: Postgres, statement: str) -> list[tuple[str, ...]]:
+    connection = psycopg2.connect(server.url_of("postgres"))
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()

@@ -1,0 +1,74 @@
+"""What the database guards by itself, whatever the code does."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
+
+from allocation.adapters.schema import is_current, migrate
+from allocation.adapters.unit_of_work import engine_for
+from allocation.local.postgres import Postgres
+from tests.conftest import execute
+from tests.processes import allocation
+
+BATCH = "INSERT INTO batches (ref, sku, purchased, created_qty, allocated, version) VALUES "
+LINE = "INSERT INTO order_lines (orderid, sku, qty, arrived, status, batchref, version) VALUES "
+
+
+@pytest.mark.parametrize(
+    ("reason", "statement"),
+    [
+        ("a batch over its quantity", BATCH + "('b2', 'S', 5, 5, 6, 1)"),
+        ("less than nothing allocated", BATCH + "('b2', 'S', 5, 5, -1, 1)"),
+        ("a batch created with nothing", BATCH + "('b2', 'S', 0, 0, 0, 1)"),
+        ("a batch twice", BATCH + "('b1', 'S', 5, 5, 0, 1)"),
+        ("a batch of an unknown product", BATCH + "('b2', 'X', 5, 5, 0, 1)"),
+        ("a line of no units", LINE + "('o1', 'S', 0, 1, 'waiting', NULL, 1)"),
+        ("a line of less than none", LINE + "('o1', 'S', -3, 1, 'waiting', NULL, 1)"),
+        ("a line twice", LINE + "('o0', 'S', 1, 1, 'waiting', NULL, 1)"),
+        ("allocated to nothing", LINE + "('o1', 'S', 1, 1, 'allocated', NULL, 1)"),
+        ("waiting on a batch", LINE + "('o1', 'S', 1, 1, 'waiting', 'b1', 1)"),
+        ("on an unknown batch", LINE + "('o1', 'S', 1, 1, 'allocated', 'b9', 1)"),
+        ("another status", LINE + "('o1', 'S', 1, 1, 'lost', NULL, 1)"),
+        ("less than nothing available", "UPDATE products SET available = -1"),
+        ("fewer units than lines wait", "UPDATE products SET waiting_lines = 2, waiting_units = 1"),
+        ("a version twice", "INSERT INTO events (sku, version, type, last, data) VALUES ('S', 1, 't', true, '{}')"),
+    ],
+)
+def test_the_database_refuses(reason: str, statement: str, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO products (sku) VALUES ('S')"))
+        connection.execute(text(BATCH + "('b1', 'S', 5, 5, 0, 1)"))
+        connection.execute(text(LINE + "('o0', 'S', 1, 1, 'waiting', NULL, 1)"))
+        connection.execute(text("INSERT INTO events (sku, version, type, last, data) VALUES ('S', 1, 't', true, '{}')"))
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+def test_many_processes_may_migrate_at_once(postgres: Postgres, tmp_path: Path) -> None:
+    # W33
+    execute(postgres, "CREATE DATABASE empty")
+    environment = {"DATABASE_URL": postgres.url_of("empty"), "REDIS_URL": "redis://unused"}
+    engine = engine_for(postgres.url_of("empty"))
+    try:
+        assert not is_current(engine)
+        processes = [allocation("migrate", environment) for _ in range(4)]
+        assert [process.wait(30) for process in processes] == [0, 0, 0, 0]
+        assert is_current(engine)
+        migrate(engine)
+    finally:
+        engine.dispose()
+        execute(postgres, "DROP DATABASE empty WITH (FORCE)")
+
+
+def test_no_wait_of_a_command_is_without_an_end(engine: Engine) -> None:
+    with engine.connect() as connection:
+        for setting in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+            assert connection.execute(text(f"SHOW {setting}")).scalar_one() in {"5s", "30s"}
+
+
+def test_commands_run_at_read_committed(engine: Engine) -> None:
+    # W4: the level that is tested is the one that ships
+    with engine.connect() as connection:
+        assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"

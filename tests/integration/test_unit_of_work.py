@@ -1,0 +1,143 @@
+"""What every unit of work promises: the fake is held to the same as the real one."""
+
+import random
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from allocation.adapters import repository
+from allocation.adapters.unit_of_work import unit_of_work
+from allocation.domain.commands import Allocate, Command, CreateBatch
+from allocation.domain.model import Batch, OrderLine
+from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.unit_of_work import Keys, Message, UnitOfWork
+from tests.fakes import FakeStore
+
+KEYS = Keys(
+    skus=frozenset(["S", "T"]),
+    lines=frozenset([("o1", "S"), ("o2", "S")]),
+    refs=frozenset(["b1", "b2"]),
+    new_skus=frozenset(["S", "T"]),
+)
+
+
+class Subject:
+    """A way to open units of work, and to see what was logged."""
+
+    def __init__(
+        self, begin: Callable[[Keys], AbstractContextManager[UnitOfWork]], log: Callable[[], list[Message]]
+    ) -> None:
+        self.begin = begin
+        self.log = log
+
+    def commit(self, *commands: Command) -> None:
+        bus = MessageBus(self.begin, lambda events: None)
+        assert set(bus.handle_all(commands)) <= {None}
+
+
+@pytest.fixture(params=["fake", "postgresql"])
+def subject(request: pytest.FixtureRequest) -> Subject:
+    if request.param == "fake":
+        store = FakeStore()
+        return Subject(store.begin, lambda: store.log)
+    engine: Engine = request.getfixturevalue("engine")
+    return Subject(lambda keys: unit_of_work(engine, keys), lambda: logged(engine))
+
+
+def logged(engine: Engine) -> list[Message]:
+    with engine.connect() as connection:
+        return list(connection.execute(text("SELECT data FROM events ORDER BY position")).scalars())
+
+
+def test_what_is_committed_is_there(subject: Subject) -> None:
+    subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 4), Allocate("o2", "S", 40))
+    with subject.begin(KEYS) as uow:
+        product = uow.products.get("S")
+        assert product is not None
+        assert [(batch.ref, batch.allocated) for batch in product.batches] == [("b1", 4)]
+        lines = {line.orderid: (line.qty, line.status, line.batchref, line.version) for line in product.lines.values()}
+        assert lines == {"o1": (4, "allocated", "b1", 2), "o2": (40, "waiting", None, 3)}
+        assert (product.version, product.totals.available, product.totals.waiting_units) == (3, 6, 40)
+
+
+def test_what_is_not_committed_is_not(subject: Subject) -> None:
+    with subject.begin(KEYS) as uow:
+        uow.products.get_or_create("S").add_batch(Batch.create("b1", "S", 10, None))
+    with subject.begin(KEYS) as uow:
+        assert uow.products.get("S") is None
+    assert subject.log() == []
+
+
+def test_a_product_that_never_had_a_batch_is_none(subject: Subject) -> None:
+    with subject.begin(KEYS) as uow:
+        uow.products.get_or_create("S")
+        uow.commit()
+    with subject.begin(KEYS) as uow:
+        assert uow.products.get("S") is None
+
+
+def test_a_batch_is_found_under_any_sku_and_when_it_is_used_up(subject: Subject) -> None:
+    subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 10))
+    with subject.begin(Keys(skus=frozenset(["T"]), refs=frozenset(["b1", "b2"]), new_skus=frozenset(["T"]))) as uow:
+        found = uow.products.batch("b1")
+        assert found is not None
+        assert found.was_created_as("S", 10, None)
+        assert uow.products.batch("b2") is None
+
+
+def test_the_events_returned_are_the_events_logged(subject: Subject) -> None:
+    with subject.begin(KEYS) as uow:
+        product = uow.products.get_or_create("S")
+        product.add_batch(Batch.create("b1", "S", 10, None))
+        product.allocate(OrderLine("o1", "S", 4))
+        returned = uow.commit()
+    assert returned == subject.log()
+    assert [(event["type"], event["version"]) for event in returned] == [("BatchCreated", 1), ("Allocated", 2)]
+
+
+def test_nothing_done_is_nothing_logged(subject: Subject) -> None:
+    with subject.begin(KEYS) as uow:
+        assert list(uow.commit()) == []
+
+
+def test_the_queue_sees_what_the_same_unit_of_work_has_done(subject: Subject) -> None:
+    subject.commit(CreateBatch("b0", "S", 1), Allocate("o1", "S", 5), Allocate("o2", "S", 5))
+    with subject.begin(KEYS) as uow:
+        product = uow.products.get("S")
+        assert product is not None
+        product.add_batch(Batch.create("b1", "S", 5, None))
+        product.add_batch(Batch.create("b2", "S", 5, None))
+        uow.commit()
+    with subject.begin(KEYS) as uow:
+        product = uow.products.get("S")
+        assert product is not None
+        assert {line.orderid: line.batchref for line in product.lines.values()} == {"o1": "b1", "o2": "b2"}
+        assert product.totals.waiting_lines == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_fake_and_real_decide_alike(seed: int, bus: MessageBus, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random deliveries and orders on few SKUs; the real queue read in small pages, the fake one looked through."""
+    monkeypatch.setattr(repository, "WAITING_LINES_PAGE", 3)
+    commands = list(random_commands(random.Random(seed)))
+    fake = FakeStore()
+    fake_outcomes = [type(o) for o in MessageBus(fake.begin, lambda events: None).handle_all(commands)]
+    assert [type(outcome) for outcome in bus.handle_all(commands)] == fake_outcomes
+    assert sorted(map(essence, logged(engine)), key=str) == sorted(map(essence, fake.log), key=str)
+    assert any(event["type"] == "Allocated" and event["waiting"]["lines"] for event in fake.log)
+
+
+def random_commands(rng: random.Random) -> Iterable[Command]:
+    for n in range(300):
+        sku = rng.choice("STU")
+        if rng.random() < 0.2:
+            yield CreateBatch(f"b{n}", sku, rng.choice([1, 3, 10, 40]))
+        else:
+            yield Allocate(f"o{n}", sku, rng.choice([1, 2, 5, 7, 11, 30]))
+
+
+def essence(message: Message) -> dict[str, Any]:
+    return {name: value for name, value in message.items() if name != "at"}

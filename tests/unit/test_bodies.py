@@ -1,0 +1,87 @@
+from datetime import date
+from typing import Any
+
+import orjson
+import pytest
+
+from allocation.domain.commands import Allocate, CreateBatch
+from allocation.entrypoints import bodies
+
+BATCH = {"ref": "b1", "sku": "S", "qty": 10, "eta": None}
+MISSING = object()
+
+WHOLE = "must be a whole number from 1 to 2147483647, not {}"
+TEXT = "must be a text of 1 to 255 characters, not {}"
+DATE = "must be a date as YYYY-MM-DD, or null, not {}"
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "message"),
+    [
+        # W8, W27
+        ("qty", MISSING, "is missing"),
+        ("qty", None, WHOLE.format("None")),
+        ("qty", "10", WHOLE.format("'10'")),
+        ("qty", 1.6, WHOLE.format("1.6")),
+        ("qty", True, WHOLE.format("True")),
+        ("qty", 0, WHOLE.format("0")),
+        ("qty", -5, WHOLE.format("-5")),
+        ("qty", 2_147_483_648, WHOLE.format("2147483648")),
+        ("ref", MISSING, "is missing"),
+        ("ref", None, TEXT.format("None")),
+        ("ref", 17, TEXT.format("17")),
+        ("ref", {"a": 1}, TEXT.format("{'a': 1}")),
+        ("ref", "", TEXT.format("''")),
+        ("ref", "x" * 256, TEXT.format("'" + "x" * 79 + "…")),
+        ("sku", "a\0b", "must not contain a NUL character"),
+        ("sku", None, TEXT.format("None")),
+        ("eta", "tomorrow", DATE.format("'tomorrow'")),
+        ("eta", "2027-02-30", DATE.format("'2027-02-30'")),
+        ("eta", "2027-01-15T00:00:00", DATE.format("'2027-01-15T00:00:00'")),
+        ("eta", "20270115", DATE.format("'20270115'")),
+        ("eta", 1_800_000_000, DATE.format("1800000000")),
+        ("eta", "", DATE.format("''")),
+    ],
+)
+def test_a_bad_member_is_named_with_its_value(member: str, value: Any, message: str) -> None:
+    body = BATCH | {member: value}
+    if value is MISSING:
+        del body[member]
+    with pytest.raises(bodies.BadCommand) as caught:
+        bodies.from_json(bodies.CreateBatch, orjson.dumps(body))
+    assert caught.value.errors == [{"member": member, "message": message}]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"null", b'"text"', b"1e999", b"[" * 100_000])
+def test_what_is_not_an_object_is_said_to_be_none(body: bytes) -> None:
+    with pytest.raises(bodies.BadCommand, match=r"^body .*(JSON|object)"):
+        bodies.from_json(bodies.Allocate, body)
+
+
+def test_every_bad_member_is_named() -> None:
+    with pytest.raises(bodies.BadCommand) as caught:
+        bodies.from_json(bodies.Allocate, b'{"sku": 1, "qty": 0}')
+    assert [error["member"] for error in caught.value.errors] == ["orderid", "sku", "qty"]
+
+
+def test_unknown_members_are_ignored_and_eta_may_be_left_out() -> None:
+    command = bodies.from_json(bodies.CreateBatch, b'{"ref": "b1", "sku": "S", "qty": 1, "colour": "red"}')
+    assert command == CreateBatch("b1", "S", 1, None)
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b", "{17}", "a,b", "椅子", "🪑", "'; --", "%2F", "\\", "x" * 255])
+def test_identifiers_are_opaque(name: str) -> None:
+    body = orjson.dumps({"orderid": name, "sku": name, "qty": 1})
+    assert bodies.from_json(bodies.Allocate, body) == Allocate(name, name, 1)
+
+
+def test_rows_of_text() -> None:
+    row = {"ref": "b1", "sku": "S", "qty": "10", "eta": "2027-01-15"}
+    assert bodies.from_text(bodies.CreateBatch, row) == CreateBatch("b1", "S", 10, date(2027, 1, 15))
+    assert bodies.from_text(bodies.CreateBatch, row | {"eta": ""}) == CreateBatch("b1", "S", 10, None)
+
+
+@pytest.mark.parametrize("qty", ["", "ten", "1.5", "-1", "0", "99999999999999999999", "١٠"])
+def test_rows_with_a_bad_quantity(qty: str) -> None:
+    with pytest.raises(bodies.BadCommand, match="qty"):
+        bodies.from_text(bodies.Allocate, {"orderid": "o1", "sku": "S", "qty": qty})

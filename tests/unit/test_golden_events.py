@@ -1,0 +1,37 @@
+"""Both sides are held to the same JSON: what the write side sends, and what the read model understands."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from allocation.domain.commands import Allocate, CreateBatch
+from allocation.service_layer.messagebus import MessageBus
+from readmodel.projections import fold
+from tests.fakes import FakeStore
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+def golden(name: str) -> Any:
+    return orjson.loads((GOLDEN / name).read_bytes())
+
+
+def test_the_write_side_sends_the_golden_events() -> None:
+    store = FakeStore()
+    bus = MessageBus(store.begin, lambda events: None)
+    for command in (
+        CreateBatch("wh-1", "RED-CHAIR", 10),
+        CreateBatch("ship-1", "RED-CHAIR", 20, date(2027, 1, 15)),
+        Allocate("order-1", "RED-CHAIR", 10),
+        Allocate("order-2", "RED-CHAIR", 30),
+        CreateBatch("ship-2", "RED-CHAIR", 40, date(2027, 3, 1)),
+    ):
+        bus.handle(command)
+    assert store.log == golden("events.json")
+
+
+def test_the_read_model_makes_the_golden_registers_of_the_golden_events() -> None:
+    registers = [list(register) for register in fold(golden("events.json"))]
+    assert registers == golden("registers.json")
