@@ -1,0 +1,56 @@
+import json
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import quote
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    content_type: str
+    headers: dict[str, str]
+    body: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Api:
+    """A client with a connection of its own. Belongs to one thread."""
+
+    def __init__(self, port: int) -> None:
+        self.connection = HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def get(self, *path: str) -> Answer:
+        return self.request("GET", "/" + "/".join(quote(part, safe="") for part in path))
+
+    def post(self, route: str, body: Any, content_type: str = JSON) -> Answer:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.request("POST", f"/{route}", raw, content_type)
+
+    def request(self, method: str, path: str, body: bytes | None = None, content_type: str | None = None) -> Answer:
+        self.connection.request(method, path, body, {"Content-Type": content_type} if content_type else {})
+        response = self.connection.getresponse()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, headers.get("content-type", ""), headers, response.read().decode())
+
+    def add_batch(self, ref: str, sku: str, qty: int, eta: str | None = None) -> Answer:
+        return self.post("add_batch", {"ref": ref, "sku": sku, "qty": qty, "eta": eta})
+
+    def allocate(self, orderid: str, sku: str, qty: int) -> Answer:
+        return self.post("allocate", {"orderid": orderid, "sku": sku, "qty": qty})
+
+    def allocations(self, orderid: str) -> Answer:
+        return self.get("allocations", orderid)
+
+    def is_ready(self) -> bool:
+        try:
+            answer = self.get("health", "ready")
+        except OSError:
+            self.connection.close()
+            return False
+        return set(answer.json.get("roles", {}).values()) == {"ready"}

@@ -1,0 +1,46 @@
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from allocation.local.ports import free_port
+from tests.e2e.api import Api
+from tests.eventually import eventually
+from tests.processes import running
+
+
+@pytest.fixture
+def environment(database_url: str, redis_url: str) -> dict[str, str]:
+    return {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+
+
+@pytest.fixture
+def relay(environment: dict[str, str]) -> Iterator[None]:
+    with running("relay", environment):
+        yield
+
+
+@pytest.fixture
+def port(environment: dict[str, str], relay: None) -> Iterator[int]:
+    """The port of a service with its relay."""
+    with web(environment) as port:
+        yield port
+
+
+@pytest.fixture
+def api(port: int) -> Iterator[Api]:
+    api = Api(port)
+    yield api
+    api.connection.close()
+
+
+@contextmanager
+def web(environment: dict[str, str], command: str = "serve", workers: int = 1) -> Iterator[int]:
+    port = free_port()
+    variables = {**environment, "ALLOCATION_PORT": str(port), "ALLOCATION_WORKERS": str(workers)}
+    with ExitStack() as stack:
+        stack.enter_context(running(command, variables))
+        api = Api(port)
+        stack.callback(api.connection.close)
+        eventually(api.is_ready)
+        yield port

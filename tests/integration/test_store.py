@@ -1,0 +1,200 @@
+"""The registers' function, the cursors and the generations, on a real Redis."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from redis import Redis
+
+from readmodel import generations, keys
+from readmodel.generations import Generations
+from readmodel.projections import fold, orders, products
+from readmodel.registers import Register
+from readmodel.store import ModelAbsent, Snapshot, Store
+from tests.unit.test_golden_events import golden
+
+EVENTS = golden("events.json")
+KEY = keys.order("o1")
+
+
+@pytest.fixture
+def live(store: Store) -> str:
+    return generation(store, Generations(), "g1")
+
+
+def generation(store: Store, before: Generations, name: str, live: bool = True) -> str:
+    generations.open_for_writers(store.redis, name, 0)
+    after = Generations(name, before.live) if live else Generations(before.live, name)
+    assert generations.swap(store.redis, before, after)
+    return name
+
+
+def line(version: int, state: str = "s") -> Register:
+    return Register(KEY, "S", version, {"state": state})
+
+
+def stored(store: Store, name: str = "g1", key: str = KEY) -> dict[str, str]:
+    return dict(store.redis.hgetall(f"{name}:{key}"))  # type: ignore[arg-type]
+
+
+def test_a_register_is_set_if_newer(store: Store, live: str) -> None:
+    store.apply([line(9, "old")])
+    store.apply([line(10, "new")])
+    store.apply([line(9, "late")])
+    store.apply([line(10, "again")])
+    assert stored(store) == {"S": '10 {"state":"new"}'}
+
+
+def test_the_same_event_five_times_at_once_has_one_effect(store: Store, live: str) -> None:
+    barrier = threading.Barrier(5)
+
+    def apply(_: int) -> None:
+        barrier.wait()
+        store.apply(fold(EVENTS))
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(apply, range(5)))
+    expected = Store(store.redis).read(lambda snapshot: products.product(snapshot, "RED-CHAIR"))
+    assert expected is not None
+    assert (expected["available"], expected["version"]) == (30, 6)
+
+
+def test_events_one_by_one_backwards_leave_what_they_leave_at_once(store: Store, live: str) -> None:
+    for event in reversed(EVENTS):
+        store.apply(fold([event]))
+    backwards = {key: stored(store, "g1", key) for key in view_keys(store.redis)}
+    store.redis.flushall()
+    generation(store, Generations(), "g1")
+    store.apply(fold(EVENTS))
+    assert {key: stored(store, "g1", key) for key in view_keys(store.redis)} == backwards
+
+
+def view_keys(redis: Redis) -> list[str]:
+    return [key.removeprefix("g1:") for key in redis.scan_iter("g1:*", _type="hash")]
+
+
+def test_a_used_up_batch_moves_aside_and_back_with_its_version(store: Store, live: str) -> None:
+    with_room, without = keys.product("S"), keys.used_up("S")
+    store.apply([Register(with_room, "batch:b", 1, {"n": 1}, elsewhere=without)])
+    store.apply([Register(without, "batch:b", 2, {"n": 2}, elsewhere=with_room)])
+    assert (stored(store, key=with_room), stored(store, key=without)) == ({}, {"batch:b": '2 {"n":2}'})
+    store.apply([Register(with_room, "batch:b", 1, {"n": 1}, elsewhere=without)])
+    assert stored(store, key=with_room) == {}, "an older state must not come back from aside"
+    store.apply([Register(with_room, "batch:b", 3, {"n": 3}, elsewhere=without)])
+    assert (stored(store, key=with_room), stored(store, key=without)) == ({"batch:b": '3 {"n":3}'}, {})
+
+
+def test_cursors_move_with_the_registers(store: Store, live: str) -> None:
+    assert store.advance("g1", [line(1)], expected=0, position=7)
+    assert store.cursor("g1") == 7
+    assert store.advance("g1", [], expected=7, position=9)
+    assert (store.cursor("g1"), stored(store)) == (9, {"S": '1 {"state":"s"}'})
+
+
+def test_a_cursor_never_goes_back(store: Store, live: str) -> None:
+    store.advance("g1", [], expected=0, position=9)
+    assert store.advance("g1", [line(1)], expected=0, position=7), "another relay was ahead: no harm"
+    assert store.cursor("g1") == 9
+
+
+def test_a_cursor_that_fell_back_is_not_pushed_over_the_gap(store: Store, live: str) -> None:
+    """As after a failover that lost the last writes: what came in between must be applied again."""
+    store.advance("g1", [], expected=0, position=9)
+    store.redis.set(f"g1:{keys.cursor(keys.bucket_of(KEY))}", 3)
+    assert not store.advance("g1", [line(1)], expected=9, position=12)
+    assert (store.cursor("g1"), stored(store)) == (3, {})
+
+
+def test_nothing_is_written_to_a_bucket_that_is_not_there(store: Store, live: str) -> None:
+    store.redis.flushall()
+    assert not store.advance("g1", [line(1)], expected=0, position=7)
+    with pytest.raises(ModelAbsent):
+        store.apply([line(1)])
+    assert store.redis.keys("*") == []
+    assert store.cursor("g1") is None
+
+
+def test_an_empty_redis_is_no_model_rather_than_an_empty_one(store: Store) -> None:
+    # W26
+    with pytest.raises(ModelAbsent):
+        store.read(lambda snapshot: orders.order(snapshot, "o1"))
+
+
+def test_a_generation_that_is_being_built_is_not_read(store: Store) -> None:
+    generation(store, Generations(), "g1", live=False)
+    with pytest.raises(ModelAbsent):
+        store.read(lambda snapshot: orders.order(snapshot, "o1"))
+
+
+def test_writers_write_every_generation_that_is_announced(store: Store, live: str) -> None:
+    store.apply([line(1)])
+    generation(Store(store.redis), Generations("g1"), "g2", live=False)
+    store.apply([line(2)])
+    assert stored(store, "g1") == stored(store, "g2") == {"S": '2 {"state":"s"}'}
+
+
+def test_a_generation_announced_during_a_write_is_written_before_the_answer(store: Store, live: str) -> None:
+    """The announcement falls between the write to the known generation and the look at what is known."""
+    store.generations()
+    other = Store(store.redis)
+
+    class Announcing(Redis):
+        def pipeline(self, *args, **options):  # type: ignore[no-untyped-def]
+            if not announced:
+                announced.append(generation(other, Generations("g1"), "g2", live=False))
+            return super().pipeline(*args, **options)
+
+    announced: list[str] = []
+    slow = Store(Announcing(connection_pool=store.redis.connection_pool))
+    slow._seen = Generations("g1")
+    slow.apply([line(1)])
+    assert announced
+    assert stored(store, "g2") == {"S": '1 {"state":"s"}'}
+
+
+def test_readers_follow_a_switch(store: Store, live: str) -> None:
+    store.apply(fold(EVENTS))
+    reader = Store(store.redis)
+    before = reader.read(lambda snapshot: orders.allocations(snapshot, "order-1"))
+    switcher = Store(store.redis)
+    generation(switcher, Generations("g1"), "g2")
+    switcher.apply(fold(EVENTS))
+    assert generations.swap(store.redis, Generations("g2", "g1"), Generations("g2"))
+    generations.drop_all_but(store.redis, "g2")
+    assert reader.read(lambda snapshot: orders.allocations(snapshot, "order-1")) == before != []
+
+
+def test_a_reader_never_mixes_generations(store: Store, live: str) -> None:
+    """The switch falls between the two trips of one query."""
+    store.apply(fold(EVENTS))
+    trips: list[str] = []
+
+    def read(snapshot: Snapshot) -> str:
+        snapshot.hashes(KEY)
+        if not trips:
+            generation(Store(store.redis), Generations("g1"), "g2")
+        trips.append(snapshot._generation)
+        snapshot.hashes(KEY)
+        return snapshot._generation
+
+    assert store.read(read) == "g2"
+    assert trips == ["g1", "g2"]
+
+
+def test_dropping_spares_the_live_generation_and_whatever_is_not_ours(store: Store, live: str) -> None:
+    for name in ("g2", "g11"):
+        generations.open_for_writers(store.redis, name, 0)
+        generations.fill(store.redis, name, fold(EVENTS))
+    store.redis.set("game:{17}:order:1", "not ours")
+    store.apply([line(1)])
+    generations.drop_all_but(store.redis, "g1")
+    left = {key.partition(":")[0] for key in store.redis.scan_iter("*")}
+    assert left == {"g1", "game", "allocation"}
+    assert stored(store) == {"S": '1 {"state":"s"}'}
+
+
+def test_a_swap_needs_what_it_expects(store: Store, live: str) -> None:
+    assert not generations.swap(store.redis, Generations("g7"), Generations("g8"))
+    store.redis.flushall()
+    assert not generations.swap(store.redis, Generations("g1"), Generations("g2"))
+    assert store.generations() == Generations()
