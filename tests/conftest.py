@@ -1,5 +1,6 @@
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import psycopg2
@@ -17,7 +18,7 @@ from allocation.service_layer.messagebus import MessageBus
 from readmodel.clients import client
 from readmodel.rebuild import rebuild
 from readmodel.store import Store
-from tests.servers import postgres_server, redis_server
+from tests.servers import postgres_in, redis_in, running
 
 TEMPLATE = "migrated"
 numbers = count(1)
@@ -25,7 +26,8 @@ numbers = count(1)
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
+    server = postgres_in(tmp_path_factory.mktemp("postgres"))
+    with running(server):
         execute(server, f"CREATE DATABASE {TEMPLATE}")
         engine = engine_for(server.url_of(TEMPLATE))
         migrate(engine)
@@ -35,28 +37,34 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def redis_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+    server = redis_in(tmp_path_factory.mktemp("redis"))
+    with running(server):
         yield server
+
+
+@contextmanager
+def fresh_database(server: Postgres) -> Iterator[str]:
+    name = f"test_{next(numbers)}"
+    execute(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    for setting in settings_of_the_role(server):  # They do not come with a template.
+        execute(server, f"ALTER ROLE CURRENT_USER IN DATABASE {name} SET {setting}")
+    yield server.url_of(name)
+    execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 def database_url(postgres: Postgres) -> Iterator[str]:
     """A migrated database of the test's own."""
-    name = f"test_{next(numbers)}"
-    execute(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    for setting in settings_of_the_role(postgres):  # They do not come with a template.
-        execute(postgres, f"ALTER ROLE CURRENT_USER IN DATABASE {name} SET {setting}")
-    yield postgres.url_of(name)
-    execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    with fresh_database(postgres) as url:
+        yield url
 
 
 @pytest.fixture
 def redis_url(redis_of_the_session: Redis) -> Iterator[str]:
-    """An empty Redis without functions."""
+    """An empty Redis."""
     yield redis_of_the_session.url
     with RedisClient.from_url(redis_of_the_session.url) as redis:
-        redis.flushall()
-        redis.function_flush()
+        redis.flushdb()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from allocation.local.child import Child
 from allocation.local.ports import free_port
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
@@ -18,25 +17,43 @@ UNSAFE_AND_FAST = {
 }
 
 
-@contextmanager
-def postgres_server(folder: Path) -> Iterator[Postgres]:
-    server = Postgres(folder, free_port(), settings=UNSAFE_AND_FAST)
-    with running(server.prepare(), server):
-        yield server
+class Server:
+    """A running server that a test may kill and start again."""
+
+    def __init__(self, server: Postgres | Redis) -> None:
+        self._server = server
+        self._child = server.prepare()
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    def start(self) -> None:
+        self._child.start()
+        self._server.wait_until_ready(self._child)
+
+    def kill(self) -> None:
+        assert self._child.process
+        self._child.process.kill()
+        self._child.sweep()
+
+    def stop(self) -> None:
+        self._child.stop(10)
 
 
 @contextmanager
-def redis_server(folder: Path, port: int | None = None) -> Iterator[Redis]:
-    server = Redis(folder, port or free_port())
-    with running(server.prepare(), server):
-        yield server
-
-
-@contextmanager
-def running(child: Child, server: Postgres | Redis) -> Iterator[None]:
-    child.start()
+def running(server: Postgres | Redis) -> Iterator[Server]:
+    handle = Server(server)
+    handle.start()
     try:
-        server.wait_until_ready(child)
-        yield
+        yield handle
     finally:
-        child.stop(10)
+        handle.stop()
+
+
+def postgres_in(folder: Path, *, durable: bool = False) -> Postgres:
+    return Postgres(folder, free_port(), settings={} if durable else UNSAFE_AND_FAST)
+
+
+def redis_in(folder: Path) -> Redis:
+    return Redis(folder, free_port())

@@ -4,6 +4,9 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from allocation.local.ports import free_port
+from allocation.local.postgres import Postgres
+from allocation.local.redis import Redis
+from tests.conftest import fresh_database
 from tests.e2e.api import Api
 from tests.eventually import eventually
 from tests.processes import running
@@ -32,6 +35,17 @@ def api(port: int) -> Iterator[Api]:
     api = Api(port)
     yield api
     api.connection.close()
+
+
+@pytest.fixture(scope="module")
+def shared_api(postgres: Postgres, redis_of_the_session: Redis) -> Iterator[Api]:
+    """A service for the tests of a module whose commands don't meet; it keeps its views in a database of its own."""
+    with fresh_database(postgres) as database_url:
+        environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_of_the_session.url.removesuffix("0") + "1"}
+        with running("relay", environment), web(environment) as port:
+            api = Api(port)
+            yield api
+            api.connection.close()
 
 
 @contextmanager

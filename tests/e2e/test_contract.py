@@ -10,15 +10,15 @@ from tests.e2e.conftest import web
 PROBLEM = "application/problem+json"
 
 
-def test_the_happy_path_two_hundred_times(api: Api) -> None:
+def test_the_happy_path_two_hundred_times(shared_api: Api) -> None:
     """A client that has its 202 sees the effect in its next query."""
     for n in range(200):
         sku, other, order = f"SKU-{n}", f"OTHER-{n}", f"order-{n}"
-        api.add_batch(f"later-{n}", sku, 100, "2027-03-01")
-        api.add_batch(f"earlier-{n}", sku, 100, "2027-01-15")
-        api.add_batch(f"other-{n}", other, 100)
-        assert api.allocate(order, sku, 3).status == 202
-        answer = api.allocations(order)
+        shared_api.add_batch(f"later-{n}", sku, 100, "2027-03-01")
+        shared_api.add_batch(f"earlier-{n}", sku, 100, "2027-01-15")
+        shared_api.add_batch(f"other-{n}", other, 100)
+        assert shared_api.allocate(order, sku, 3).status == 202
+        answer = shared_api.allocations(order)
         assert (answer.status, answer.json) == (200, [{"sku": sku, "batchref": f"earlier-{n}"}])
 
 
@@ -115,13 +115,13 @@ def test_the_views(api: Api) -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", "a/b", "/a//b/", "{17}:order:o", "a,b", "椅子 🪑", "%2F", "a?b#c", "..", "'\"\\;"])
-def test_identifiers_are_opaque(api: Api, name: str) -> None:
-    assert api.add_batch(name, name, 10).status == 201
-    assert api.allocate(name, name, 3).status == 202
-    assert api.allocations(name).json == [{"sku": name, "batchref": name}]
-    assert api.get("orders", name).json["orderid"] == name
-    assert api.get("products", name).json["available"] == 7
-    assert api.get("batches", name).json["ref"] == name
+def test_identifiers_are_opaque(shared_api: Api, name: str) -> None:
+    assert shared_api.add_batch(name, name, 10).status == 201
+    assert shared_api.allocate(name, name, 3).status == 202
+    assert shared_api.allocations(name).json == [{"sku": name, "batchref": name}]
+    assert shared_api.get("orders", name).json["orderid"] == name
+    assert shared_api.get("products", name).json["available"] == 7
+    assert shared_api.get("batches", name).json["ref"] == name
 
 
 @pytest.mark.parametrize(
@@ -142,26 +142,26 @@ def test_identifiers_are_opaque(api: Api, name: str) -> None:
         (b'{"orderid": "\\ud800", "sku": "S", "qty": 1}', "body"),
     ],
 )
-def test_bad_bodies_are_answered_with_what_is_wrong(api: Api, body: Any, named: str) -> None:
-    answer = api.post("allocate", body)
+def test_bad_bodies_are_answered_with_what_is_wrong(shared_api: Api, body: Any, named: str) -> None:
+    answer = shared_api.post("allocate", body)
     assert (answer.status, answer.content_type) == (400, PROBLEM)
     assert named in answer.json["message"]
-    assert api.get("health", "live").status == 200
+    assert shared_api.get("health", "live").status == 200
 
 
-def test_a_bad_eta_is_a_400_and_a_missing_one_is_none(api: Api) -> None:
-    assert "eta must be a date" in api.post("add_batch", {"ref": "b", "sku": "S", "qty": 1, "eta": "x"}).json["message"]
-    assert api.post("add_batch", {"ref": "b", "sku": "S", "qty": 1}).status == 201
+def test_a_bad_eta_is_a_400_and_a_missing_one_is_none(shared_api: Api) -> None:
+    assert "eta must be a date" in shared_api.post("add_batch", {"ref": "b", "sku": "S", "qty": 1, "eta": "x"}).json["message"]
+    assert shared_api.post("add_batch", {"ref": "b", "sku": "S", "qty": 1}).status == 201
 
 
-def test_errors_of_http_are_problems_too(api: Api) -> None:
+def test_errors_of_http_are_problems_too(shared_api: Api) -> None:
     body = b'{"orderid": "o1", "sku": "S", "qty": 1}'
-    assert api.request("POST", "/allocate", body).status == 415
-    assert api.post("allocate", body, content_type="text/plain").status == 415
-    assert api.post("allocate", body, content_type="application/json; charset=utf-8").status == 400
-    assert api.post("allocate", b" " * 1_000_001).status == 413
-    assert api.get("nowhere").status == 404
-    wrong_method = api.request("GET", "/allocate")
+    assert shared_api.request("POST", "/allocate", body).status == 415
+    assert shared_api.post("allocate", body, content_type="text/plain").status == 415
+    assert shared_api.post("allocate", body, content_type="application/json; charset=utf-8").status == 400
+    assert shared_api.post("allocate", b" " * 1_000_001).status == 413
+    assert shared_api.get("nowhere").status == 404
+    wrong_method = shared_api.request("GET", "/allocate")
     assert (wrong_method.status, wrong_method.content_type) == (405, PROBLEM)
     assert "POST" in wrong_method.headers["allow"]
 

@@ -149,7 +149,7 @@ def test_a_flush_during_the_rebuild_ends_it_and_is_no_empty_model(
 ) -> None:
     some_orders(bus)
     with pytest.raises((RebuildFailed, ModelAbsent)):
-        rebuild(model, Meddling(log, model.redis.flushall, BEFORE_THE_ANNOUNCEMENT))
+        rebuild(model, Meddling(log, model.redis.flushdb, BEFORE_THE_ANNOUNCEMENT))
     with pytest.raises(ModelAbsent):
         model.read(lambda snapshot: orders.order(snapshot, "o1"))
     rebuild(model, log)

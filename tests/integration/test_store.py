@@ -63,7 +63,7 @@ def test_events_one_by_one_backwards_leave_what_they_leave_at_once(store: Store,
     for event in reversed(EVENTS):
         store.apply(fold([event]))
     backwards = {key: stored(store, "g1", key) for key in view_keys(store.redis)}
-    store.redis.flushall()
+    store.redis.flushdb()
     generation(store, Generations(), "g1")
     store.apply(fold(EVENTS))
     assert {key: stored(store, "g1", key) for key in view_keys(store.redis)} == backwards
@@ -106,7 +106,7 @@ def test_a_cursor_that_fell_back_is_not_pushed_over_the_gap(store: Store, live: 
 
 
 def test_nothing_is_written_to_a_bucket_that_is_not_there(store: Store, live: str) -> None:
-    store.redis.flushall()
+    store.redis.flushdb()
     assert not store.advance("g1", [line(1)], expected=0, position=7)
     with pytest.raises(ModelAbsent):
         store.apply([line(1)])
@@ -195,6 +195,6 @@ def test_dropping_spares_the_live_generation_and_whatever_is_not_ours(store: Sto
 
 def test_a_swap_needs_what_it_expects(store: Store, live: str) -> None:
     assert not generations.swap(store.redis, Generations("g7"), Generations("g8"))
-    store.redis.flushall()
+    store.redis.flushdb()
     assert not generations.swap(store.redis, Generations("g1"), Generations("g2"))
     assert store.generations() == Generations()

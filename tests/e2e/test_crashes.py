@@ -1,0 +1,102 @@
+"""Processes that are really killed, at the worst of times."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine, text
+
+from allocation.adapters import event_log
+from allocation.adapters.event_log import EventLog
+from allocation.domain.commands import Allocate, CreateBatch
+from allocation.domain.events import OutOfStock
+from allocation.domain.model import NOTHING
+from allocation.service_layer.messagebus import MessageBus
+from readmodel.digest import digest
+from readmodel.projections import orders
+from readmodel.store import Store
+from tests.eventually import eventually
+from tests.processes import allocation, running
+
+NOW = datetime.now(UTC)
+
+
+def test_a_process_killed_between_commit_and_fast_path_loses_nothing(
+    projecting_bus: MessageBus, model: Store, engine: Engine, environment: dict[str, str]
+) -> None:
+    # W17
+    projecting_bus.handle(CreateBatch("b1", "S", 10))
+    program = [sys.executable, "-m", "tests.e2e.dies_after_its_commit", "o1", "S", "3"]
+    killed = subprocess.run(program, env=os.environ | environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT batchref FROM order_lines WHERE orderid = 'o1'")).scalar_one() == "b1"
+    assert model.read(lambda snapshot: orders.allocations(snapshot, "o1")) == [], "nobody has told the views yet"
+    with running("relay", environment):
+        eventually(lambda: model.read(lambda snapshot: orders.allocations(snapshot, "o1")))
+
+
+def test_a_process_killed_in_the_middle_of_its_transaction_changes_nothing(
+    projecting_bus: MessageBus, model: Store, engine: Engine, environment: dict[str, str]
+) -> None:
+    """It waits for the product's row when it is killed; the row is free for others afterwards."""
+    projecting_bus.handle(CreateBatch("b1", "S", 10))
+    with engine.connect() as holder:
+        holder.execute(text("SELECT FROM products WHERE sku = 'S' FOR UPDATE"))
+        program = [sys.executable, "-m", "tests.e2e.dies_after_its_commit", "o1", "S", "3"]
+        process = subprocess.Popen(program, env=os.environ | environment)
+        eventually(lambda: waiting_for_a_lock(engine))
+        process.kill()
+        process.wait()
+    projecting_bus.handle(Allocate("o2", "S", 10))
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT orderid FROM order_lines")).scalars().all() == ["o2"]
+
+
+def waiting_for_a_lock(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return bool(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one())
+
+
+def test_a_relay_killed_at_work_is_taken_up_by_the_next(
+    bus: MessageBus, model: Store, log: EventLog, environment: dict[str, str]
+) -> None:
+    list(bus.handle_all([CreateBatch(f"b{n}", f"S{n}", 10) for n in range(12_000)]))
+    live = model.generations().live
+    assert live is not None
+    process = allocation("relay", environment)
+    eventually(lambda: 1 < (model.cursor(live) or 0) < log.end())
+    process.kill()
+    process.wait()
+    stopped_at = model.cursor(live)
+    assert stopped_at is not None
+    assert stopped_at < log.end(), "it was done before it was killed: nothing was tried"
+    with running("relay", environment):
+        eventually(lambda: model.cursor(live) == log.end())
+    relayed = digest(model.redis, live)
+    assert allocation("rebuild", environment, stderr=subprocess.DEVNULL).wait(60) == 0
+    assert digest(model.redis, model.generations().live or "") == relayed
+
+
+def test_a_rebuild_that_is_killed_leaves_the_views_as_they_were(
+    projecting_bus: MessageBus, model: Store, engine: Engine, environment: dict[str, str]
+) -> None:
+    projecting_bus.handle(CreateBatch("b1", "S", 10))
+    projecting_bus.handle(Allocate("o1", "S", 3))
+    live = model.generations().live
+    with engine.connect() as writer:
+        # It announces the new generation and then waits for this transaction: there it is killed.
+        event_log.append(writer, [OutOfStock("X", 1, NOTHING, (), None)], NOW)
+        projecting_bus.handle(Allocate("o2", "S", 3))
+        process = allocation("rebuild", environment, stderr=subprocess.DEVNULL)
+        eventually(lambda: model.generations().other)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert model.generations().live == live
+    projecting_bus.handle(Allocate("o3", "S", 3))
+    for orderid in ("o1", "o2", "o3"):
+        assert model.read(lambda snapshot, orderid=orderid: orders.allocations(snapshot, orderid))
+    assert allocation("rebuild", environment, stderr=subprocess.DEVNULL).wait(60) == 0
+    assert {key.partition(":")[0] for key in model.redis.scan_iter("g*:*")} == {model.generations().live}
