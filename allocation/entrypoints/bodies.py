@@ -27,6 +27,7 @@ REASONS = {
     "string_type": TEXT,
     "string_too_short": TEXT,
     "string_too_long": TEXT,
+    "string_unicode": "must be text in UTF-8",
     "model_type": "must be a JSON object",
 }
 WITHOUT_VALUE = {"missing", "json_invalid", "nul"}

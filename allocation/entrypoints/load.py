@@ -43,7 +43,7 @@ class Loader:
         reader = csv.reader(file)
         header = next(reader, [])
         check_header(path, header, shape)
-        for row in reader:
+        for row in filter(None, reader):
             try:
                 command = bodies.from_text(shape, members(header, row))
             except bodies.BadCommand as error:
@@ -75,10 +75,10 @@ def count_rows(path: Path) -> int:
 
 
 def check_header(path: Path, header: list[str], shape: type[bodies.Body]) -> None:
-    expected = list(shape.model_fields)
-    missing = [name for name in expected if name not in header]
+    expected = ",".join(shape.model_fields)
+    missing = [name for name, field in shape.model_fields.items() if field.is_required() and name not in header]
     if missing:
-        raise BadFile(f"{path}, line 1: the header lacks {', '.join(missing)}; it must have {','.join(expected)}")
+        raise BadFile(f"{path}, line 1: the header lacks {', '.join(missing)}; it should be {expected}")
 
 
 def members(header: list[str], row: list[str]) -> dict[str, str]:

@@ -1,0 +1,113 @@
+"""Half a million real order lines: a plain-Python oracle, plain SQL and the views must agree on every one of them."""
+
+import csv
+import gzip
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from readmodel.digest import digest
+from readmodel.registers import state_of
+from readmodel.store import Store
+from tests.e2e.api import Api
+from tests.e2e.conftest import web
+from tests.eventually import eventually
+from tests.processes import allocation, running
+
+DATA = Path(__file__).parents[3] / "shared" / "data" / "online-retail"
+BATCHES, ORDERS = DATA / "batches.csv.gz", DATA / "orders.csv.gz"
+
+pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the data set is not here")
+
+Lines = dict[tuple[str, str], str | None]
+"""(orderid, sku) → its batch, or None where it waits."""
+
+
+def rows(path: Path) -> Iterator[dict[str, str]]:
+    with gzip.open(path, "rt", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def oracle() -> Lines:
+    """The rules again, from the CSV alone: the first batch by ETA (none is first) and reference that has enough."""
+    stock = defaultdict(list)
+    for row in rows(BATCHES):
+        stock[row["sku"]].append([row["eta"], row["ref"], int(row["qty"])])
+    for batches in stock.values():
+        batches.sort()
+    lines: Lines = {}
+    for row in rows(ORDERS):
+        qty = int(row["qty"])
+        chosen = next((batch for batch in stock[row["sku"]] if batch[2] >= qty), None)
+        if chosen is not None:
+            chosen[2] -= qty
+        lines[row["orderid"], row["sku"]] = chosen[1] if chosen is not None else None
+    return lines
+
+
+def in_the_database(engine: Engine) -> Lines:
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT orderid, sku, batchref FROM order_lines"))
+        return {(row.orderid, row.sku): row.batchref for row in rows}
+
+
+def in_the_views(store: Store) -> Lines:
+    live = store.generations().live
+    lines: Lines = {}
+    for key in store.redis.scan_iter(f"{live}:*:order:*", count=1_000):
+        orderid = key.split(":", 3)[3]
+        for sku, register in store.redis.hgetall(key).items():  # type: ignore[union-attr]
+            lines[orderid, sku] = state_of(register)["batchref"]
+    return lines
+
+
+@pytest.mark.timeout(280)
+def test_every_line_gets_what_the_rules_say(model: Store, engine: Engine, environment: dict[str, str]) -> None:
+    with running("relay", environment), web({"REDIS_URL": environment["REDIS_URL"]}, "queries") as port:
+        load = allocation(f"load --batches {BATCHES} --orders {ORDERS}", environment, stderr=subprocess.DEVNULL)
+        assert load.wait(250) == 0
+        expected = oracle()
+        assert in_the_database(engine) == expected
+        no_batch_is_over_its_quantity(engine)
+        live = model.generations().live or ""
+        with engine.connect() as connection:
+            last = connection.execute(text("SELECT max(position) FROM events")).scalar_one()
+        eventually(lambda: (model.cursor(live) or 0) >= last, within=60)
+        assert in_the_views(model) == expected
+        assert (len(expected), len({orderid for orderid, _ in expected})) == (531_225, 25_900)
+        a_rebuild_gives_the_same_views_while_queries_are_answered(model, environment, port, expected)
+
+
+def no_batch_is_over_its_quantity(engine: Engine) -> None:
+    with engine.connect() as connection:
+        wrong = connection.execute(
+            text("""
+                SELECT count(*) FROM batches
+                LEFT JOIN (SELECT batchref AS ref, sum(qty) AS qty FROM order_lines GROUP BY 1) AS lines USING (ref)
+                WHERE allocated <> coalesce(lines.qty, 0) OR allocated > purchased
+            """)
+        ).scalar_one()
+    assert wrong == 0
+
+
+def a_rebuild_gives_the_same_views_while_queries_are_answered(
+    model: Store, environment: dict[str, str], port: int, expected: Lines
+) -> None:
+    before, live = digest(model.redis, model.generations().live or ""), model.generations().live
+    (orderid, sku), batchref = next((line for line in expected.items() if line[1]))
+    api, answers = Api(port), 0
+    rebuild = allocation("rebuild", environment, stderr=subprocess.DEVNULL)
+    while rebuild.poll() is None:
+        answer = api.allocations(orderid)
+        assert answer.status == 200
+        assert {"sku": sku, "batchref": batchref} in answer.json
+        answers += 1
+    api.connection.close()
+    assert rebuild.returncode == 0
+    assert answers > 100
+    assert model.generations().live != live
+    assert digest(model.redis, model.generations().live or "") == before
