@@ -1,4 +1,5 @@
 import socket
+import time
 
 
 def free_port() -> int:
@@ -16,3 +17,12 @@ def is_free(host: str, port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def becomes_free(host: str, port: int, within: float) -> bool:
+    deadline = time.monotonic() + within
+    while not is_free(host, port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

@@ -40,6 +40,11 @@ def announced(data: Path, addresses: Mapping[str, str]) -> Iterator[None]:
         path.unlink()
 
 
+def was_killed(data: Path) -> bool:
+    """Whether the last service that ran from the folder had no time to end: its children may still be ending."""
+    return (data / "env").exists()
+
+
 def addresses(data: Path) -> dict[str, str] | None:
     """DATABASE_URL, REDIS_URL and API_URL of the service that runs from the folder; None where none runs."""
     try:

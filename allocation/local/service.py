@@ -17,12 +17,13 @@ from allocation.config import Settings
 from allocation.local import running
 from allocation.local.child import Child
 from allocation.local.errors import CannotStart
-from allocation.local.ports import free_port, is_free
+from allocation.local.ports import becomes_free, free_port
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
 from allocation.local.supervisor import Supervisor
 
 READY_WITHIN = 60.0
+LEFTOVERS_END_WITHIN = 10.0
 ALLOCATION = [sys.executable, "-m", "allocation.entrypoints.cli"]
 
 WELCOME = """
@@ -66,7 +67,8 @@ class Service:
             self._say("Stopping")
 
     def _start(self, ending: ExitStack) -> None:
-        if not is_free(self._config.host, self._config.port):
+        patience = LEFTOVERS_END_WITHIN if running.was_killed(self._config.data) else 0.0
+        if not becomes_free(self._config.host, self._config.port, patience):
             raise CannotStart(
                 f"Port {self._config.port} is in use: stop what uses it, or set ALLOCATION_PORT to another"
             )
