@@ -66,5 +66,3 @@ class Queue:
         waiting = [line for line in product.lines.values() if line.status is Status.WAITING]
         fitting = [line for line in waiting if line.arrived > after and line.qty <= largest]
         return sorted(fitting, key=lambda line: line.arrived)
-
-

@@ -6,6 +6,7 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlalchemy import Engine, text
@@ -34,18 +35,17 @@ def rows(path: Path) -> Iterator[dict[str, str]]:
 
 def oracle() -> Lines:
     """The rules again, from the CSV alone: the first batch by ETA (none is first) and reference that has enough."""
-    stock = defaultdict(list)
-    for row in rows(BATCHES):
-        stock[row["sku"]].append([row["eta"], row["ref"], int(row["qty"])])
-    for batches in stock.values():
-        batches.sort()
+    refs, left = defaultdict(list), {}
+    for row in sorted(rows(BATCHES), key=lambda row: (row["eta"], row["ref"])):
+        refs[row["sku"]].append(row["ref"])
+        left[row["ref"]] = int(row["qty"])
     lines: Lines = {}
     for row in rows(ORDERS):
         qty = int(row["qty"])
-        chosen = next((batch for batch in stock[row["sku"]] if batch[2] >= qty), None)
+        chosen = next((ref for ref in refs[row["sku"]] if left[ref] >= qty), None)
         if chosen is not None:
-            chosen[2] -= qty
-        lines[row["orderid"], row["sku"]] = chosen[1] if chosen is not None else None
+            left[chosen] -= qty
+        lines[row["orderid"], row["sku"]] = chosen
     return lines
 
 
@@ -60,7 +60,7 @@ def in_the_views(store: Store) -> Lines:
     lines: Lines = {}
     for key in store.redis.scan_iter(f"{live}:*:order:*", count=1_000):
         orderid = key.split(":", 3)[3]
-        for sku, register in store.redis.hgetall(key).items():  # type: ignore[union-attr]
+        for sku, register in cast("dict[str, str]", store.redis.hgetall(key)).items():
             lines[orderid, sku] = state_of(register)["batchref"]
     return lines
 
@@ -98,7 +98,7 @@ def a_rebuild_gives_the_same_views_while_queries_are_answered(
     model: Store, environment: dict[str, str], port: int, expected: Lines
 ) -> None:
     before, live = digest(model.redis, model.generations().live or ""), model.generations().live
-    (orderid, sku), batchref = next((line for line in expected.items() if line[1]))
+    (orderid, sku), batchref = next(line for line in expected.items() if line[1])
     api, answers = Api(port), 0
     rebuild = allocation("rebuild", environment, stderr=subprocess.DEVNULL)
     while rebuild.poll() is None:

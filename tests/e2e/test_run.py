@@ -122,13 +122,17 @@ def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
     with run(tmp_path / "data") as service:
         service.api.add_batch("b1", "S", 100)
         for word, name in CHILDREN.items():
-            victim = service.child(word)
-            assert victim is not None
-            victim.kill()
-            eventually(lambda name=name: f"{name} ended with code -9; starting it again" in service.said())
-            assert eventually(lambda word=word: service.child(word) and allocated(service.api, f"order-{word}"), within=30)
+            kill_and_see_it_come_back(service, word, name)
         assert service.end() == 0
         assert not [child for child in service.children if child.is_running()]
+
+
+def kill_and_see_it_come_back(service: Run, word: str, name: str) -> None:
+    victim = service.child(word)
+    assert victim is not None
+    victim.kill()
+    eventually(lambda: f"{name} ended with code -9; starting it again" in service.said())
+    assert eventually(lambda: service.child(word) and allocated(service.api, f"order-{word}"), within=30)
 
 
 def allocated(api: Api, orderid: str) -> bool:

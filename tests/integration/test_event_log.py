@@ -102,7 +102,7 @@ def test_one_alone_may_rebuild(log: EventLog, engine: Engine) -> None:
 
 
 def test_under_stress_no_event_is_late(engine: Engine, log: EventLog) -> None:
-    """16 writers commit out of order while one reader follows; a second one, without the fence, shows what it is for."""
+    """16 writers commit out of order while a reader follows; a second one without the fence shows what it is for."""
     writers, transactions = 16, 150
     done = threading.Event()
     fenced: list[tuple[str, int]] = []
@@ -163,7 +163,8 @@ def test_under_stress_no_event_is_late(engine: Engine, log: EventLog) -> None:
 
 OUT_OF_ORDER = text("""
     SELECT count(*) FROM (
-        SELECT pg_xact_commit_timestamp(xmin) AS at, max(pg_xact_commit_timestamp(xmin)) OVER (ORDER BY position) AS latest
+        SELECT pg_xact_commit_timestamp(xmin) AS at,
+               max(pg_xact_commit_timestamp(xmin)) OVER (ORDER BY position) AS latest
         FROM events
     ) AS commits WHERE at < latest
 """)

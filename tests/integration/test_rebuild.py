@@ -95,9 +95,7 @@ def test_the_digest_tells_views_apart(bus: MessageBus, model: Store, log: EventL
     assert fingerprint(model) != right
 
 
-@pytest.mark.parametrize(
-    "at_call", [BEFORE_THE_FILL, DURING_THE_FILL, BEFORE_THE_ANNOUNCEMENT, AFTER_THE_ANNOUNCEMENT]
-)
+@pytest.mark.parametrize("at_call", [BEFORE_THE_FILL, DURING_THE_FILL, BEFORE_THE_ANNOUNCEMENT, AFTER_THE_ANNOUNCEMENT])
 def test_a_write_during_the_rebuild_is_not_lost(
     projecting_bus: MessageBus, model: Store, log: EventLog, at_call: int
 ) -> None:
@@ -144,9 +142,7 @@ def test_the_rebuild_waits_for_a_transaction_that_was_open_at_the_announcement(
     assert model.read(lambda snapshot: orders.order(snapshot, "behind1")) is not None
 
 
-def test_a_flush_during_the_rebuild_ends_it_and_is_no_empty_model(
-    bus: MessageBus, model: Store, log: EventLog
-) -> None:
+def test_a_flush_during_the_rebuild_ends_it_and_is_no_empty_model(bus: MessageBus, model: Store, log: EventLog) -> None:
     some_orders(bus)
     with pytest.raises((RebuildFailed, ModelAbsent)):
         rebuild(model, Meddling(log, model.redis.flushdb, BEFORE_THE_ANNOUNCEMENT))
@@ -156,9 +152,7 @@ def test_a_flush_during_the_rebuild_ends_it_and_is_no_empty_model(
     assert model.read(lambda snapshot: orders.order(snapshot, "o1")) is not None
 
 
-def test_a_generation_that_lacks_something_is_not_switched_to(
-    bus: MessageBus, model: Store, log: EventLog
-) -> None:
+def test_a_generation_that_lacks_something_is_not_switched_to(bus: MessageBus, model: Store, log: EventLog) -> None:
     some_orders(bus)
     rebuild(model, log)
     live, right = model.generations().live, fingerprint(model)

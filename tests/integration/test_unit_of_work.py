@@ -119,7 +119,9 @@ def test_the_queue_sees_what_the_same_unit_of_work_has_done(subject: Subject) ->
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_fake_and_real_decide_alike(seed: int, bus: MessageBus, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fake_and_real_decide_alike(
+    seed: int, bus: MessageBus, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Random deliveries and orders on few SKUs; the real queue read in small pages, the fake one looked through."""
     monkeypatch.setattr(repository, "WAITING_LINES_PAGE", 3)
     commands = list(random_commands(random.Random(seed)))

@@ -62,7 +62,9 @@ def test_commands_of_one_type_share_a_transaction() -> None:
 def test_in_a_shared_transaction_a_refused_command_fails_alone() -> None:
     recorder = Recorder()
     recorder.handle_all(CreateBatch("b1", "S", 10), Allocate("o1", "S", 1))
-    outcomes = recorder.handle_all(Allocate("o2", "S", 1), Allocate("o1", "S", 2), Allocate("o3", "X", 1), Allocate("o4", "S", 1))
+    outcomes = recorder.handle_all(
+        Allocate("o2", "S", 1), Allocate("o1", "S", 2), Allocate("o3", "X", 1), Allocate("o4", "S", 1)
+    )
     assert [type(outcome) for outcome in outcomes] == [type(None), LineConflict, UnknownSku, type(None)]
     assert set(recorder.store.products["S"].lines) == {"o1", "o2", "o4"}
     assert recorder.transactions == 3
