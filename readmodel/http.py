@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response
 from redis.exceptions import RedisError
 from werkzeug.routing import BaseConverter
 
-from readmodel import problems
+from readmodel import logs, problems
 from readmodel.clients import client
 from readmodel.problems import RETRY_LATER, problem
 from readmodel.projections import batches, orders, products
@@ -46,6 +46,7 @@ class IdentifierConverter(BaseConverter):
 
 def bare_app() -> Flask:
     """An app without routes that answers errors as problems and takes identifiers as they are."""
+    logs.configure()
     app = Flask("allocation", static_folder=None)
     app.url_map.converters["identifier"] = IdentifierConverter
     app.url_map.merge_slashes = False

@@ -12,6 +12,7 @@ A rebuild that is killed leaves the live generation as it was; the next one clea
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import islice
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -24,6 +25,7 @@ from readmodel.registers import decode
 from readmodel.store import Store
 
 POLL = 0.02
+VERIFIED_AT_ONCE = 10_000
 
 Progress = Callable[[int, int, int], None]
 """Called with the number of events applied so far, the position reached and the position at which the log ends."""
@@ -90,11 +92,13 @@ def catch_up(store: Store, log: Log, new: str) -> None:
 
 def verify(redis: Redis, new: str, versions: Mapping[str, int]) -> None:
     """Every product that the log told of must stand in the new generation, at its last version or a later one."""
-    pipeline = redis.pipeline(transaction=False)
-    for sku in versions:
-        pipeline.hget(f"{new}:{keys.product(sku)}", products.TOTALS)
-    stored = zip(versions.items(), pipeline.execute(), strict=True)
-    missing = [sku for (sku, version), value in stored if value is None or decode(value)[0] < version]
+    skus, missing = iter(versions), list[str]()
+    while chunk := list(islice(skus, VERIFIED_AT_ONCE)):
+        pipeline = redis.pipeline(transaction=False)
+        for sku in chunk:
+            pipeline.hget(f"{new}:{keys.product(sku)}", products.TOTALS)
+        stored = zip(chunk, pipeline.execute(), strict=True)
+        missing += [sku for sku, value in stored if value is None or decode(value)[0] < versions[sku]]
     if missing:
         raise RebuildFailed(f"{len(missing)} products are not what the log says, {missing[0]!r} among them")
 

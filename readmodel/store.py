@@ -27,8 +27,8 @@ class ModelAbsent(Exception):
         return "the read model is not there"
 
 
-class Switched(Exception):
-    """Another generation has become the live one."""
+class TornRead(Exception):
+    """What was read does not belong together: a write or a switch fell in between. Read again."""
 
 
 class Snapshot:
@@ -46,7 +46,7 @@ class Snapshot:
         pipeline.get(keys.GENERATIONS)  # Last: had the generation been dropped before, it could not be live now.
         *found, stored = pipeline.execute()
         if Generations.parse(stored).live != self._generation:
-            raise Switched
+            raise TornRead
         return found
 
 
@@ -73,7 +73,7 @@ class Store:
                 break
             try:
                 return fetch(Snapshot(self.redis, live))
-            except Switched:
+            except TornRead:
                 self.generations()
         raise ModelAbsent
 

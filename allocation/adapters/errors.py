@@ -10,7 +10,13 @@ from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailab
 
 LOST_RACES = {"40001", "40P01"}  # serialization failure, deadlock
 UNIQUE_VIOLATION = "23505"
-UNAVAILABLE = ("08", "53", "55P03", "57")  # connection, resources, lock time-out, shutdown and statement time-out
+UNAVAILABLE = (
+    "08",  # connection
+    "25006",  # read-only: no longer the primary
+    "53",  # resources
+    "55P03",  # lock time-out
+    "57",  # shutdown, statement time-out
+)
 
 
 @contextmanager

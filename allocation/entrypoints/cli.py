@@ -1,12 +1,13 @@
 """The commands of the console script `allocation`."""
 
-import logging
 import os
 import signal
 import sys
 from pathlib import Path
 
 import click
+
+from readmodel import logs
 
 # What a command needs is imported by that command, so that a process loads nothing that it does not use.
 
@@ -40,8 +41,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """An order-line allocation service with a separate read store."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.configure()
 
 
 def stores() -> tuple[str, str]:

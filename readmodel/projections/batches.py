@@ -5,7 +5,7 @@ from typing import Any
 
 from readmodel import keys
 from readmodel.registers import Register, State, state_of
-from readmodel.store import Snapshot
+from readmodel.store import Snapshot, TornRead
 
 STATE = "state"
 
@@ -25,7 +25,9 @@ def batch(snapshot: Snapshot, ref: str) -> State | None:
 
 
 def etas(snapshot: Snapshot, refs: Iterable[str]) -> dict[str, str | None]:
-    """The ETA of each batch, by reference."""
+    """The ETA of each batch, by reference. Raises TornRead where a line was written and its batch is yet to be."""
     refs = list(refs)
     found = snapshot.hashes(*map(keys.batch, refs))
-    return {ref: state_of(stored[STATE])["eta"] for ref, stored in zip(refs, found, strict=True) if stored}
+    if not all(found):
+        raise TornRead
+    return {ref: state_of(stored[STATE])["eta"] for ref, stored in zip(refs, found, strict=True)}

@@ -198,3 +198,17 @@ def test_a_swap_needs_what_it_expects(store: Store, live: str) -> None:
     store.redis.flushdb()
     assert not generations.swap(store.redis, Generations("g1"), Generations("g2"))
     assert store.generations() == Generations()
+
+
+def test_a_line_whose_batch_is_not_there_yet_is_read_again(store: Store, live: str) -> None:
+    """Its bucket was written, the batch's was not: that no ETA is known does not mean that it is in the warehouse."""
+    registers = list(fold(EVENTS))
+    lines = [register for register in registers if ":order:" in register.home]
+    rest = [register for register in registers if ":order:" not in register.home]
+    store.apply(lines)
+    with pytest.raises(ModelAbsent):
+        store.read(lambda snapshot: orders.order(snapshot, "order-2"))
+    store.apply(rest)
+    order = store.read(lambda snapshot: orders.order(snapshot, "order-2"))
+    assert order is not None
+    assert order["lines"][0]["eta"] == "2027-03-01"
