@@ -11,12 +11,14 @@ CONSOLE_SCRIPT = [sys.executable, "-m", "allocation.entrypoints.cli"]
 
 
 def allocation(arguments: str, environment: Mapping[str, str], **options: Any) -> "subprocess.Popen[str]":
-    """Start `allocation` with those arguments, and of the service's variables with those alone."""
-    ours = {"DATABASE_URL", "REDIS_URL"}
-    inherited = {k: v for k, v in os.environ.items() if k not in ours and not k.startswith("ALLOCATION_")}
-    return subprocess.Popen(
-        [*CONSOLE_SCRIPT, *arguments.split()], env={**inherited, **environment}, text=True, **options
-    )
+    """Start `allocation` with those arguments and those of the service's variables."""
+    return subprocess.Popen([*CONSOLE_SCRIPT, *arguments.split()], env=only(environment), text=True, **options)
+
+
+def only(environment: Mapping[str, str]) -> dict[str, str]:
+    """The tests' own environment, with those of the service's variables and no others."""
+    ours = ("DATABASE_URL", "REDIS_URL", "ALLOCATION_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | dict(environment)
 
 
 @contextmanager

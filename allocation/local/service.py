@@ -21,6 +21,7 @@ from allocation.local.ports import becomes_free, free_port
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
 from allocation.local.supervisor import Supervisor
+from allocation.local.terminal import foreground
 
 READY_WITHIN = 60.0
 LEFTOVERS_END_WITHIN = 10.0
@@ -54,10 +55,10 @@ class Service:
         self._url = f"http://{config.host}:{config.port}"
 
     def run(self) -> None:
-        """Run until SIGINT or SIGTERM. Raises CannotStart."""
-        with running.only_one(self._config.data), ExitStack() as ending:
+        """Run until SIGINT, SIGTERM, or the end of the terminal. Raises CannotStart."""
+        with running.only_one(self._config.data), foreground(), ExitStack() as ending:
             ending.callback(self._supervisor.stop)
-            for name in (signal.SIGINT, signal.SIGTERM):
+            for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(name, lambda *_: self._stopped.set())
             try:
                 self._start(ending)

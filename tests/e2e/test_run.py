@@ -1,9 +1,12 @@
 """`allocation run`: the whole service from one command, with servers of its own."""
 
+import fcntl
 import os
+import pty
 import signal
 import socket
 import subprocess
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +20,7 @@ from allocation.local.postgres import Postgres, find_binaries
 from tests import servers
 from tests.e2e.api import Api
 from tests.eventually import eventually
-from tests.processes import allocation
+from tests.processes import CONSOLE_SCRIPT, allocation, only
 
 
 class Run:
@@ -78,7 +81,7 @@ def variables(text: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines())
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_ends_with_all_of_it_and_serves_its_data_again(tmp_path: Path, how: signal.Signals) -> None:
     data = tmp_path / "data"
     with run(data) as first:
@@ -92,6 +95,39 @@ def test_it_ends_with_all_of_it_and_serves_its_data_again(tmp_path: Path, how: s
         assert second.api.allocations("o1").json == [{"sku": "S", "batchref": "b1"}]
         assert second.api.allocate("o2", "S", 7).status == 202
         assert second.api.get("batches", "b1").json["available"] == 0
+
+
+def test_ctrl_c_in_a_terminal_ends_make_with_success(tmp_path: Path) -> None:
+    """make and the service share the terminal; make must not take the Ctrl-C for a failure of its own."""
+    (tmp_path / "Makefile").write_text(f"run:\n\t@{' '.join(CONSOLE_SCRIPT)} run\n")
+    terminal, its_end = pty.openpty()
+    make = subprocess.Popen(
+        ["make", "run"],
+        cwd=tmp_path,
+        env=only({"ALLOCATION_PORT": str(free_port())}),
+        stdin=its_end,
+        stdout=its_end,
+        stderr=its_end,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(its_end)
+    said = read_until(terminal, b"Ctrl-C ends it")
+    os.write(terminal, b"\x03")
+    said += read_until(terminal, None)
+    os.close(terminal)
+    assert make.wait(10) == 0, said.decode()
+
+
+def read_until(terminal: int, awaited: bytes | None) -> bytes:
+    """What is written to the terminal until the awaited words come, or until its last process has ended."""
+    said = b""
+    while awaited is None or awaited not in said:
+        try:
+            said += os.read(terminal, 4096)
+        except OSError:
+            break
+    return said
 
 
 def test_other_programs_can_join(tmp_path: Path) -> None:
