@@ -1,6 +1,7 @@
 """Follows the log: applies to a generation what it does not have yet. Any number of processes may do so at once."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from readmodel.projections import fold
@@ -8,6 +9,9 @@ from readmodel.store import ModelAbsent, Store
 
 
 class Log(Protocol):
+    def identity(self) -> str:
+        """The same for the same log, wherever it is; another one for any other."""
+
     def end(self) -> int:
         """The position that the log has reached; below it some events may still be uncommitted."""
 
@@ -22,17 +26,25 @@ class Log(Protocol):
 def follow(store: Store, log: Log) -> bool:
     """Bring the live generation one page further. False where there is nothing new.
 
-    Raises ModelAbsent where a part of it is gone, and what the log and Redis raise.
+    One that is being rebuilt is brought further first, so that readers don't go back in time when it becomes the live
+    one. Raises ModelAbsent where a part of the live generation is gone, and what the log and Redis raise.
     """
     live = store.generations().live
-    if live is None:
+    if live is None or (cursor := store.cursor(live, log.identity())) is None:
         raise ModelAbsent
-    return advance(store, log, live)
+    events, position = log.read(cursor)
+    if position == cursor:
+        return False
+    other = store.generations().other  # Now: the page of one announced later is covered by its catching up.
+    if other is not None:
+        with suppress(ModelAbsent):
+            advance(store, log, other)
+    return store.advance(live, fold(events), cursor, position)
 
 
 def advance(store: Store, log: Log, generation: str) -> bool:
-    """The same for one generation. It starts at the cursors in Redis, so what a failover took back is applied again."""
-    cursor = store.cursor(generation)
+    """Bring a generation one page further. It starts at the cursors in Redis: what a failover took back comes again."""
+    cursor = store.cursor(generation, log.identity())
     if cursor is None:
         raise ModelAbsent
     events, position = log.read(cursor)

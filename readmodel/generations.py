@@ -41,24 +41,38 @@ def swap(redis: Redis, expected: Generations, new: Generations) -> bool:
     return bool(redis.fcall("readmodel_swap", 1, keys.GENERATIONS, str(expected), str(new)))
 
 
-def fill(redis: Redis, generation: str, registers: Iterable[Register]) -> None:
-    """Write registers as they are, into a generation that nobody else reads or writes yet: later ones win."""
+def begin(redis: Redis, generation: str, log: str) -> None:
+    """Begin to fill a generation from that log: every bucket is filled up to position 0."""
+    pipeline = redis.pipeline(transaction=False)
+    pipeline.set(f"{generation}:{keys.LOG}", log)
+    for bucket in keys.BUCKETS:
+        pipeline.set(f"{generation}:{keys.filled(bucket)}", 0)
+    pipeline.execute()
+
+
+def fill(redis: Redis, generation: str, registers: Iterable[Register], cursor: int, position: int) -> bool:
+    """Write registers as they are, into a generation that nobody else reads or writes yet: later ones win.
+
+    False where a bucket is no longer as it was left at `cursor`: something was lost in between.
+    """
     homes: dict[str, dict[Any, Any]] = defaultdict(dict)
     pipeline = redis.pipeline(transaction=False)
+    for bucket in keys.BUCKETS:
+        pipeline.set(f"{generation}:{keys.filled(bucket)}", position, get=True)
     for register in registers:
         homes[register.home][register.field] = register.value
         if register.elsewhere is not None:
             pipeline.hdel(f"{generation}:{register.elsewhere}", register.field)
     for home, fields in homes.items():
         pipeline.hset(f"{generation}:{home}", mapping=fields)
-    pipeline.execute()
+    return set(pipeline.execute()[: len(keys.BUCKETS)]) == {str(cursor)}
 
 
-def open_for_writers(redis: Redis, generation: str, position: int) -> None:
-    """Give every bucket its cursor: from now on registers are taken."""
+def open_for_writers(redis: Redis, generation: str) -> None:
+    """Turn the position that each bucket is filled up to into its cursor: from now on registers are taken."""
     pipeline = redis.pipeline(transaction=False)
     for bucket in keys.BUCKETS:
-        pipeline.set(f"{generation}:{keys.cursor(bucket)}", position)
+        pipeline.rename(f"{generation}:{keys.filled(bucket)}", f"{generation}:{keys.cursor(bucket)}")
     pipeline.execute()
 
 

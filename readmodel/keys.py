@@ -6,10 +6,12 @@
     allocation:committed        channel  wakes the relay
 
     g<n>:{<bucket>}:cursor          string  position in the log up to which the bucket holds every event
+    g<n>:{<bucket>}:filled          string  the same while the generation is being filled, and takes no other writes
     g<n>:{<bucket>}:order:<id>      hash    a register for each sku: the order's line of it
     g<n>:{<bucket>}:product:<sku>   hash    register "totals", and "batch:<ref>" for each batch with room
     g<n>:{<bucket>}:used-up:<sku>   hash    the registers of the batches without room, out of the readers' way
     g<n>:{<bucket>}:batch:<ref>     hash    register "state"
+    g<n>:{00}:log                   string  identity of the log that the generation is made from
 
 A bucket is a hash tag: its keys are on one node of a cluster, and one call changes them together. The functions below
 give keys without their generation.
@@ -23,6 +25,8 @@ COMMITTED = "allocation:committed"
 
 BUCKETS = [f"{{{number:02}}}" for number in range(32)]
 
+LOG = f"{BUCKETS[0]}:log"
+
 
 def bucket_for(identifier: str) -> str:
     return BUCKETS[crc32(identifier.encode()) % len(BUCKETS)]
@@ -34,6 +38,10 @@ def bucket_of(key: str) -> str:
 
 def cursor(bucket: str) -> str:
     return f"{bucket}:cursor"
+
+
+def filled(bucket: str) -> str:
+    return f"{bucket}:filled"
 
 
 def order(orderid: str) -> str:

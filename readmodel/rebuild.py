@@ -15,17 +15,18 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from readmodel import generations, keys
 from readmodel.follower import Log, advance
 from readmodel.generations import Generations
 from readmodel.projections import fold, products
 from readmodel.registers import decode
-from readmodel.store import Store
+from readmodel.store import ModelAbsent, Store
 
 POLL = 0.02
 VERIFIED_AT_ONCE = 10_000
+LOST = "The read model was flushed, or rebuilt by another process, in the meantime"
 
 Progress = Callable[[int, int, int], None]
 """Called with the number of events applied so far, the position reached and the position at which the log ends."""
@@ -38,7 +39,7 @@ class RebuildFailed(Exception):
 def rebuild(store: Store, log: Log, progress: Progress = lambda *_: None) -> int:
     """Build a new generation from the log and make it the live one; return the number of events.
 
-    Only one may run at a time. Raises RebuildFailed; whatever the log and Redis raise.
+    Only one may run at a time. Raises RebuildFailed; whatever the log, Redis and `progress` raise.
     """
     store.install()
     redis = store.redis
@@ -49,7 +50,7 @@ def rebuild(store: Store, log: Log, progress: Progress = lambda *_: None) -> int
     new = generations.next_name(redis)
     events, versions = fill(redis, log, new, progress)
     with announced(redis, before, Generations(before.live, new)) as both:
-        catch_up(store, log, new)
+        catch_up(store, log, both)
         verify(redis, new, versions)
         swap(redis, both, Generations(new, before.live))
     swap(redis, Generations(new, before.live), Generations(new))
@@ -61,14 +62,20 @@ def fill(redis: Redis, log: Log, new: str, progress: Progress) -> tuple[int, dic
     """Write all that the log holds; return the number of events, and the last version of each product."""
     versions: dict[str, int] = {}
     cursor, applied, end = 0, 0, log.end()
-    events, position = log.read(cursor)
-    while position > cursor:
-        generations.fill(redis, new, fold(events))
+    generations.begin(redis, new, log.identity())
+    while cursor < end:
+        events, position = log.read(cursor)
+        if position == cursor:
+            break  # What follows is not committed yet.
+        if not generations.fill(redis, new, fold(events), cursor, position):
+            raise RebuildFailed(LOST)
         versions.update((event["sku"], event["version"]) for event in events)
         cursor, applied = position, applied + len(events)
         progress(applied, cursor, max(cursor, end))
-        events, position = log.read(cursor)
-    generations.open_for_writers(redis, new, cursor)
+    try:
+        generations.open_for_writers(redis, new)
+    except ResponseError as error:
+        raise RebuildFailed(LOST) from error
     return applied, versions
 
 
@@ -83,11 +90,19 @@ def announced(redis: Redis, before: Generations, both: Generations) -> Iterator[
         raise
 
 
-def catch_up(store: Store, log: Log, new: str) -> None:
-    end = log.end()
-    while (store.cursor(new) or 0) < end:
-        if not advance(store, log, new):
-            time.sleep(POLL)  # A transaction from before the announcement is still open.
+def catch_up(store: Store, log: Log, both: Generations) -> None:
+    """Bring the other generation to where the log was after the announcement, and to where the live one is."""
+    end, identity = log.end(), log.identity()
+    try:
+        while reached(store, both.other, identity) < max(end, reached(store, both.live, identity)):
+            if not advance(store, log, both.other or ""):
+                time.sleep(POLL)  # A transaction from before the announcement is still open.
+    except ModelAbsent as error:
+        raise RebuildFailed(LOST) from error
+
+
+def reached(store: Store, generation: str | None, log: str) -> int:
+    return (generation and store.cursor(generation, log)) or 0
 
 
 def verify(redis: Redis, new: str, versions: Mapping[str, int]) -> None:
@@ -105,4 +120,4 @@ def verify(redis: Redis, new: str, versions: Mapping[str, int]) -> None:
 
 def swap(redis: Redis, expected: Generations, new: Generations) -> None:
     if not generations.swap(redis, expected, new):
-        raise RebuildFailed("The read model was flushed, or rebuilt by another process, in the meantime")
+        raise RebuildFailed(LOST)

@@ -4,6 +4,7 @@ Every change of a view goes through a Redis Function that sets registers if they
 is not there: nothing is written to it, so what a flush took away does not come back in pieces.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from typing import TypeVar, cast
@@ -18,6 +19,7 @@ from readmodel.registers import Register, by_bucket
 T = TypeVar("T")
 
 ATTEMPTS = 10
+PAUSE = 0.003
 
 
 class ModelAbsent(Exception):
@@ -47,7 +49,22 @@ class Snapshot:
         *found, stored = pipeline.execute()
         if Generations.parse(stored).live != self._generation:
             raise TornRead
+        if not all(found):
+            self._make_sure_of(keys.bucket_of(name) for name, fields in zip(names, found, strict=True) if not fields)
         return found
+
+    def _make_sure_of(self, buckets: Iterable[str]) -> None:
+        """That something is not there can only be said of buckets that are."""
+        cursors = [f"{self._generation}:{keys.cursor(bucket)}" for bucket in set(buckets)]
+        pipeline = self._redis.pipeline(transaction=False)
+        for cursor in cursors:
+            pipeline.exists(cursor)
+        pipeline.get(keys.GENERATIONS)
+        *present, stored = pipeline.execute()
+        if Generations.parse(stored).live != self._generation:
+            raise TornRead
+        if not all(present):
+            raise ModelAbsent
 
 
 class Store:
@@ -75,6 +92,7 @@ class Store:
                 return fetch(Snapshot(self.redis, live))
             except TornRead:
                 self.generations()
+                time.sleep(PAUSE)
         raise ModelAbsent
 
     def apply(self, registers: Iterable[Register]) -> None:
@@ -84,12 +102,14 @@ class Store:
         bucket is not there; RedisError; in both cases a part may have been set, which does no harm.
         """
         buckets = by_bucket(registers)
+        target = self._seen
         for _ in range(ATTEMPTS):
-            target = self._seen
-            if self._apply(target, buckets) and target.live:
+            complete, found = self._apply(target, buckets)
+            if found == target and complete and target.live:
                 return
-            if self._seen == target:
+            if found == target:
                 break
+            target = self._seen = found
         raise ModelAbsent
 
     def advance(self, generation: str, registers: Iterable[Register], expected: int, position: int) -> bool:
@@ -103,15 +123,20 @@ class Store:
             queue_apply(pipeline, generation, bucket, buckets.get(bucket, []), expected, position)
         return all(pipeline.execute())
 
-    def cursor(self, generation: str) -> int | None:
-        """The position up to which all of the generation's buckets have come; None where one is gone."""
+    def cursor(self, generation: str, log: str) -> int | None:
+        """The position in that log up to which all of the generation's buckets have come.
+
+        None where one is gone, or where the generation was made from another log.
+        """
         pipeline = self.redis.pipeline(transaction=False)
+        pipeline.get(f"{generation}:{keys.LOG}")
         for bucket in keys.BUCKETS:
             pipeline.get(f"{generation}:{keys.cursor(bucket)}")
-        cursors = pipeline.execute()
-        return None if None in cursors else min(map(int, cursors))
+        found, *cursors = pipeline.execute()
+        return None if None in cursors or found != log else min(map(int, cursors))
 
-    def _apply(self, target: Generations, buckets: Mapping[str, list[Register]]) -> bool:
+    def _apply(self, target: Generations, buckets: Mapping[str, list[Register]]) -> tuple[bool, Generations]:
+        """Whether every bucket took its registers, and the generations that are known after that."""
         pipeline = self.redis.pipeline(transaction=False)
         for generation in target.written:
             for bucket, registers in buckets.items():
@@ -119,8 +144,7 @@ class Store:
         pipeline.publish(keys.COMMITTED, "")
         pipeline.get(keys.GENERATIONS)  # Last: who announces a generation after this finds these writes committed.
         *applied, _, stored = pipeline.execute()
-        self._seen = Generations.parse(stored)
-        return self._seen == target and all(applied)
+        return all(applied), Generations.parse(stored)
 
 
 def queue_apply(

@@ -36,7 +36,7 @@ READ = text("""
 
 
 class LogBehind(Exception):
-    """The log ends before the cursor: this is not the log that the cursor was made with."""
+    """The log ends before the cursor: it has lost what the read model still tells of."""
 
 
 def append(connection: Connection, events: Sequence[Event], at: datetime) -> list[Message]:
@@ -84,6 +84,14 @@ class EventLog:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._identity: str | None = None
+
+    def identity(self) -> str:
+        """Drawn when the log was created; goes with it into dumps and replicas."""
+        if self._identity is None:
+            with self._connection() as connection:
+                self._identity = str(connection.execute(text("SELECT identity FROM log")).scalar_one())
+        return self._identity
 
     def end(self) -> int:
         """The position that the log has reached. Below it, some may still be uncommitted."""

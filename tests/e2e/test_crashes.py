@@ -68,14 +68,14 @@ def test_a_relay_killed_at_work_is_taken_up_by_the_next(
     live = model.generations().live
     assert live is not None
     process = allocation("relay", environment)
-    eventually(lambda: 1 < (model.cursor(live) or 0) < log.end())
+    eventually(lambda: 1 < (model.cursor(live, log.identity()) or 0) < log.end())
     process.kill()
     process.wait()
-    stopped_at = model.cursor(live)
+    stopped_at = model.cursor(live, log.identity())
     assert stopped_at is not None
     assert stopped_at < log.end(), "it was done before it was killed: nothing was tried"
     with running("relay", environment):
-        eventually(lambda: model.cursor(live) == log.end())
+        eventually(lambda: model.cursor(live, log.identity()) == log.end())
     relayed = digest(model.redis, live)
     assert allocation("rebuild", environment, stderr=subprocess.DEVNULL).wait(60) == 0
     assert digest(model.redis, model.generations().live or "") == relayed

@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 from sqlalchemy import Engine, text
 
+from allocation.adapters.event_log import EventLog
 from readmodel.digest import digest
 from readmodel.registers import state_of
 from readmodel.store import Store
@@ -76,7 +77,8 @@ def test_every_line_gets_what_the_rules_say(model: Store, engine: Engine, enviro
         live = model.generations().live or ""
         with engine.connect() as connection:
             last = connection.execute(text("SELECT max(position) FROM events")).scalar_one()
-        eventually(lambda: (model.cursor(live) or 0) >= last, within=60)
+        identity = EventLog(engine).identity()
+        eventually(lambda: (model.cursor(live, identity) or 0) >= last, within=60)
         assert in_the_views(model) == expected
         assert (len(expected), len({orderid for orderid, _ in expected})) == (531_225, 25_900)
         a_rebuild_gives_the_same_views_while_queries_are_answered(model, environment, port, expected)

@@ -1,6 +1,8 @@
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import Enum
+from functools import partialmethod
 from typing import Any
 
 import pytest
@@ -34,29 +36,37 @@ def fingerprint(store: Store) -> str:
     return digest(store.redis, live)
 
 
-BEFORE_THE_FILL, DURING_THE_FILL, BEFORE_THE_ANNOUNCEMENT, AFTER_THE_ANNOUNCEMENT = 1, 2, 3, 4
+class Stage(Enum):
+    BEFORE_THE_FILL = "before the fill"
+    AFTER_THE_FILL = "after the fill, before the announcement"
+    AFTER_THE_ANNOUNCEMENT = "after the announcement"
 
 
-class Meddling:
-    """A log at one of whose calls something else happens."""
+class Meddling(EventLog):
+    """A log during whose rebuild something else happens, once."""
 
-    def __init__(self, log: EventLog, meddle: Callable[[], Any], at_call: int) -> None:
-        self._log = log
+    def __init__(self, log: EventLog, meddle: Callable[[], Any], stage: Stage) -> None:
+        super().__init__(log._engine)
         self._meddle = meddle
-        self._calls_left = at_call
+        self._stage = stage
+        self._ends = iter([Stage.BEFORE_THE_FILL, Stage.AFTER_THE_ANNOUNCEMENT])
 
     def end(self) -> int:
-        self._count()
-        return self._log.end()
+        self._reached(next(self._ends))
+        return super().end()
 
-    def read(self, after: int) -> tuple[Sequence[Mapping[str, Any]], int]:
-        self._count()
-        return self._log.read(after)
+    def progress(self, events: int, position: int, end: int) -> None:
+        if position >= end:
+            self._reached(Stage.AFTER_THE_FILL)
 
-    def _count(self) -> None:
-        self._calls_left -= 1
-        if self._calls_left == 0:
+    def _reached(self, stage: Stage) -> None:
+        if stage is self._stage:
             self._meddle()
+
+
+def rebuild_with(model: Store, log: EventLog, meddle: Callable[[], Any], stage: Stage) -> None:
+    meddling = Meddling(log, meddle, stage)
+    rebuild(model, meddling, meddling.progress)
 
 
 def test_a_rebuild_gives_the_same_views(projecting_bus: MessageBus, model: Store, log: EventLog) -> None:
@@ -76,7 +86,7 @@ def test_the_relay_alone_gives_the_views_of_the_fast_path(
     empty = log.end()
     some_orders(projecting_bus)
     by_the_fast_path = fingerprint(model)
-    assert model.cursor(model.generations().live or "") == empty
+    assert model.cursor(model.generations().live or "", log.identity()) == empty
     while follow(model, log):
         pass
     assert fingerprint(model) == by_the_fast_path
@@ -95,20 +105,14 @@ def test_the_digest_tells_views_apart(bus: MessageBus, model: Store, log: EventL
     assert fingerprint(model) != right
 
 
-@pytest.mark.parametrize("at_call", [BEFORE_THE_FILL, DURING_THE_FILL, BEFORE_THE_ANNOUNCEMENT, AFTER_THE_ANNOUNCEMENT])
+@pytest.mark.parametrize("stage", Stage)
 def test_a_write_during_the_rebuild_is_not_lost(
-    projecting_bus: MessageBus, model: Store, log: EventLog, at_call: int
+    projecting_bus: MessageBus, model: Store, log: EventLog, stage: Stage
 ) -> None:
     some_orders(projecting_bus)
-    written: list[str] = []
-
-    def write() -> None:
-        some_orders(projecting_bus, "during")
-        written.append("during")
-
-    rebuild(model, Meddling(log, write, at_call))
+    rebuild_with(model, log, lambda: some_orders(projecting_bus, "during"), stage)
+    assert model.read(lambda snapshot: orders.order(snapshot, "during1")) is not None
     right = fingerprint(model)
-    assert written
     rebuild(model, log)
     assert fingerprint(model) == right
 
@@ -118,8 +122,39 @@ def test_a_commit_without_a_fast_path_during_the_rebuild_is_not_lost(
 ) -> None:
     """Committed behind the fill and before the announcement: only catching up past the fence finds it."""
     some_orders(bus)
-    rebuild(model, Meddling(log, lambda: some_orders(bus, "late"), BEFORE_THE_ANNOUNCEMENT))
+    rebuild_with(model, log, lambda: some_orders(bus, "late"), Stage.AFTER_THE_FILL)
     assert model.read(lambda snapshot: orders.order(snapshot, "late1")) is not None
+
+
+def test_what_readers_were_shown_does_not_go_away_with_the_switch(bus: MessageBus, model: Store, log: EventLog) -> None:
+    """Committed after the announcement's look at the log, and relayed to the generation that is read."""
+    some_orders(bus)
+
+    class Behind(EventLog):
+        def end(self) -> int:
+            end = super().end()
+            if model.generations().other:
+                some_orders(bus, "shown")
+                while follow(Store(model.redis), log):
+                    pass
+            return end
+
+    rebuild(model, Behind(log._engine))
+    assert model.read(lambda snapshot: orders.order(snapshot, "shown1")) is not None
+
+
+def test_the_relay_brings_a_generation_that_is_being_rebuilt_further_before_the_live_one(
+    bus: MessageBus, model: Store, log: EventLog
+) -> None:
+    live = model.generations().live
+    generations.begin(model.redis, "g99", log.identity())
+    generations.open_for_writers(model.redis, "g99")
+    assert generations.swap(model.redis, Generations(live), Generations(live, "g99"))
+    some_orders(bus)
+    while follow(model, log):
+        other, read = (model.cursor(name or "", log.identity()) for name in ("g99", live))
+        assert (other or 0) >= (read or 0)
+    assert digest(model.redis, "g99") == fingerprint(model)
 
 
 def test_the_rebuild_waits_for_a_transaction_that_was_open_at_the_announcement(
@@ -142,14 +177,58 @@ def test_the_rebuild_waits_for_a_transaction_that_was_open_at_the_announcement(
     assert model.read(lambda snapshot: orders.order(snapshot, "behind1")) is not None
 
 
-def test_a_flush_during_the_rebuild_ends_it_and_is_no_empty_model(bus: MessageBus, model: Store, log: EventLog) -> None:
+@pytest.mark.parametrize("is_there", [True, False], ids=["with a live model", "without one"])
+@pytest.mark.parametrize("stage", Stage)
+def test_a_flush_during_the_rebuild_is_never_taken_for_an_empty_model(
+    bus: MessageBus, model: Store, log: EventLog, is_there: bool, stage: Stage
+) -> None:
     some_orders(bus)
-    with pytest.raises((RebuildFailed, ModelAbsent)):
-        rebuild(model, Meddling(log, model.redis.flushdb, BEFORE_THE_ANNOUNCEMENT))
+    if not is_there:
+        model.redis.flushdb()
+    try:
+        rebuild_with(model, log, model.redis.flushdb, stage)
+    except RebuildFailed:
+        with pytest.raises(ModelAbsent):
+            model.read(lambda snapshot: orders.order(snapshot, "o1"))
+        rebuild(model, log)
+    assert model.read(lambda snapshot: orders.order(snapshot, "o1")) is not None
+    assert stage is Stage.BEFORE_THE_FILL or model.redis.get(keys.GENERATION_COUNTER) == "1", "it began again"
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["with a live model", "without one"])
+def test_a_flush_between_two_pages_of_the_fill_ends_the_rebuild(
+    bus: MessageBus, model: Store, log: EventLog, is_there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pages after it alone look whole: every product is in them."""
+    some_orders(bus)
+    monkeypatch.setattr(EventLog, "read", partialmethod(EventLog.read, limit=10))
+    if not is_there:
+        model.redis.flushdb()
+
+    def flush_once(events: int, position: int, end: int) -> None:
+        if events == 10:
+            model.redis.flushdb()
+
+    with pytest.raises(RebuildFailed):
+        rebuild(model, log, flush_once)
     with pytest.raises(ModelAbsent):
         model.read(lambda snapshot: orders.order(snapshot, "o1"))
-    rebuild(model, log)
-    assert model.read(lambda snapshot: orders.order(snapshot, "o1")) is not None
+
+
+def test_a_redis_that_went_back_in_time_during_the_fill_ends_the_rebuild(
+    bus: MessageBus, model: Store, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a restart from an older snapshot: what is missing lies in the middle of what was written."""
+    some_orders(bus)
+    monkeypatch.setattr(EventLog, "read", partialmethod(EventLog.read, limit=10))
+
+    def go_back(events: int, position: int, end: int) -> None:
+        if events == 10:
+            [filled] = model.redis.keys(f"*:{keys.filled('{07}')}")
+            model.redis.set(filled, 3)
+
+    with pytest.raises(RebuildFailed):
+        rebuild(model, log, go_back)
 
 
 def test_a_generation_that_lacks_something_is_not_switched_to(bus: MessageBus, model: Store, log: EventLog) -> None:
@@ -176,7 +255,8 @@ def test_a_generation_that_lacks_something_is_not_switched_to(bus: MessageBus, m
 def test_what_a_killed_rebuild_left_is_cleared_up_by_the_next(bus: MessageBus, model: Store, log: EventLog) -> None:
     some_orders(bus)
     live = model.generations().live
-    generations.open_for_writers(model.redis, "g99", 0)
+    generations.begin(model.redis, "g99", log.identity())
+    generations.open_for_writers(model.redis, "g99")
     assert generations.swap(model.redis, Generations(live), Generations(live, "g99"))
     rebuild(model, log)
     assert model.generations().other is None

@@ -14,6 +14,7 @@ from readmodel.store import ModelAbsent, Snapshot, Store
 from tests.unit.test_golden_events import golden
 
 EVENTS = golden("events.json")
+LOG = "the log"
 KEY = keys.order("o1")
 
 
@@ -23,10 +24,15 @@ def live(store: Store) -> str:
 
 
 def generation(store: Store, before: Generations, name: str, live: bool = True) -> str:
-    generations.open_for_writers(store.redis, name, 0)
+    opened(store, name)
     after = Generations(name, before.live) if live else Generations(before.live, name)
     assert generations.swap(store.redis, before, after)
     return name
+
+
+def opened(store: Store, name: str) -> None:
+    generations.begin(store.redis, name, LOG)
+    generations.open_for_writers(store.redis, name)
 
 
 def line(version: int, state: str = "s") -> Register:
@@ -86,15 +92,15 @@ def test_a_used_up_batch_moves_aside_and_back_with_its_version(store: Store, liv
 
 def test_cursors_move_with_the_registers(store: Store, live: str) -> None:
     assert store.advance("g1", [line(1)], expected=0, position=7)
-    assert store.cursor("g1") == 7
+    assert store.cursor("g1", LOG) == 7
     assert store.advance("g1", [], expected=7, position=9)
-    assert (store.cursor("g1"), stored(store)) == (9, {"S": '1 {"state":"s"}'})
+    assert (store.cursor("g1", LOG), stored(store)) == (9, {"S": '1 {"state":"s"}'})
 
 
 def test_a_cursor_never_goes_back(store: Store, live: str) -> None:
     store.advance("g1", [], expected=0, position=9)
     assert store.advance("g1", [line(1)], expected=0, position=7), "another relay was ahead: no harm"
-    assert store.cursor("g1") == 9
+    assert store.cursor("g1", LOG) == 9
 
 
 def test_a_cursor_that_fell_back_is_not_pushed_over_the_gap(store: Store, live: str) -> None:
@@ -102,7 +108,7 @@ def test_a_cursor_that_fell_back_is_not_pushed_over_the_gap(store: Store, live: 
     store.advance("g1", [], expected=0, position=9)
     store.redis.set(f"g1:{keys.cursor(keys.bucket_of(KEY))}", 3)
     assert not store.advance("g1", [line(1)], expected=9, position=12)
-    assert (store.cursor("g1"), stored(store)) == (3, {})
+    assert (store.cursor("g1", LOG), stored(store)) == (3, {})
 
 
 def test_nothing_is_written_to_a_bucket_that_is_not_there(store: Store, live: str) -> None:
@@ -111,7 +117,7 @@ def test_nothing_is_written_to_a_bucket_that_is_not_there(store: Store, live: st
     with pytest.raises(ModelAbsent):
         store.apply([line(1)])
     assert store.redis.keys("*") == []
-    assert store.cursor("g1") is None
+    assert store.cursor("g1", LOG) is None
 
 
 def test_an_empty_redis_is_no_model_rather_than_an_empty_one(store: Store) -> None:
@@ -183,8 +189,9 @@ def test_a_reader_never_mixes_generations(store: Store, live: str) -> None:
 
 def test_dropping_spares_the_live_generation_and_whatever_is_not_ours(store: Store, live: str) -> None:
     for name in ("g2", "g11"):
-        generations.open_for_writers(store.redis, name, 0)
-        generations.fill(store.redis, name, fold(EVENTS))
+        generations.begin(store.redis, name, LOG)
+        assert generations.fill(store.redis, name, fold(EVENTS), 0, 7)
+        generations.open_for_writers(store.redis, name)
     store.redis.set("game:{17}:order:1", "not ours")
     store.apply([line(1)])
     generations.drop_all_but(store.redis, "g1")

@@ -54,6 +54,8 @@ def upgrade() -> None:
 
 
 def create_log() -> None:
+    op.execute("CREATE TABLE log (identity uuid NOT NULL)")
+    op.execute("INSERT INTO log VALUES (gen_random_uuid())")
     op.execute("""
         CREATE TABLE events (
             position    bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) PRIMARY KEY,
