@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy
 from datetime import UTC, datetime
 
 from allocation.adapters.event_log import as_message
-from allocation.domain.events import Event
-from allocation.domain.model import Batch, Line, Product, Status
+from allocation.domain.events import Event, Totals
+from allocation.domain.model import NOTHING, Batch, Line, Product, Status
 from allocation.service_layer.unit_of_work import Keys, Message
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -17,7 +17,9 @@ class FakeStore:
     """What is committed. One at a time: it is for tests without threads."""
 
     def __init__(self) -> None:
-        self.products: dict[str, Product] = {}
+        self.products: dict[str, tuple[int, Totals]] = {}
+        self.batches: dict[str, Batch] = {}
+        self.lines: dict[tuple[str, str], Line] = {}
         self.log: list[Message] = []
 
     @contextmanager
@@ -28,39 +30,62 @@ class FakeStore:
 class FakeUnitOfWork:
     def __init__(self, store: FakeStore, keys: Keys) -> None:
         self._store = store
-        self.products = FakeProducts(deepcopy(store.products), keys)
+        self.products = FakeProducts(store, keys)
 
     def commit(self) -> Sequence[Message]:
-        messages = [as_message(event, NOW) for event in self.products.take_events()]
-        self._store.products = {sku: p for sku, p in self.products.by_sku.items() if p.version}
+        repeated = [message for message in self._store.log if self.products.repeats(message)]
+        messages = [as_message(event, NOW) for event in self.products.save()]
         self._store.log += messages
-        return messages
+        return repeated + messages
 
 
 class FakeProducts:
-    def __init__(self, by_sku: dict[str, Product], keys: Keys) -> None:
-        self.by_sku = by_sku
-        self._keys = keys
+    """Knows what the keys name, and nothing else, as the real one does."""
+
+    def __init__(self, store: FakeStore, keys: Keys) -> None:
+        self._store = store
+        self._known_refs = {ref: copy(store.batches[ref]) for ref in keys.refs if ref in store.batches}
+        skus = keys.skus & (store.products.keys() | keys.new_skus)
+        self._products = {sku: self._product(sku, keys) for sku in sorted(skus)}
 
     def get(self, sku: str) -> Product | None:
-        return self.by_sku.get(sku) if sku in self._keys.skus else None
+        product = self._products.get(sku)
+        return product if product is not None and product.version > 0 else None
 
     def get_or_create(self, sku: str) -> Product:
-        return self.by_sku.setdefault(sku, Product(sku, Queue()))
+        return self._products[sku]
 
     def batch(self, ref: str) -> Batch | None:
-        batches = (batch for product in self.by_sku.values() for batch in product.batches)
-        return next((batch for batch in batches if batch.ref == ref), None)
+        return self._known_refs.get(ref)
 
-    def take_events(self) -> list[Event]:
-        events = [event for product in self.by_sku.values() for event in product.events]
-        for product in self.by_sku.values():
-            product.events.clear()
-        return events
+    def oldest(self, product: Product, after: int, largest: int, units: int) -> Sequence[Line]:
+        """Looks at every line; the real one must place the same ones without."""
+        for stored in self._store.lines.values():
+            if stored.sku == product.sku:
+                product.lines.setdefault(stored.orderid, copy(stored))
+        return Queue().oldest(product, after, largest, units)
+
+    def repeats(self, message: Message) -> bool:
+        product = self._products.get(message["sku"])
+        return product is not None and message["version"] in product.repeated
+
+    def save(self) -> list[Event]:
+        for product in self._products.values():
+            if product.version:
+                self._store.products[product.sku] = (product.version, product.totals)
+            self._store.batches.update((batch.ref, batch) for batch in product.batches)
+            self._store.lines.update(((line.orderid, line.sku), line) for line in product.lines.values())
+        return [event for product in self._products.values() for event in product.events]
+
+    def _product(self, sku: str, keys: Keys) -> Product:
+        version, totals = self._store.products.get(sku, (0, NOTHING))
+        batches = [copy(batch) for batch in self._store.batches.values() if batch.sku == sku and batch.available]
+        lines = [copy(line) for key, line in self._store.lines.items() if key in keys.lines and line.sku == sku]
+        return Product(sku, self, version=version, totals=totals, batches=batches, lines=lines)
 
 
 class Queue:
-    """Looks at every line; the real one must give the same answers without."""
+    """The queue of a product that was never stored: all its lines are in memory."""
 
     def oldest(self, product: Product, after: int, largest: int, units: int) -> Sequence[Line]:
         waiting = [line for line in product.lines.values() if line.status is Status.WAITING]

@@ -50,6 +50,14 @@ def append(connection: Connection, events: Sequence[Event], at: datetime) -> lis
     return messages
 
 
+def find(connection: Connection, events: Sequence[tuple[str, int]]) -> list[Message]:
+    """The events of those SKUs and versions."""
+    if not events:
+        return []
+    wanted = statements.arrays(("skus", "versions"), events)
+    return [orjson.loads(row.data) for row in connection.execute(statements.FIND_EVENTS, wanted)]
+
+
 def as_message(event: Event, at: datetime) -> Message:
     message: Message = {
         "type": type(event).__name__,

@@ -29,7 +29,6 @@ class SqlProducts:
         lines = self._read_lines(keys)
         self._batches = {batch.ref: batch for batch in batches}
         self._products = self._assemble(products, self._batches.values(), lines)
-        self._stored_versions = {sku: product.version for sku, product in self._products.items()}
         self._stored_refs = set(self._batches)
 
     def get(self, sku: str) -> Product | None:
@@ -52,9 +51,12 @@ class SqlProducts:
 
     def save(self) -> list[Event]:
         """Write what changed; return the events of the unit of work, each product's in their order."""
-        changed = [product for product in self._products.values() if product.events]
-        self._write(changed)
-        return [event for product in changed for event in product.events]
+        self._write(self._products.values())
+        return [event for product in self._products.values() for event in product.events]
+
+    def repeated(self) -> list[tuple[str, int]]:
+        """SKU and version of the earlier events that are to be handed on again."""
+        return [(product.sku, version) for product in self._products.values() for version in product.repeated]
 
     def _lock(self, keys: Keys) -> Rows:
         if keys.new_skus:
@@ -87,16 +89,16 @@ class SqlProducts:
             for row in rows
         }
 
-    def _write(self, products: Sequence[Product]) -> None:
-        """Write all that bears a later version than was last stored of its product."""
-        stored = self._stored_versions
-        changed = [p for p in products if p.version > stored[p.sku]]
-        batches = [batch for p in changed for batch in p.batches if batch.version > stored[p.sku]]
-        lines = [line for p in changed for line in p.lines.values() if line.version > stored[p.sku]]
-        self._execute(statements.WRITE_PRODUCTS, statements.PRODUCT, [product_row(p) for p in changed])
-        self._write_batches(batches)
+    def _write(self, products: Iterable[Product]) -> None:
+        """Write what was touched since the last time, as it is now."""
+        changed = [product for product in products if product.touched]
+        touched = {id(row): row for product in changed for row in product.touched}.values()
+        lines = [row for row in touched if isinstance(row, Line)]
+        self._execute(statements.WRITE_PRODUCTS, statements.PRODUCT, map(product_row, changed))
+        self._write_batches([row for row in touched if isinstance(row, Batch)])
         self._execute(statements.WRITE_LINES, statements.LINE, map(attrgetter(*statements.LINE), lines))
-        stored.update((p.sku, p.version) for p in changed)
+        for product in changed:
+            product.touched.clear()
 
     def _write_batches(self, batches: Sequence[Batch]) -> None:
         new = [batch for batch in batches if batch.ref not in self._stored_refs]

@@ -69,7 +69,8 @@ WRITE_PRODUCTS = text("""
     WHERE products.sku = new.sku
 """)
 
-# Sorted, so that two transactions that add the same references wait for one another in one order.
+# Sorted, so that two transactions that add the same references wait for one another in one order. (Not so where lines
+# wait, and batches are written one by one: there a deadlock may come, and the retry.)
 ADD_BATCHES = text(f"""
     INSERT INTO batches ({", ".join(BATCH)})
     SELECT * FROM unnest(CAST(:ref AS text[]), CAST(:sku AS text[]), CAST(:purchased AS int[]), CAST(:eta AS date[]),
@@ -99,6 +100,12 @@ APPEND_EVENTS = text("""
     SELECT sku, version, type, last, CAST(data AS json)
     FROM unnest(CAST(:sku AS text[]), CAST(:version AS bigint[]), CAST(:type AS text[]),
                 CAST(:last AS boolean[]), CAST(:data AS text[])) AS new (sku, version, type, last, data)
+""")
+
+FIND_EVENTS = text("""
+    SELECT CAST(data AS text)
+    FROM unnest(CAST(:skus AS text[]), CAST(:versions AS bigint[])) AS wanted (sku, version)
+    JOIN events USING (sku, version) ORDER BY position
 """)
 
 

@@ -38,11 +38,11 @@ class SqlUnitOfWork:
         self._now = now
 
     def commit(self) -> Sequence[Message]:
+        messages = event_log.find(self._connection, self.products.repeated())
         events = self.products.save()
-        if not events:
-            return []
-        messages = event_log.append(self._connection, events, self._now())
-        self._connection.commit()
+        if events:
+            messages += event_log.append(self._connection, events, self._now())
+            self._connection.commit()
         return messages
 
 

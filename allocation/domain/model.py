@@ -92,7 +92,8 @@ class Product:
     """The batches and order lines of a SKU: the aggregate, and the only consistency boundary.
 
     `batches` are those that have room, `lines` those that a command asked for; the waiting lines are looked up in
-    `waiting` when stock is there for them. Whatever a method touches bears the version of the event that it raised.
+    `waiting` when stock is there for them. What a method touches bears the version of the event that it raised, and is
+    kept in `touched` until it is stored. `repeated` has the versions of what a command asked for that was done before.
     """
 
     def __init__(
@@ -111,6 +112,8 @@ class Product:
         self.batches = sorted(batches, key=preference)
         self.lines = {line.orderid: line for line in lines}
         self.events: list[Event] = []
+        self.repeated: set[int] = set()
+        self.touched: list[Line | Batch] = []
         self._waiting = waiting
 
     def add_batch(self, batch: Batch) -> None:
@@ -126,6 +129,12 @@ class Product:
             self._allocate(Line(wanted.orderid, wanted.sku, wanted.qty, arrived=self.version + 1))
         elif known.qty != wanted.qty:
             raise LineConflict(wanted.orderid, wanted.sku, wanted.qty, known.qty)
+        else:
+            self.repeat(known)
+
+    def repeat(self, done: "Line | Batch") -> None:
+        """Have the latest event of it handed on again: who asks twice at once shall see it as soon as the first."""
+        self.repeated.add(done.version)
 
     def _allocate(self, line: Line) -> None:
         self.lines[line.orderid] = line
@@ -170,10 +179,10 @@ class Product:
 
     def _raise(self, event: type[Event], *, line: Line | None = None, batch: Batch | None = None) -> None:
         self.version += 1
-        if line is not None:
-            line.version = self.version
-        if batch is not None:
-            batch.version = self.version
+        for row in (line, batch):
+            if row is not None:
+                row.version = self.version
+                self.touched.append(row)
         self.events.append(
             event(
                 sku=self.sku,

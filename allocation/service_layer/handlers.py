@@ -10,11 +10,13 @@ from allocation.service_layer.unit_of_work import Keys, UnitOfWork
 
 def create_batch(command: commands.CreateBatch, uow: UnitOfWork) -> None:
     known = uow.products.batch(command.ref)
-    if known is None:
-        product = uow.products.get_or_create(command.sku)
-        product.add_batch(Batch.create(command.ref, command.sku, command.qty, command.eta))
-    elif not known.was_created_as(command.sku, command.qty, command.eta):
+    if known is not None and not known.was_created_as(command.sku, command.qty, command.eta):
         raise BatchConflict(command.ref)
+    product = uow.products.get_or_create(command.sku)
+    if known is None:
+        product.add_batch(Batch.create(command.ref, command.sku, command.qty, command.eta))
+    else:
+        product.repeat(known)
 
 
 def allocate(command: commands.Allocate, uow: UnitOfWork) -> None:

@@ -62,7 +62,10 @@ class UnitOfWork(Protocol):
     def products(self) -> Products: ...
 
     def commit(self) -> Sequence[Message]:
-        """Make every change and its events durable at once; return the events. Without changes it does nothing."""
+        """Make every change and its events durable at once.
+
+        Returns the events, and before them the latest ones of what commands asked for that was there already.
+        """
 
 
 Begin = Callable[[Keys], AbstractContextManager[UnitOfWork]]

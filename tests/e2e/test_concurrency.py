@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, text
@@ -124,3 +125,18 @@ def test_one_reference_under_many_skus_at_once(ports: list[int], engine: Engine)
         assert statuses == {201: 1, 409: THREADS - 1}
     with engine.connect() as connection:
         assert connection.execute(text("SELECT sum(available) FROM products")).scalar_one() == 20 * 5
+
+
+def test_who_repeats_a_command_while_it_is_carried_out_sees_its_effect_too(ports: list[int]) -> None:
+    """A client that lost patience gets its 202 for what the first attempt has done, and its next query shows it."""
+    Api(ports[0]).add_batch("b1", "S", 1_000)
+    times = 300
+
+    def allocate_and_look(orderid: str, api: Api) -> Answer:
+        assert api.allocate(orderid, "S", 1).status == 202
+        return api.allocations(orderid)
+
+    requests: list[Callable[[Api], Answer]] = [
+        partial(allocate_and_look, f"o{n}") for n in range(times) for _ in range(2)
+    ]
+    assert Counter(answer.status for answer in at_once(ports, requests)) == {200: 2 * times}

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from datetime import date
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import Engine, text
 from allocation.adapters import repository
 from allocation.adapters.unit_of_work import unit_of_work
 from allocation.domain.commands import Allocate, Command, CreateBatch
+from allocation.domain.errors import BatchConflict, LineConflict
 from allocation.domain.model import Batch, OrderLine
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import Keys, Message, UnitOfWork
@@ -98,6 +100,19 @@ def test_the_events_returned_are_the_events_logged(subject: Subject) -> None:
     assert [(event["type"], event["version"]) for event in returned] == [("BatchCreated", 1), ("Allocated", 2)]
 
 
+def test_what_was_asked_before_is_handed_on_again_and_not_logged_again(subject: Subject) -> None:
+    subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 4), Allocate("o2", "S", 40))
+    logged = list(subject.log())
+    bus, handed_on = MessageBus(subject.begin, lambda events: handed_on.extend(events)), list[Message]()
+    assert (
+        list(bus.handle_all([CreateBatch("b1", "S", 10), Allocate("o1", "S", 4), Allocate("o2", "S", 40)]))
+        == [None] * 3
+    )
+    assert list(subject.log()) == logged
+    assert [message["version"] for message in handed_on] == [2, 2, 3], "the latest of the batch, of o1, of o2"
+    assert all(message in logged for message in handed_on)
+
+
 def test_nothing_done_is_nothing_logged(subject: Subject) -> None:
     with subject.begin(KEYS) as uow:
         assert list(uow.commit()) == []
@@ -130,15 +145,18 @@ def test_fake_and_real_decide_alike(
     assert [type(outcome) for outcome in bus.handle_all(commands)] == fake_outcomes
     assert sorted(map(essence, logged(engine)), key=str) == sorted(map(essence, fake.log), key=str)
     assert any(event["type"] == "Allocated" and event["waiting"]["lines"] for event in fake.log)
+    assert set(fake_outcomes) >= {type(None), LineConflict, BatchConflict}
 
 
 def random_commands(rng: random.Random) -> Iterable[Command]:
-    for n in range(300):
+    """Some are repeated, some in conflict, some of an unknown SKU."""
+    etas = [None, None, date(2027, 1, 15), date(2027, 3, 1)]
+    for _ in range(300):
         sku = rng.choice("STU")
         if rng.random() < 0.2:
-            yield CreateBatch(f"b{n}", sku, rng.choice([1, 3, 10, 40]))
+            yield CreateBatch(f"b{rng.randrange(60)}", sku, rng.choice([1, 3, 10, 40]), rng.choice(etas))
         else:
-            yield Allocate(f"o{n}", sku, rng.choice([1, 2, 5, 7, 11, 30]))
+            yield Allocate(f"o{rng.randrange(150)}", sku, rng.choice([1, 2, 5, 7, 11, 30]))
 
 
 def essence(message: Message) -> dict[str, Any]:

@@ -47,10 +47,15 @@ def test_a_refused_command_raises_and_hands_nothing_on() -> None:
     assert recorder.handed_on == []
 
 
-def test_a_command_that_changes_nothing_hands_nothing_on() -> None:
+def test_a_repeated_command_changes_nothing_and_hands_on_what_is_so_already() -> None:
     recorder = Recorder()
-    recorder.handle_all(CreateBatch("b1", "S", 10), CreateBatch("b1", "S", 10))
-    assert len(recorder.handed_on) == 1
+    commands: list[Command] = [CreateBatch("b1", "S", 10), Allocate("o1", "S", 1), CreateBatch("b2", "S", 5)]
+    recorder.handle_all(*commands)
+    assert [message["version"] for message in recorder.handed_on] == [1, 2, 3]
+    recorder.handed_on.clear()
+    recorder.handle_all(*commands)
+    assert len(recorder.store.log) == 3
+    assert [message["version"] for message in recorder.handed_on] == [2, 2, 3], "the latest of b1, of o1, of b2"
 
 
 def test_commands_of_one_type_share_a_transaction() -> None:
@@ -66,7 +71,7 @@ def test_in_a_shared_transaction_a_refused_command_fails_alone() -> None:
         Allocate("o2", "S", 1), Allocate("o1", "S", 2), Allocate("o3", "X", 1), Allocate("o4", "S", 1)
     )
     assert [type(outcome) for outcome in outcomes] == [type(None), LineConflict, UnknownSku, type(None)]
-    assert set(recorder.store.products["S"].lines) == {"o1", "o2", "o4"}
+    assert set(recorder.store.lines) == {("o1", "S"), ("o2", "S"), ("o4", "S")}
     assert recorder.transactions == 3
 
 
