@@ -1,9 +1,25 @@
 """Settings from the environment."""
 
 from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings
+
+
+def url_of(*schemes: str) -> AfterValidator:
+    def check(url: str) -> str:
+        if urlsplit(url).scheme not in schemes:
+            raise ValueError(f"must begin with {schemes[0]}://")
+        _ = urlsplit(url).port  # Raises ValueError for what is not one.
+        return url
+
+    return AfterValidator(check)
+
+
+DatabaseUrl = Annotated[str, url_of("postgresql", "postgres", "postgresql+psycopg2")]
+RedisUrl = Annotated[str, url_of("redis", "rediss")]
 
 
 class Settings(BaseSettings):
@@ -12,35 +28,13 @@ class Settings(BaseSettings):
     by `ALLOCATION_WORKERS` processes, each with `ALLOCATION_THREADS` threads and as many database connections.
     """
 
-    database_url: str | None = None
-    redis_url: str | None = None
+    database_url: DatabaseUrl | None = None
+    redis_url: RedisUrl | None = None
     host: str = Field("127.0.0.1", validation_alias="ALLOCATION_HOST")
     port: int = Field(5005, validation_alias="ALLOCATION_PORT", ge=1, le=65535)
     workers: int = Field(2, validation_alias="ALLOCATION_WORKERS", ge=1)
     threads: int = Field(8, validation_alias="ALLOCATION_THREADS", ge=1)
     data: Path = Field(Path(".data"), validation_alias="ALLOCATION_DATA")
-
-    @field_validator("database_url")
-    @classmethod
-    def is_postgresql(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("postgresql://", "postgres://", "postgresql+psycopg2://")):
-            raise ValueError("must begin with postgresql://")
-        return url
-
-    @field_validator("redis_url")
-    @classmethod
-    def is_redis(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must begin with redis://")
-        return url
-
-    def stores(self) -> tuple[str, str]:
-        """The addresses of PostgreSQL and Redis, for a process that starts none of its own."""
-        if self.database_url is None:
-            raise BadSettings("DATABASE_URL is not set: postgresql://user@host:port/database")
-        if self.redis_url is None:
-            raise BadSettings("REDIS_URL is not set: redis://host:port/0")
-        return self.database_url, self.redis_url
 
 
 class BadSettings(Exception):
@@ -48,8 +42,11 @@ class BadSettings(Exception):
 
 
 def settings() -> Settings:
+    """Raises BadSettings, which names the variable; its value too, unless that may bear a password."""
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        raise BadSettings(f"{str(first['loc'][0]).upper()}={first['input']}: {first['msg']}") from error
+        name = str(first["loc"][0]).upper()
+        shown = name if name.endswith("_URL") else f"{name}={first['input']}"
+        raise BadSettings(f"{shown}: {first['msg']}") from error

@@ -40,7 +40,7 @@ def create_app(redis_url: str | None = None) -> Flask:
 class IdentifierConverter(BaseConverter):
     """Any characters, slashes included."""
 
-    regex = ".+"
+    regex = "(?s:.+)"
     part_isolating = False
 
 

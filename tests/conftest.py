@@ -1,4 +1,3 @@
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -10,7 +9,7 @@ from sqlalchemy import Engine
 
 from allocation import bootstrap
 from allocation.adapters.event_log import EventLog
-from allocation.adapters.schema import migrate
+from allocation.adapters.schema import limit_waits, migrate
 from allocation.adapters.unit_of_work import engine_for
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
@@ -46,8 +45,10 @@ def redis_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 def fresh_database(server: Postgres) -> Iterator[str]:
     name = f"test_{next(numbers)}"
     execute(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    for setting in settings_of_the_role(server):  # They do not come with a template.
-        execute(server, f"ALTER ROLE CURRENT_USER IN DATABASE {name} SET {setting}")
+    engine = engine_for(server.url_of(name))
+    with engine.begin() as connection:
+        limit_waits(connection)  # They don't come with a template.
+    engine.dispose()
     yield server.url_of(name)
     execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -111,15 +112,6 @@ def bus(engine: Engine) -> MessageBus:
 def projecting_bus(engine: Engine, model: Store, redis_url: str) -> MessageBus:
     """Handles commands and updates the views, as a web worker does."""
     return bootstrap.message_bus(engine, bootstrap.update_views(redis_url))
-
-
-def settings_of_the_role(server: Postgres) -> list[str]:
-    rows = execute(
-        server,
-        "SELECT unnest(setconfig) FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase "
-        f"WHERE datname = '{TEMPLATE}'",
-    )
-    return [re.sub("=(.*)", r" = '\1'", row[0]) for row in rows]
 
 
 def execute(server: Postgres, statement: str) -> list[tuple[str, ...]]:

@@ -13,6 +13,7 @@ UNIQUE_VIOLATION = "23505"
 UNAVAILABLE = (
     "08",  # connection
     "25006",  # read-only: no longer the primary
+    "42P01",  # a table is missing: not migrated
     "53",  # resources
     "55P03",  # lock time-out
     "57",  # shutdown, statement time-out

@@ -1,25 +1,56 @@
+"""The schema, and the time-outs that belong to it."""
+
+import logging
+from functools import cache
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters.errors import translated_errors
 
+logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of every look at the revision, as a health check is.
+
+MIGRATION_LOCK = 0x2A13 << 48
+TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "30s"}
+
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to the newest revision. Forward only; any number of processes may do it at once."""
-    with translated_errors(), engine.connect() as connection:
+    """Bring the schema to the newest revision, and limit the waits. Forward only; any number may do it at once."""
+    with translated_errors(), engine.begin() as connection:
+        # No time-outs here: a migration takes what it takes, and so does waiting for another process's.
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         config = configuration()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        limit_waits(connection)
+
+
+def limit_waits(connection: Connection) -> None:
+    """Give every later session of this role in this database its time-outs.
+
+    The server keeps them, so that poolers don't matter. They don't come with a dump; hence not a migration.
+    """
+    database = connection.execute(text("SELECT quote_ident(current_database())")).scalar_one()
+    for setting, value in TIMEOUTS.items():
+        connection.execute(text(f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET {setting} = '{value}'"))
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the schema is the one that this code was written for."""
+    """Whether the schema is as new as this code, or newer: in a rolling upgrade the old processes go on."""
     with translated_errors(), engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
-    return found == ScriptDirectory.from_config(configuration()).get_current_head()
+    return found is not None and found not in older_revisions()
+
+
+@cache
+def older_revisions() -> set[str]:
+    scripts = ScriptDirectory.from_config(configuration())
+    return {script.revision for script in scripts.walk_revisions()} - set(scripts.get_heads())
 
 
 def configuration() -> Config:

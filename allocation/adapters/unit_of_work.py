@@ -27,7 +27,14 @@ def engine_for(database_url: str, *, connections: int = 5) -> Engine:
         pool_size=connections,
         max_overflow=0,
         pool_timeout=5,
-        connect_args={"connect_timeout": 5, "application_name": "allocation"},
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "allocation",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        },
     )
 
 

@@ -5,7 +5,7 @@ class Refusal(Exception):
     """A command that the rules do not allow. Nothing has changed."""
 
 
-@dataclass
+@dataclass(eq=False)
 class UnknownSku(Refusal):
     sku: str
 
@@ -13,7 +13,7 @@ class UnknownSku(Refusal):
         return f"Invalid sku {self.sku}"
 
 
-@dataclass
+@dataclass(eq=False)
 class LineConflict(Refusal):
     orderid: str
     sku: str
@@ -24,7 +24,7 @@ class LineConflict(Refusal):
         return f"Order {self.orderid} has a line of {self.existing_qty} {self.sku} already, not of {self.qty}"
 
 
-@dataclass
+@dataclass(eq=False)
 class BatchConflict(Refusal):
     ref: str
 

@@ -11,7 +11,6 @@ from readmodel import logs
 
 # What a command needs is imported by that command, so that a process loads nothing that it does not use.
 
-NOT_RUNNING = "and no service runs from here: start one with make run"
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -44,19 +43,17 @@ def main() -> None:
     logs.configure()
 
 
-def stores() -> tuple[str, str]:
-    """The addresses of PostgreSQL and Redis: of the environment, else of the service that runs from the data folder."""
-    from allocation.config import settings
+def address(name: str) -> str:
+    """DATABASE_URL or REDIS_URL: of the environment, else of the service that runs from the data folder."""
+    from allocation.config import BadSettings, settings
     from allocation.local.running import addresses
 
     config = settings()
-    running = addresses(config.data) or {}
-    return config.model_copy(
-        update={
-            "database_url": config.database_url or running.get("DATABASE_URL"),
-            "redis_url": config.redis_url or running.get("REDIS_URL"),
-        }
-    ).stores()
+    given = {"DATABASE_URL": config.database_url, "REDIS_URL": config.redis_url}[name]
+    found = given or (addresses(config.data) or {}).get(name)
+    if found is None:
+        raise BadSettings(f"{name} is not set, and no service runs from here: start one with make run")
+    return found
 
 
 @main.command()
@@ -87,26 +84,29 @@ def migrate() -> None:
     from allocation.adapters.schema import migrate
     from allocation.adapters.unit_of_work import engine_for
 
-    migrate(engine_for(stores()[0]))
+    migrate(engine_for(address("DATABASE_URL")))
 
 
 @main.command()
 def serve() -> None:
     """Serve commands and queries over HTTP."""
-    serve_app("allocation.entrypoints.http:create_app")
+    serve_app("allocation.entrypoints.http:create_app", "DATABASE_URL", "REDIS_URL")
 
 
 @main.command()
 def queries() -> None:
     """Serve queries alone over HTTP, from Redis alone."""
-    serve_app("readmodel.http:create_app")
+    serve_app("readmodel.http:create_app", "REDIS_URL")
 
 
-def serve_app(factory: str) -> None:
+def serve_app(factory: str, *needed: str) -> None:
     """Become the web server, which starts the workers."""
     from allocation.config import settings
+    from allocation.local.ports import make_sure_of
 
+    os.environ.update({name: address(name) for name in needed})
     config = settings()
+    make_sure_of(config.host, config.port)  # The web server would share it with another one.
     options = {
         "--interface": "wsgi",
         "--host": config.host,
@@ -130,13 +130,12 @@ def relay() -> None:
     from allocation.adapters.event_log import EventLog
     from allocation.adapters.unit_of_work import engine_for
     from allocation.entrypoints.relay import Relay
+    from allocation.stopping import Stop
     from readmodel.clients import client
 
-    database_url, redis_url = stores()
-    process = Relay(EventLog(engine_for(database_url)), client(redis_url))
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: process.stopped.set())
-    process.run()
+    stop = Stop()
+    stop.on(signal.SIGINT, signal.SIGTERM)
+    Relay(EventLog(engine_for(address("DATABASE_URL"))), client(address("REDIS_URL")), stop).run()
 
 
 @main.command()
@@ -150,8 +149,7 @@ def rebuild() -> None:
     from readmodel.rebuild import rebuild
     from readmodel.store import Store
 
-    database_url, redis_url = stores()
-    log = EventLog(engine_for(database_url))
+    log, store = EventLog(engine_for(address("DATABASE_URL"))), Store(client(address("REDIS_URL")))
     with log.exclusive() as alone, tqdm(unit=" events", unit_scale=True) as bar:
         if not alone:
             raise click.ClickException("Another rebuild is running")
@@ -160,7 +158,7 @@ def rebuild() -> None:
             bar.total = events + end - position
             bar.update(events - bar.n)
 
-        events = rebuild(Store(client(redis_url)), log, progress)
+        events = rebuild(store, log, progress)
     click.echo(f"Rebuilt the views from {events} events")
 
 
@@ -171,7 +169,7 @@ def digest() -> None:
     from readmodel.digest import digest
     from readmodel.store import Store
 
-    redis = client(stores()[1])
+    redis = client(address("REDIS_URL"))
     live = Store(redis).generations().live
     if live is None:
         raise click.ClickException("There is no read model now")
@@ -190,7 +188,7 @@ def load(batches: Path, orders: Path) -> None:
     from allocation.entrypoints import bodies
     from allocation.entrypoints.load import Loader, count_rows
 
-    bus = bootstrap.message_bus(engine_for(stores()[0]), bootstrap.leave_to_the_relay)
+    bus = bootstrap.message_bus(engine_for(address("DATABASE_URL")), bootstrap.leave_to_the_relay)
     with tqdm(total=count_rows(batches) + count_rows(orders), unit=" rows", unit_scale=True) as bar:
         loader = Loader(bus, report=lambda line: tqdm.write(line, file=sys.stderr), done=bar.update)
         loader.load(batches, bodies.CreateBatch)

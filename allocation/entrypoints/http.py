@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Callable
 
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response, abort, request
 from sqlalchemy import Engine
 
 from allocation import bootstrap
 from allocation.adapters import schema
 from allocation.adapters.unit_of_work import engine_for
-from allocation.config import Settings, settings
+from allocation.config import BadSettings, Settings, settings
 from allocation.domain.errors import BatchConflict, LineConflict, Refusal, UnknownSku
 from allocation.entrypoints import bodies
 from allocation.service_layer.messagebus import MessageBus
@@ -38,7 +38,9 @@ REFUSALS: dict[type[Refusal], int] = {
 def create_app(config: Settings | None = None) -> Flask:
     """A worker's app. Opens no connection, so that a store that is away now is one that may come back."""
     config = config or settings()
-    database_url, redis_url = config.stores()
+    database_url, redis_url = config.database_url, config.redis_url
+    if database_url is None or redis_url is None:
+        raise BadSettings("DATABASE_URL and REDIS_URL must be set")
     engine = engine_for(database_url, connections=config.threads)
     store = Store(client(redis_url, timeout=readmodel_http.READ_TIMEOUT))
     app = readmodel_http.bare_app()
@@ -67,15 +69,25 @@ def handler(bus: MessageBus, shape: type[bodies.Body], success: int) -> Callable
     def handle() -> Response:
         if request.mimetype != "application/json":
             return problem(415, f"The body must be application/json, not {request.mimetype or 'untyped'}")
-        bus.handle(bodies.from_json(shape, request.get_data(cache=False)))
+        bus.handle(bodies.from_json(shape, whole_body()))
         return Response("OK", success, content_type="text/plain")
 
     return handle
 
 
+def whole_body() -> bytes:
+    """The body of the request. One that comes in chunks tells its length only by its end."""
+    if request.content_length is not None:
+        return request.get_data(cache=False)
+    body: bytes = request.environ["wsgi.input"].read(LARGEST_BODY + 1)
+    if len(body) > LARGEST_BODY:
+        abort(413)
+    return body
+
+
 def store_unavailable(error: StoreUnavailable) -> Response:
     logger.warning("A command could not be carried out: %s", error)
-    return problem(503, "The command can't be carried out now; nothing has changed", headers=RETRY_LATER)
+    return problem(503, "The command was not confirmed. It can be sent again without doing it twice", RETRY_LATER)
 
 
 def trouble(engine: Engine) -> str | None:

@@ -2,9 +2,10 @@
 
 import csv
 import gzip
+import sys
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -12,9 +13,13 @@ from allocation.domain.commands import Command
 from allocation.entrypoints import bodies
 from allocation.service_layer.messagebus import MessageBus
 
+csv.field_size_limit(sys.maxsize)  # A field that is too long is a bad row, not the end of the file.
+
+UNREADABLE = (OSError, EOFError, zlib.error, csv.Error)
+
 
 class BadFile(Exception):
-    """A file that can't be read as what it should be."""
+    """A file that can't be read, or not to its end."""
 
 
 class Loader:
@@ -29,28 +34,28 @@ class Loader:
     def load(self, path: Path, shape: type[bodies.Body]) -> None:
         """Handle every row, many to a transaction.
 
-        Raises BadFile; StoreUnavailable. What was done before stays done, and a second run changes nothing of it.
+        Raises BadFile, once all rows before that point are handled; StoreUnavailable. What was done before stays done,
+        and a second run changes nothing of it.
         """
-        lines: deque[int] = deque()
-        with opened(path) as file:
-            for outcome in self._bus.handle_all(self._commands(path, file, shape, lines)):
-                line = lines.popleft()
-                if outcome is not None:
-                    self._reject(path, line, outcome)
-                self._done()
+        places: deque[int] = deque()
+        rows = Rows(path, shape)
+        for outcome in self._bus.handle_all(self._commands(rows, shape, places)):
+            line = places.popleft()
+            if outcome is not None:
+                self._reject(path, line, outcome)
+            self._done()
+        if rows.broken is not None:
+            raise rows.broken
 
-    def _commands(self, path: Path, file: TextIO, shape: type[bodies.Body], lines: deque[int]) -> Iterator[Command]:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        check_header(path, header, shape)
-        for row in filter(None, reader):
+    def _commands(self, rows: "Rows", shape: type[bodies.Body], places: deque[int]) -> Iterator[Command]:
+        for line, header, row in rows:
             try:
                 command = bodies.from_text(shape, members(header, row))
             except bodies.BadCommand as error:
-                self._reject(path, reader.line_num, error)
+                self._reject(rows.path, line, error)
                 self._done()
             else:
-                lines.append(reader.line_num)
+                places.append(line)
                 yield command
 
     def _reject(self, path: Path, line: int, reason: Exception) -> None:
@@ -58,20 +63,47 @@ class Loader:
         self._report(f"{path}, line {line}: {reason}")
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[TextIO]:
-    """A CSV file's text, unpacked where its name ends in .gz. A byte that is not UTF-8 spoils its row, not the file."""
-    open_text = gzip.open if path.suffix == ".gz" else open
-    try:
-        with open_text(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            yield file
-    except (OSError, EOFError, csv.Error) as error:
-        raise BadFile(f"{path} can't be read: {error}") from error
+class Rows:
+    """The rows of a file, each with the line that it begins in, and the header."""
+
+    def __init__(self, path: Path, shape: type[bodies.Body]) -> None:
+        self.path = path
+        self.broken: BadFile | None = None
+        self._shape = shape
+
+    def __iter__(self) -> Iterator[tuple[int, list[str], list[str]]]:
+        """What can be read; why there is no more, where that is not the file's end, is then in `broken`."""
+        line = 1
+        try:
+            with open_text(self.path) as file:
+                reader = csv.reader(file)
+                header = next(reader, [])
+                check_header(self.path, header, self._shape)
+                line = reader.line_num + 1
+                for row in reader:
+                    if row:
+                        yield line, header, row
+                    line = reader.line_num + 1
+        except BadFile as error:
+            self.broken = error
+        except UNREADABLE as error:
+            self.broken = BadFile(f"{self.path}, line {line}: can't be read on: {error}")
+
+
+def open_text(path: Path) -> TextIO:
+    """A file's text, unpacked where its name ends in .gz. A byte that is not UTF-8 spoils its row, not the file."""
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
+    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def count_rows(path: Path) -> int:
-    with opened(path) as file:
-        return max(0, sum(1 for _ in file) - 1)
+    """About how many rows a file has, for a progress bar."""
+    try:
+        with open_text(path) as file:
+            return max(0, sum(1 for _ in file) - 1)
+    except UNREADABLE:
+        return 0
 
 
 def check_header(path: Path, header: list[str], shape: type[bodies.Body]) -> None:

@@ -1,7 +1,6 @@
 """The relay: brings the views up to date from the log, whatever the fast path has done or not done."""
 
 import logging
-from threading import Event
 
 from redis import Redis
 from redis.client import PubSub
@@ -9,6 +8,7 @@ from redis.exceptions import RedisError
 
 from allocation.adapters.event_log import EventLog, LogBehind
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
+from allocation.stopping import Stop, Stopped
 from readmodel import keys
 from readmodel.follower import follow
 from readmodel.rebuild import RebuildFailed, rebuild
@@ -21,29 +21,29 @@ PAUSE = 1.0
 
 
 class Relay:
-    """Belongs to one thread. `stopped` may be set by another, or by a signal handler."""
-
-    def __init__(self, log: EventLog, redis: Redis) -> None:
+    def __init__(self, log: EventLog, redis: Redis, stop: Stop) -> None:
         self._log = log
         self._redis = redis
         self._store = Store(redis)
-        self.stopped = Event()
+        self._stop = stop
 
     def run(self) -> None:
-        """Relay until stopped. A store that goes away is waited for."""
-        while not self.stopped.is_set():
+        """Relay until it is to stop. A store that goes away is waited for."""
+        while not self._stop.requested:
             try:
                 self._relay()
+            except Stopped:
+                return
             except (RedisError, StoreUnavailable, RetryableError, RebuildFailed) as error:
-                logger.warning("The relay waits for its stores: %s", error)
-                self.stopped.wait(PAUSE)
+                logger.warning("The relay tries again in a second: %s", error)
+                self._stop.wait(PAUSE)
 
     def _relay(self) -> None:
         self._store.install()
         with self._redis.pubsub(ignore_subscribe_messages=True) as commits:
             commits.subscribe(keys.COMMITTED)
             logger.info("The relay follows the log")
-            while not self.stopped.is_set():
+            while not self._stop.requested:
                 try:
                     if not follow(self._store, self._log):
                         wait_for_commit(commits)
@@ -53,10 +53,10 @@ class Relay:
     def _rebuild(self, loss: Exception) -> None:
         with self._log.exclusive() as alone:
             if not alone:
-                self.stopped.wait(PAUSE)
+                self._stop.wait(PAUSE)
                 return
             logger.warning("Rebuilding the views: %s", loss)
-            events = rebuild(self._store, self._log)
+            events = rebuild(self._store, self._log, lambda *_: self._stop.check())
             logger.info("The views are back, from %s events", events, extra={"events": events})
 
 

@@ -18,8 +18,14 @@ class Account:
     uid: int | None = None
 
     def run(self, *command: str | Path) -> None:
+        """Run a program to its end, out of reach of a Ctrl-C. Raises CalledProcessError; OSError."""
         subprocess.run(
-            [*self.prefix, *command], check=True, stdin=subprocess.DEVNULL, capture_output=True, **self.options
+            [*self.prefix, *command],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            start_new_session=True,
+            **self.options,
         )
 
     def give(self, folder: Path) -> None:

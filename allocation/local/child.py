@@ -41,17 +41,13 @@ class Child:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=end_with_parent if sys.platform == "linux" else None,
+                preexec_fn=self._end_with_parent if sys.platform == "linux" else None,
                 **self.options,
             )
         finally:
             if output:
                 output.close()
         self.started_at = time.monotonic()
-
-    @property
-    def pid(self) -> int | None:
-        return self.process.pid if self.process else None
 
     def exit_code(self) -> int | None:
         """The exit code of a child that has ended, and None while it runs."""
@@ -82,7 +78,6 @@ class Child:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-
-def end_with_parent() -> None:
-    """Where the parent is killed, the kernel asks this child to end."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    def _end_with_parent(self) -> None:
+        """Where the parent is killed, the kernel asks this child to end."""
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, self.stop_signal)

@@ -1,5 +1,8 @@
+import errno
 import socket
 import time
+
+from allocation.local.errors import CannotStart
 
 
 def free_port() -> int:
@@ -9,20 +12,24 @@ def free_port() -> int:
         return port
 
 
-def is_free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-        return True
-
-
-def becomes_free(host: str, port: int, within: float) -> bool:
+def make_sure_of(host: str, port: int, *, within: float = 0.0) -> None:
+    """That the port can be listened on, now or within so many seconds. Raises CannotStart."""
     deadline = time.monotonic() + within
-    while not is_free(host, port):
-        if time.monotonic() > deadline:
-            return False
+    while (reason := why_not(host, port)) is not None:
+        if time.monotonic() >= deadline:
+            raise CannotStart(reason)
         time.sleep(0.05)
-    return True
+
+
+def why_not(host: str, port: int) -> str | None:
+    """Why the port can't be listened on; None where it can."""
+    try:
+        [(family, kind, _, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"Port {port} is in use: stop what uses it, or set ALLOCATION_PORT to another"
+        return f"{host}:{port} can't be listened on: {error.strerror or error}"
+    return None

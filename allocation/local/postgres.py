@@ -5,7 +5,8 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGINT
@@ -20,7 +21,7 @@ from allocation.local.errors import CannotStart
 from allocation.local.files import write_secret
 
 DATABASE = "allocation"
-START_WITHIN = 30.0
+LEFTOVERS_END_WITHIN = 10.0
 
 
 def find_binaries() -> Path:
@@ -90,13 +91,14 @@ class Postgres:
             options=self.account.options,
         )
 
-    def wait_until_ready(self, child: Child) -> None:
-        deadline = time.monotonic() + START_WITHIN
+    def wait_until_ready(self, child: Child, check: Callable[[], None] = lambda: None) -> None:
+        """However long it takes: after a crash it recovers first. `check` is called in between, and may raise."""
         while True:
+            check()
             try:
                 connection = psycopg2.connect(self.url_of("postgres"), connect_timeout=5)
             except psycopg2.OperationalError as error:
-                if child.exit_code() is not None or time.monotonic() > deadline:
+                if child.exit_code() is not None:
                     raise CannotStart(f"PostgreSQL did not start: see {self.folder / 'log'}") from error
                 time.sleep(0.05)
             else:
@@ -114,7 +116,7 @@ class Postgres:
             connection.close()
 
     def _initialize(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.account.give(self.folder)
         write_secret(self._password, secrets.token_urlsafe(24))
         self.account.give(self._password)
@@ -133,20 +135,20 @@ class Postgres:
                 new,
             )
         except (OSError, subprocess.CalledProcessError) as error:
-            reason = getattr(error, "stderr", b"") or str(error).encode()
+            reason = (getattr(error, "stderr", None) or b"").decode().strip() or str(error)
             raise CannotStart(
-                f"PostgreSQL can't be set up in {self.folder}: {reason.decode().strip().splitlines()[-1]}. "
-                "Run as another user than root, or set DATABASE_URL"
+                f"PostgreSQL can't be set up in {self.folder}: {reason.splitlines()[-1]}. Use another folder "
+                "(ALLOCATION_DATA) or another user, or set DATABASE_URL"
             ) from error
         new.rename(self._data)
 
     def _end_a_server_left_behind(self) -> None:
         """A supervisor that was killed leaves its server. Whoever calls this has made sure that it has no other."""
-        try:
-            pid = int((self._data / "postmaster.pid").read_text().split()[0])
-            server = psutil.Process(pid)
-            if str(self._data) in server.cmdline():
-                server.send_signal(SIGINT)
-                server.wait(START_WITHIN)
-        except (FileNotFoundError, psutil.NoSuchProcess):
-            return
+        with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            server = psutil.Process(int((self._data / "postmaster.pid").read_text().partition("\n")[0]))
+            try:
+                if str(self._data) in server.cmdline():
+                    server.send_signal(SIGINT)
+                    server.wait(LEFTOVERS_END_WITHIN)
+            except (psutil.AccessDenied, psutil.TimeoutExpired) as error:
+                raise CannotStart(f"An earlier PostgreSQL does not end: process {server.pid}") from error

@@ -5,7 +5,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from allocation.local.child import Child
 from allocation.local.errors import CannotStart
 from allocation.local.files import write_secret
 
-START_WITHIN = 30.0
 OLDEST = 7
 """The first version with functions."""
 
@@ -58,7 +57,7 @@ class Redis:
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
 
     def prepare(self) -> Child:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         configuration = self.folder / "redis.conf"
         write_secret(
             configuration,
@@ -73,14 +72,15 @@ class Redis:
         )
         return Child("Redis", [find_binary(), str(configuration)], log=self.folder / "log")
 
-    def wait_until_ready(self, child: Child) -> None:
-        deadline = time.monotonic() + START_WITHIN
+    def wait_until_ready(self, child: Child, check: Callable[[], None] = lambda: None) -> None:
+        """However long it takes: it loads its data first. `check` is called in between, and may raise."""
         with Client.from_url(self.url) as client:
             while True:
+                check()
                 try:
                     client.ping()
                     return
                 except RedisError as error:
-                    if child.exit_code() is not None or time.monotonic() > deadline:
+                    if child.exit_code() is not None:
                         raise CannotStart(f"Redis did not start: see {self.folder / 'log'}") from error
                     time.sleep(0.02)

@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from allocation.local.errors import CannotStart
 from allocation.local.files import write_secret
@@ -13,20 +15,34 @@ from allocation.local.files import write_secret
 @contextmanager
 def only_one(data: Path) -> Iterator[None]:
     """Hold the folder. The lock ends with the process, however it ends."""
-    data.mkdir(parents=True, exist_ok=True)
-    with (data / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        opened = (data / "lock").open("a+")
+    except OSError as error:
+        raise CannotStart(f"ALLOCATION_DATA={data} can't be used: {error.strerror}") from error
+    with opened as lock:
+        if not taken(lock):
             lock.seek(0)
             raise CannotStart(
-                f"The service already runs from {data} (process {lock.read() or 'unknown'}): stop it first, or set "
-                "ALLOCATION_DATA to another folder"
-            ) from None
+                f"The service already runs from {data} (process {lock.read()}): stop it first, or set ALLOCATION_DATA "
+                "to another folder"
+            )
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def taken(lock: TextIO) -> bool:
+    """Take the lock. More than one try: who only looks whether a service runs holds it for a moment."""
+    for _ in range(10):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
 
 
 @contextmanager
@@ -40,9 +56,16 @@ def announced(data: Path, addresses: Mapping[str, str]) -> Iterator[None]:
         path.unlink()
 
 
-def was_killed(data: Path) -> bool:
-    """Whether the last service that ran from the folder had no time to end: its children may still be ending."""
-    return (data / "env").exists()
+def forget(data: Path) -> bool:
+    """Forget the last service that ran from the folder, if it was killed: its children may still be ending.
+
+    Returns whether there was such a one.
+    """
+    try:
+        (data / "env").unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def addresses(data: Path) -> dict[str, str] | None:

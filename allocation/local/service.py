@@ -2,11 +2,9 @@
 
 import signal
 import sys
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPException
-from threading import Event
 
 import orjson
 import psycopg2
@@ -17,13 +15,14 @@ from allocation.config import Settings
 from allocation.local import running
 from allocation.local.child import Child
 from allocation.local.errors import CannotStart
-from allocation.local.ports import becomes_free, free_port
+from allocation.local.ports import free_port, make_sure_of
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
 from allocation.local.supervisor import Supervisor
-from allocation.local.terminal import foreground
+from allocation.local.terminal import foreground, is_hung_up
+from allocation.stopping import Stop, Stopped
 
-READY_WITHIN = 60.0
+LOOK = 0.1
 LEFTOVERS_END_WITHIN = 10.0
 ALLOCATION = [sys.executable, "-m", "allocation.entrypoints.cli"]
 
@@ -40,17 +39,13 @@ The service answers on {url}. Ctrl-C ends it. Try, in another terminal:
 Say = Callable[[str], None]
 
 
-class Stopped(Exception):
-    """Somebody asked the service to end while it was starting."""
-
-
 class Service:
     """The whole service on this machine. `say` tells the user what happens."""
 
     def __init__(self, config: Settings, say: Say) -> None:
         self._config = config
         self._say = say
-        self._stopped = Event()
+        self._stop = Stop()
         self._supervisor = Supervisor()
         self._url = f"http://{config.host}:{config.port}"
 
@@ -58,26 +53,24 @@ class Service:
         """Run until SIGINT, SIGTERM, or the end of the terminal. Raises CannotStart."""
         with running.only_one(self._config.data), foreground(), ExitStack() as ending:
             ending.callback(self._supervisor.stop)
-            for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(name, lambda *_: self._stopped.set())
+            self._stop.on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
             try:
                 self._start(ending)
-                self._supervisor.watch(self._stopped)
+                while not self._stop.wait(LOOK) and not is_hung_up():
+                    self._supervisor.look()
             except Stopped:
                 pass
             self._say("Stopping")
 
     def _start(self, ending: ExitStack) -> None:
-        patience = LEFTOVERS_END_WITHIN if running.was_killed(self._config.data) else 0.0
-        if not becomes_free(self._config.host, self._config.port, patience):
-            raise CannotStart(
-                f"Port {self._config.port} is in use: stop what uses it, or set ALLOCATION_PORT to another"
-            )
+        was_killed = running.forget(self._config.data)
+        make_sure_of(self._config.host, self._config.port, within=LEFTOVERS_END_WITHIN if was_killed else 0.0)
         addresses = {"DATABASE_URL": self._database(), "REDIS_URL": self._redis(), "API_URL": self._url}
         self._migrate(addresses)
         relay = Child("The relay", [*ALLOCATION, "relay"], env=addresses)
         web = Child("The web server", [*ALLOCATION, "serve"], env=addresses)
-        self._supervisor.start(relay, web)
+        self._supervisor.start_process(relay)
+        self._supervisor.start_process(web)
         self._wait_until_ready(relay, web)
         ending.enter_context(running.announced(self._config.data, addresses))
         self._say(WELCOME.format(url=self._url))
@@ -96,10 +89,12 @@ class Service:
         return self._start_server(Redis(self._config.data / "redis", free_port()))
 
     def _start_server(self, server: Postgres | Redis) -> str:
-        child = server.prepare()
-        self._supervisor.start(child)
-        server.wait_until_ready(child)
-        self._go_on()
+        try:
+            child = server.prepare()
+        finally:
+            self._stop.check()
+        self._supervisor.start_server(child)
+        server.wait_until_ready(child, self._stop.check)
         return server.url
 
     def _migrate(self, addresses: dict[str, str]) -> None:
@@ -107,32 +102,26 @@ class Service:
         migration = Child("The migration", [*ALLOCATION, "migrate"], env=addresses)
         migration.start()
         while migration.exit_code() is None:
-            if self._stopped.wait(0.02):
+            if self._stop.wait(LOOK):
                 migration.stop(1.0)
-        self._go_on()
+        self._stop.check()
         if migration.exit_code() != 0:
             raise CannotStart("The database could not be migrated: see above")
 
     def _wait_until_ready(self, *children: Child) -> None:
-        deadline = time.monotonic() + READY_WITHIN
+        """However long it takes: the views of a long log may have to be rebuilt first."""
         while not is_ready(self._config.host, self._config.port):
             for child in children:
                 if child.exit_code() is not None:
                     raise CannotStart(f"{child.name} ended with code {child.exit_code()}: see above")
-            if time.monotonic() > deadline:
-                raise CannotStart(f"The service was not ready within {READY_WITHIN:.0f} s: see above")
-            self._stopped.wait(0.05)
-            self._go_on()
-
-    def _go_on(self) -> None:
-        if self._stopped.is_set():
-            raise Stopped
+            self._stop.wait(LOOK)
+            self._stop.check()
 
 
 def reachable_database(url: str) -> str:
     try:
         psycopg2.connect("postgresql://" + url.partition("://")[2], connect_timeout=5).close()
-    except psycopg2.OperationalError as error:
+    except psycopg2.Error as error:
         raise CannotStart(f"DATABASE_URL can't be reached: {' '.join(str(error).split())}") from error
     return url
 
@@ -141,7 +130,7 @@ def reachable_redis(url: str) -> str:
     try:
         with RedisClient.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
             client.ping()
-    except (RedisError, ValueError) as error:
+    except RedisError as error:
         raise CannotStart(f"REDIS_URL can't be reached: {error}") from error
     return url
 

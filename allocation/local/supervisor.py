@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Sequence
-from threading import Event
 
 from allocation.local.child import Child
 
@@ -11,36 +10,36 @@ logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 5.0
 STEADY = 10.0
-LOOK = 0.1
-STOP_WITHIN = 4.0
+PROCESSES_STOP_WITHIN = 3.0
+SERVERS_STOP_WITHIN = 6.0
 
 
 class Supervisor:
-    """Children end in the reverse order of their groups; those of one group end together."""
+    """Looks after `servers`, and after `processes` that use them and end before them."""
 
     def __init__(self) -> None:
-        self._groups: list[list[Child]] = []
+        self._servers: list[Child] = []
+        self._processes: list[Child] = []
         self._pauses: dict[str, float] = {}
         self._due: dict[str, float] = {}
 
-    def start(self, *group: Child) -> None:
-        self._groups.append([])
-        for child in group:
-            child.start()
-            self._groups[-1].append(child)
+    def start_server(self, child: Child) -> None:
+        child.start()
+        self._servers.append(child)
 
-    def watch(self, stopped: Event) -> None:
-        """Start again whatever ends, until stopped."""
-        while not stopped.wait(LOOK):
-            for group in self._groups:
-                for child in group:
-                    if child.exit_code() is not None:
-                        self._revive(child)
+    def start_process(self, child: Child) -> None:
+        child.start()
+        self._processes.append(child)
+
+    def look(self) -> None:
+        """Start again whatever has ended."""
+        for child in self._servers + self._processes:
+            if child.exit_code() is not None:
+                self._revive(child)
 
     def stop(self) -> None:
-        for group in reversed(self._groups):
-            stop_together(group, STOP_WITHIN)
-        self._groups.clear()
+        stop_together(self._processes, PROCESSES_STOP_WITHIN)
+        stop_together(self._servers, SERVERS_STOP_WITHIN)
 
     def _revive(self, child: Child) -> None:
         """At once, after a steady run; after ever longer pauses, where it ends again and again."""

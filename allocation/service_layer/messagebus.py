@@ -40,7 +40,8 @@ class MessageBus:
     def handle(self, command: Command) -> None:
         """Handle one command in a transaction of its own.
 
-        Raises the `Refusal` of its handler, or StoreUnavailable; in both cases nothing has changed.
+        Raises the `Refusal` of its handler: nothing has changed; StoreUnavailable: nothing has changed, unless the
+        connection was lost in the middle of the commit.
         """
         [outcome] = self._handle_together([command])
         if outcome is not None:

@@ -16,7 +16,7 @@ class RetryableError(Exception):
 
 
 class StoreUnavailable(Exception):
-    """The store can't be reached or did not answer in time."""
+    """The store can't be reached, or did not answer in time, or is not ready to be used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
@@ -29,10 +30,12 @@ class Api:
         return self.request("GET", "/" + "/".join(quote(part, safe="") for part in path))
 
     def post(self, route: str, body: Any, content_type: str = JSON) -> Answer:
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        raw = body if isinstance(body, bytes | Iterator) else json.dumps(body).encode()
         return self.request("POST", f"/{route}", raw, content_type)
 
-    def request(self, method: str, path: str, body: bytes | None = None, content_type: str | None = None) -> Answer:
+    def request(
+        self, method: str, path: str, body: bytes | Iterator[bytes] | None = None, content_type: str | None = None
+    ) -> Answer:
         self.connection.request(method, path, body, {"Content-Type": content_type} if content_type else {})
         response = self.connection.getresponse()
         headers = {name.lower(): value for name, value in response.getheaders()}

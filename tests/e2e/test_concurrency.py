@@ -129,7 +129,7 @@ def test_one_reference_under_many_skus_at_once(ports: list[int], engine: Engine)
 
 def test_who_repeats_a_command_while_it_is_carried_out_sees_its_effect_too(ports: list[int]) -> None:
     """A client that lost patience gets its 202 for what the first attempt has done, and its next query shows it."""
-    Api(ports[0]).add_batch("b1", "S", 1_000)
+    at_once(ports, [lambda api: api.add_batch("b1", "S", 1_000)])
     times = 300
 
     def allocate_and_look(orderid: str, api: Api) -> Answer:

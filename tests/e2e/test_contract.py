@@ -1,5 +1,6 @@
 """The contract of the routes, against a real service: web worker, relay, PostgreSQL and Redis."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ def test_the_views(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a b", "a/b", "/a//b/", "{17}:order:o", "a,b", "椅子 🪑", "%2F", "a?b#c", "..", "'\"\\;"]
+    "name", ["a b", "a/b", "/a//b/", "{17}:order:o", "a,b", "椅子 🪑", "%2F", "a?b#c", "..", "a\nb", "'\"\\;"]
 )
 def test_identifiers_are_opaque(shared_api: Api, name: str) -> None:
     assert shared_api.add_batch(name, name, 10).status == 201
@@ -165,10 +166,19 @@ def test_errors_of_http_are_problems_too(shared_api: Api) -> None:
     assert shared_api.post("allocate", body, content_type="text/plain").status == 415
     assert shared_api.post("allocate", body, content_type="application/json; charset=utf-8").status == 400
     assert shared_api.post("allocate", b" " * 1_000_001).status == 413
+    assert shared_api.post("allocate", chunks(b" " * 1_000_001)).status == 413
+    shared_api.connection.close()  # The rest of what was too large is not read.
+    assert shared_api.post("allocate", chunks(body)).json["message"] == "Invalid sku NEVER"
     assert shared_api.get("nowhere").status == 404
     wrong_method = shared_api.request("GET", "/allocate")
     assert (wrong_method.status, wrong_method.content_type) == (405, PROBLEM)
     assert "POST" in wrong_method.headers["allow"]
+
+
+def chunks(body: bytes) -> Iterator[bytes]:
+    """A body that is sent in chunks, without its length."""
+    for start in range(0, len(body), 100_000):
+        yield body[start : start + 100_000]
 
 
 def test_queries_are_served_by_a_process_that_has_no_database(api: Api, redis_url: str) -> None:

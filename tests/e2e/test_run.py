@@ -204,16 +204,23 @@ def test_a_port_in_use(tmp_path: Path) -> None:
     ("name", "value", "said"),
     [
         ("DATABASE_URL", "postgresql://postgres@127.0.0.1:1/nowhere", "DATABASE_URL can't be reached"),
-        ("DATABASE_URL", "mysql://somewhere", "DATABASE_URL=mysql://somewhere"),
+        ("DATABASE_URL", "postgresql://u:secret@127.0.0.1:1/x?option=1", "DATABASE_URL can't be reached"),
+        ("DATABASE_URL", "mysql://u:secret@somewhere", "DATABASE_URL: Value error, must begin with postgresql://"),
+        ("DATABASE_URL", "postgresql://u:secret@host:port/x", "DATABASE_URL: Value error, Port could not be cast"),
         ("REDIS_URL", "redis://127.0.0.1:1/0", "REDIS_URL can't be reached"),
-        ("REDIS_URL", "http://somewhere", "REDIS_URL=http://somewhere"),
+        ("REDIS_URL", "http://u:secret@somewhere", "REDIS_URL: Value error, must begin with redis://"),
+        ("REDIS_URL", "redis://u:secret@somewhere:port", "REDIS_URL: Value error, Port could not be cast"),
         ("ALLOCATION_PORT", "many", "ALLOCATION_PORT=many"),
         ("ALLOCATION_PORT", "70000", "ALLOCATION_PORT=70000"),
+        ("ALLOCATION_HOST", "no.such.host.invalid", "can't be listened on"),
+        ("ALLOCATION_DATA", "/dev/null/data", "ALLOCATION_DATA=/dev/null/data can't be used"),
     ],
 )
 def test_addresses_that_can_not_be_used(tmp_path: Path, name: str, value: str, said: str) -> None:
     environment = {"ALLOCATION_DATA": str(tmp_path / "data"), "ALLOCATION_PORT": str(free_port()), name: value}
-    assert said in one_line("run", environment)
+    line = one_line("run", environment)
+    assert said in line
+    assert "secret" not in line
 
 
 def test_given_servers_are_used_and_none_is_started(database_url: str, redis_url: str, tmp_path: Path) -> None:

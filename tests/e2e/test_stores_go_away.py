@@ -59,7 +59,7 @@ def test_without_redis_commands_succeed_and_the_relay_brings_the_views_up_to_dat
 
 def found(api: Api, orderid: str) -> object:
     answer = api.allocations(orderid)
-    assert answer.status in {200, 503}, "what was accepted is never said not to exist"
+    assert answer.status in {200, 503}, "nothing is said not to exist by a Redis that has lost everything"
     return answer.json if answer.status == 200 else None
 
 

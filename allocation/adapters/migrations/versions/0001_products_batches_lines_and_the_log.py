@@ -50,7 +50,6 @@ def upgrade() -> None:
     """)
     op.execute("CREATE INDEX waiting_lines ON order_lines (sku, qty, arrived) WHERE status = 'waiting'")
     create_log()
-    limit_waits()
 
 
 def create_log() -> None:
@@ -80,19 +79,3 @@ def create_log() -> None:
     op.execute("""
         CREATE TRIGGER hold_the_fence BEFORE INSERT ON events FOR EACH STATEMENT EXECUTE FUNCTION hold_the_fence()
     """)
-
-
-def limit_waits() -> None:
-    """No wait of this role in this database is without an end. Kept by the server, so that poolers don't matter."""
-    for setting, value in {
-        "lock_timeout": "5s",
-        "statement_timeout": "30s",
-        "idle_in_transaction_session_timeout": "30s",
-    }.items():
-        op.execute(f"""
-            DO $$ BEGIN
-                EXECUTE format(
-                    'ALTER ROLE CURRENT_USER IN DATABASE %I SET {setting} = ''{value}''', current_database()
-                );
-            END $$
-        """)

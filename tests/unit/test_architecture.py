@@ -1,0 +1,32 @@
+"""Rules of the code base that no linter knows."""
+
+import subprocess
+import sys
+
+from allocation.domain import commands, errors
+from allocation.entrypoints import bodies, http
+from allocation.service_layer.handlers import COMMAND_HANDLERS
+
+SPY = """
+import sys
+def spy(event, _):
+    assert event not in {"socket.connect", "subprocess.Popen"}, f"{event} at import"
+sys.addaudithook(spy)
+import allocation.entrypoints.cli, allocation.entrypoints.http, allocation.entrypoints.relay, readmodel.http
+"""
+
+
+def test_importing_opens_no_connection() -> None:
+    # W37
+    subprocess.run([sys.executable, "-c", SPY], check=True)
+
+
+def test_every_refusal_has_a_status() -> None:
+    assert set(http.REFUSALS) == set(errors.Refusal.__subclasses__())
+
+
+def test_every_command_has_a_handler_a_body_and_a_route() -> None:
+    every = set(commands.Command.__args__)
+    assert set(COMMAND_HANDLERS) == every
+    assert set(bodies.BODIES.values()) == every
+    assert {bodies.BODIES[shape] for shape, _ in http.ROUTES.values()} == every
