@@ -22,6 +22,8 @@ from readmodel.store import Store
 logger = logging.getLogger(__name__)
 
 LARGEST_BODY = 1_000_000
+READ_AT_MOST = 20
+"""Times the largest body, of one that is too large."""
 
 ROUTES: dict[str, tuple[type[bodies.Body], int]] = {
     "/add_batch": (bodies.CreateBatch, 201),
@@ -44,7 +46,6 @@ def create_app(config: Settings | None = None) -> Flask:
     engine = engine_for(database_url, connections=config.threads)
     store = Store(client(redis_url, timeout=readmodel_http.READ_TIMEOUT))
     app = readmodel_http.bare_app()
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.register_blueprint(commands(bootstrap.message_bus(engine, bootstrap.update_views(redis_url))))
     app.register_blueprint(readmodel_http.queries(store))
     app.register_blueprint(
@@ -76,11 +77,12 @@ def handler(bus: MessageBus, shape: type[bodies.Body], success: int) -> Callable
 
 
 def whole_body() -> bytes:
-    """The body of the request. One that comes in chunks tells its length only by its end."""
-    if request.content_length is not None:
-        return request.get_data(cache=False)
-    body: bytes = request.environ["wsgi.input"].read(LARGEST_BODY + 1)
+    """The body of the request, whether its length is told or it comes in chunks."""
+    body = request.stream.read(LARGEST_BODY + 1)
     if len(body) > LARGEST_BODY:
+        for _ in range(READ_AT_MOST):  # Who is still sending would not read the answer.
+            if not request.stream.read(LARGEST_BODY):
+                break
         abort(413)
     return body
 

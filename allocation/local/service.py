@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection, HTTPException
 
 import orjson
@@ -51,16 +51,17 @@ class Service:
 
     def run(self) -> None:
         """Run until SIGINT, SIGTERM, or the end of the terminal. Raises CannotStart."""
-        with running.only_one(self._config.data), foreground(), ExitStack() as ending:
+        with running.only_one(self._config.data), foreground() as terminal, ExitStack() as ending:
             ending.callback(self._supervisor.stop)
             self._stop.on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
             try:
                 self._start(ending)
-                while not self._stop.wait(LOOK) and not is_hung_up():
+                while not self._stop.wait(LOOK) and not is_hung_up(terminal):
                     self._supervisor.look()
             except Stopped:
                 pass
-            self._say("Stopping")
+            with suppress(OSError):  # The terminal may be gone.
+                self._say("Stopping")
 
     def _start(self, ending: ExitStack) -> None:
         was_killed = running.forget(self._config.data)

@@ -67,15 +67,14 @@ def test_a_relay_killed_at_work_is_taken_up_by_the_next(
     list(bus.handle_all([CreateBatch(f"b{n}", f"S{n}", 10) for n in range(12_000)]))
     live = model.generations().live
     assert live is not None
-    process = allocation("relay", environment)
-    eventually(lambda: 1 < (model.cursor(live, log.identity()) or 0) < log.end())
+    process, identity, end = allocation("relay", environment), log.identity(), log.end()
+    while (model.cursor(live, identity) or 0) < 100:
+        assert process.poll() is None
     process.kill()
     process.wait()
-    stopped_at = model.cursor(live, log.identity())
-    assert stopped_at is not None
-    assert stopped_at < log.end(), "it was done before it was killed: nothing was tried"
+    assert (model.cursor(live, identity) or 0) < end, "it was done before it was killed: nothing was tried"
     with running("relay", environment):
-        eventually(lambda: model.cursor(live, log.identity()) == log.end())
+        eventually(lambda: model.cursor(live, identity) == end)
     relayed = digest(model.redis, live)
     assert allocation("rebuild", environment, stderr=subprocess.DEVNULL).wait(60) == 0
     assert digest(model.redis, model.generations().live or "") == relayed

@@ -77,6 +77,18 @@ def one_line(command: str, environment: dict[str, str]) -> str:
     return str(line)
 
 
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run. One that has ended may wait for init to take note of it."""
+    return [process for process in processes if is_alive(process)]
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def variables(text: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines())
 
@@ -89,7 +101,7 @@ def test_it_ends_with_all_of_it_and_serves_its_data_again(tmp_path: Path, how: s
         first.api.allocate("o1", "S", 3)
         assert first.api.allocations("o1").status == 200
         assert first.end(how) == 0
-        assert not [child for child in first.children if child.is_running()]
+        assert alive(first.children) == []
         assert len(first.children) >= 5, "PostgreSQL, Redis, relay, web server and workers"
     with run(data) as second:
         assert second.api.allocations("o1").json == [{"sku": "S", "batchref": "b1"}]
@@ -99,11 +111,31 @@ def test_it_ends_with_all_of_it_and_serves_its_data_again(tmp_path: Path, how: s
 
 def test_ctrl_c_in_a_terminal_ends_make_with_success(tmp_path: Path) -> None:
     """make and the service share the terminal; make must not take the Ctrl-C for a failure of its own."""
-    (tmp_path / "Makefile").write_text(f"run:\n\t@{' '.join(CONSOLE_SCRIPT)} run\n")
+    with make_run_in_a_terminal(tmp_path) as (make, terminal):
+        os.write(terminal, b"\x03")
+        said = read_until(terminal, None)
+        os.close(terminal)
+        assert make.wait(10) == 0, said.decode()
+
+
+def test_a_terminal_that_is_closed_ends_the_service(tmp_path: Path) -> None:
+    """The hang-up is told to make alone, which leads the session; it waits for the service."""
+    with make_run_in_a_terminal(tmp_path) as (make, terminal):
+        processes = psutil.Process(make.pid).children(recursive=True)
+        os.close(terminal)
+        make.wait(10)
+        assert len(processes) > 5
+        assert alive(processes) == []
+
+
+@contextmanager
+def make_run_in_a_terminal(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """make, as the leader of a terminal's session, and the terminal's other end."""
+    (folder / "Makefile").write_text(f"run:\n\t@{' '.join(CONSOLE_SCRIPT)} run\n")
     terminal, its_end = pty.openpty()
     make = subprocess.Popen(
         ["make", "run"],
-        cwd=tmp_path,
+        cwd=folder,
         env=only({"ALLOCATION_PORT": str(free_port())}),
         stdin=its_end,
         stdout=its_end,
@@ -112,11 +144,12 @@ def test_ctrl_c_in_a_terminal_ends_make_with_success(tmp_path: Path) -> None:
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(its_end)
-    said = read_until(terminal, b"Ctrl-C ends it")
-    os.write(terminal, b"\x03")
-    said += read_until(terminal, None)
-    os.close(terminal)
-    assert make.wait(10) == 0, said.decode()
+    try:
+        assert b"Ctrl-C ends it" in read_until(terminal, b"Ctrl-C ends it")
+        yield make, terminal
+    finally:
+        make.terminate()
+        make.wait(15)
 
 
 def read_until(terminal: int, awaited: bytes | None) -> bytes:
@@ -160,7 +193,7 @@ def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
         for word, name in CHILDREN.items():
             kill_and_see_it_come_back(service, word, name)
         assert service.end() == 0
-        assert not [child for child in service.children if child.is_running()]
+        assert alive(service.children) == []
 
 
 def kill_and_see_it_come_back(service: Run, word: str, name: str) -> None:
@@ -187,7 +220,7 @@ def test_a_run_after_one_that_was_killed(tmp_path: Path) -> None:
         first.end(signal.SIGKILL)
         with run(data, ALLOCATION_PORT=str(first.port)) as second:
             assert second.child("granian")
-        eventually(lambda: not [child for child in first.children if child.is_running()])
+        eventually(lambda: not alive(first.children))
 
 
 def test_a_port_in_use(tmp_path: Path) -> None:

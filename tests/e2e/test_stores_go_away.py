@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from allocation import bootstrap
 from allocation.adapters.schema import migrate
 from allocation.adapters.unit_of_work import engine_for
+from allocation.domain.commands import CreateBatch
 from readmodel.clients import client
 from tests import servers
 from tests.e2e.api import Api
@@ -102,17 +104,21 @@ def found_order(api: Api, orderid: str) -> bool:
     return api.get("orders", orderid).status == 200
 
 
-def test_a_database_that_was_replaced_gets_views_of_its_own(service: Service, tmp_path: Path) -> None:
-    """The cursor is beyond the new log: what Redis holds is of another one."""
+@pytest.mark.parametrize("events", [0, 50], ids=["shorter", "longer"])
+def test_a_database_that_was_replaced_gets_views_of_its_own(service: Service, tmp_path: Path, events: int) -> None:
+    """Its log may be shorter than the cursor, or longer: what Redis holds is of another one."""
     api = service.api
     api.add_batch("b1", "S", 10)
     api.allocate("o1", "S", 3)
     with servers.running(servers.postgres_in(tmp_path / "other")) as other:
         engine = engine_for(other.url)
         migrate(engine)
+        bus = bootstrap.message_bus(engine, bootstrap.leave_to_the_relay)
+        list(bus.handle_all(CreateBatch(f"other-{n}", "S", 10) for n in range(events)))
         engine.dispose()
         environment = {"DATABASE_URL": other.url, "REDIS_URL": service.redis.url}
         service.postgres.stop()
         with running("relay", environment):
             eventually(lambda: api.allocations("o1").status == 404)
+            assert len(api.get("products", "S").json.get("batches", [])) == events
         service.postgres.start()

@@ -140,7 +140,7 @@ def test_writers_write_every_generation_that_is_announced(store: Store, live: st
 
 
 def test_a_generation_announced_during_a_write_is_written_before_the_answer(store: Store, live: str) -> None:
-    """The announcement falls between the write to the known generation and the look at what is known."""
+    """The announcement falls between the choice of what is written and the look at what should have been."""
     store.generations()
     other = Store(store.redis)
 
@@ -219,3 +219,31 @@ def test_a_line_whose_batch_is_not_there_yet_is_read_again(store: Store, live: s
     order = store.read(lambda snapshot: orders.order(snapshot, "order-2"))
     assert order is not None
     assert order["lines"][0]["eta"] == "2027-03-01"
+
+
+def test_what_another_thread_remembers_does_not_make_a_write_incomplete(store: Store, live: str) -> None:
+    """A slower thread puts back what it saw before the announcement, again and again."""
+
+    class Overwritten(Store):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, Generations("g1") if name == "_seen" else value)
+
+    generation(store, Generations("g1"), "g2", live=False)
+    Overwritten(store.redis).apply([line(1)])
+    assert stored(store, "g2") == {"S": '1 {"state":"s"}'}
+
+
+@pytest.mark.parametrize("lost", ["cursor", "everything"])
+def test_a_lost_bucket_is_no_answer_rather_than_an_empty_one(store: Store, live: str, lost: str) -> None:
+    """As after the failover of one node of a cluster."""
+    store.apply(fold(EVENTS))
+    bucket = keys.bucket_of(keys.order("order-1"))
+    pattern = f"g1:{bucket}:{'cursor' if lost == 'cursor' else '*'}"
+    store.redis.delete(*store.redis.scan_iter(pattern), f"g1:{keys.order('order-1')}")
+    with pytest.raises(ModelAbsent):
+        store.read(lambda snapshot: orders.order(snapshot, "order-1"))
+
+
+def test_a_model_of_another_log_has_no_cursor_in_this_one(store: Store, live: str) -> None:
+    assert store.cursor("g1", LOG) == 0
+    assert store.cursor("g1", "another log") is None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.event import listen
 
 from allocation.adapters import repository
 from allocation.adapters.unit_of_work import unit_of_work
@@ -161,3 +162,19 @@ def random_commands(rng: random.Random) -> Iterable[Command]:
 
 def essence(message: Message) -> dict[str, Any]:
     return {name: value for name, value in message.items() if name != "at"}
+
+
+@pytest.mark.parametrize("lines", [1, 100])
+@pytest.mark.parametrize("history", ["none", "long"])
+def test_the_number_of_statements_depends_on_nothing(bus: MessageBus, engine: Engine, lines: int, history: str) -> None:
+    # W30, W31: neither on the lines of a transaction nor on what the SKU has been through
+    skus = [f"S{n}" for n in range(10)]
+    list(bus.handle_all(CreateBatch(f"b-{sku}", sku, 1_000) for sku in skus))
+    if history == "long":
+        list(bus.handle_all(CreateBatch(f"used-{n}", "S0", 1) for n in range(50)))
+        list(bus.handle_all(Allocate(f"used-{n}", "S0", 1) for n in range(50)))
+        list(bus.handle_all(Allocate(f"waiting-{n}", "S0", 5_000) for n in range(50)))
+    seen: list[str] = []
+    listen(engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
+    list(bus.handle_all(Allocate(f"o{n}", skus[n % 10], 1) for n in range(lines)))
+    assert len(seen) == 7, "lock, two reads, four writes"
