@@ -53,7 +53,9 @@ class Service:
         """Run until SIGINT, SIGTERM, or the end of the terminal. Raises CannotStart."""
         with running.only_one(self._config.data), foreground() as terminal, ExitStack() as ending:
             ending.callback(self._supervisor.stop)
-            self._stop.on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            self._stop.on(signal.SIGINT, signal.SIGTERM)
+            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As it is under nohup.
+                self._stop.on(signal.SIGHUP)
             try:
                 self._start(ending)
                 while not self._stop.wait(LOOK) and not is_hung_up(terminal):
