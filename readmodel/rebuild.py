@@ -91,10 +91,15 @@ def announced(redis: Redis, before: Generations, both: Generations) -> Iterator[
 
 
 def catch_up(store: Store, log: Log, both: Generations) -> None:
-    """Bring the other generation to where the log was after the announcement, and to where the live one is."""
+    """Bring the other generation to where the log was after the announcement, and to where the live one is.
+
+    A live one that is beyond the log (it was restored from a backup) is not what readers are to be shown.
+    """
     end, identity = log.end(), log.identity()
     try:
-        while reached(store, both.other, identity) < max(end, reached(store, both.live, identity)):
+        while (cursor := reached(store, both.other, identity)) < end or (
+            cursor < reached(store, both.live, identity) <= log.end()
+        ):
             if not advance(store, log, both.other or ""):
                 time.sleep(POLL)  # A transaction from before the announcement is still open.
     except ModelAbsent as error:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from allocation.adapters import event_log
-from allocation.adapters.event_log import EventLog
+from allocation.adapters.event_log import EventLog, LogBehind
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.domain.events import LineState, OutOfStock
 from allocation.domain.model import NOTHING
@@ -20,6 +20,7 @@ from readmodel.follower import follow
 from readmodel.generations import Generations
 from readmodel.projections import orders
 from readmodel.rebuild import RebuildFailed, rebuild
+from readmodel.registers import Register
 from readmodel.store import ModelAbsent, Store
 from tests.eventually import eventually
 
@@ -261,3 +262,19 @@ def test_what_a_killed_rebuild_left_is_cleared_up_by_the_next(bus: MessageBus, m
     rebuild(model, log)
     assert model.generations().other is None
     assert {key.partition(":")[0] for key in model.redis.scan_iter("g*:*")} == {model.generations().live}
+
+
+def test_a_log_that_was_restored_from_a_backup_gets_its_views_back(
+    bus: MessageBus, model: Store, log: EventLog
+) -> None:
+    """It is the same log, and it ends before what the views tell of."""
+    some_orders(bus)
+    rebuild(model, log)
+    right, live = fingerprint(model), model.generations().live
+    lost = Register(keys.order("lost"), "S1", 1, {"qty": 1, "status": "waiting", "batchref": None})
+    assert model.advance(live or "", [lost], expected=0, position=1_000_000)
+    with pytest.raises(LogBehind):
+        follow(model, log)
+    rebuild(model, log)
+    assert fingerprint(model) == right
+    assert not follow(model, log)
