@@ -53,14 +53,14 @@ class Meddling(EventLog):
         self._ends = iter([Stage.BEFORE_THE_FILL, Stage.AFTER_THE_ANNOUNCEMENT])
 
     def end(self) -> int:
-        self._reached(next(self._ends))
+        self._reached(next(self._ends, None))
         return super().end()
 
     def progress(self, events: int, position: int, end: int) -> None:
         if position >= end:
             self._reached(Stage.AFTER_THE_FILL)
 
-    def _reached(self, stage: Stage) -> None:
+    def _reached(self, stage: Stage | None) -> None:
         if stage is self._stage:
             self._meddle()
 

@@ -1,0 +1,89 @@
+"""Readers, writers, the relay and rebuilds, all at once."""
+
+import random
+import subprocess
+import threading
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine, text
+
+from allocation.adapters.event_log import EventLog
+from allocation.domain.commands import Allocate, CreateBatch
+from allocation.service_layer.messagebus import MessageBus
+from readmodel.digest import digest
+from readmodel.projections import orders
+from readmodel.store import Store
+from tests.eventually import eventually
+from tests.processes import allocation, running
+
+REBUILDS = 5
+
+
+@pytest.mark.parametrize("who_tells_the_views", ["the relay alone", "the fast path too"])
+def test_what_a_reader_has_seen_stays(
+    bus: MessageBus,
+    projecting_bus: MessageBus,
+    model: Store,
+    log: EventLog,
+    engine: Engine,
+    environment: dict[str, str],
+    who_tells_the_views: str,
+) -> None:
+    writing = bus if who_tells_the_views == "the relay alone" else projecting_bus
+    list(writing.handle_all(CreateBatch(f"b{n}", f"S{n}", 1_000_000) for n in range(20)))
+    done, failures, seen = threading.Event(), list[str](), list[str]()
+
+    def write() -> None:
+        for n in range(1_000_000):
+            writing.handle(Allocate(f"o{n}", f"S{n % 20}", 1))
+            if done.is_set():
+                return
+
+    def read() -> None:
+        store = Store(model.redis)
+        while not done.is_set():
+            next_one = f"o{len(seen)}"
+            if is_there(store, next_one):
+                seen.append(next_one)
+            for orderid in [*seen[-3:], *random.sample(seen, min(3, len(seen)))]:
+                if not is_there(store, orderid):
+                    failures.append(orderid)
+
+    with running("relay", environment):
+        threads = [threading.Thread(target=guarded(work, failures)) for work in (write, read)]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: len(seen) > 20)
+        for _ in range(REBUILDS):
+            assert allocation("rebuild", environment, stderr=subprocess.DEVNULL).wait(60) == 0
+        done.set()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert len(seen) > 100
+        live = model.generations().live or ""
+        eventually(lambda: model.cursor(live, log.identity()) == log.end())
+    with engine.connect() as connection:
+        lines = connection.execute(text("SELECT count(*) FROM order_lines")).scalar_one()
+    assert all(is_there(model, f"o{n}") for n in range(lines))
+    right = digest(model.redis, live)
+    assert allocation("rebuild", environment, stderr=subprocess.DEVNULL).wait(60) == 0
+    assert digest(model.redis, model.generations().live or "") == right
+
+
+def is_there(store: Store, orderid: str) -> bool:
+    return store.read(lambda snapshot: orders.order(snapshot, orderid)) is not None
+
+
+def guarded(work: Callable[[], None], failures: list[str]) -> Callable[[], None]:
+    """A thread's error is a failure of the test, not a line on its screen."""
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:
+            failures.append(repr(error))
+            raise
+
+    return run
