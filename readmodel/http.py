@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, request
 from redis.exceptions import RedisError
 from werkzeug.routing import BaseConverter
 
@@ -16,6 +16,7 @@ from readmodel.projections import batches, orders, products
 from readmodel.store import ModelAbsent, Snapshot, Store
 
 READ_TIMEOUT = 2.0
+READ_AT_ONCE, READ_AT_MOST = 1_000_000, 20
 
 ROUTES: dict[str, tuple[Callable[[Snapshot, str], Any], str]] = {
     "/allocations/<identifier:name>": (orders.allocations, "Order {} has no allocated line"),
@@ -51,7 +52,20 @@ def bare_app() -> Flask:
     app.url_map.converters["identifier"] = IdentifierConverter
     app.url_map.merge_slashes = False
     problems.register(app)
+    app.after_request(read_to_the_end)
     return app
+
+
+def read_to_the_end(response: Response) -> Response:
+    """Read what is left of a refused body, so that its sender gets the answer and can use the connection again.
+
+    Up to a limit: beyond it the connection breaks.
+    """
+    if request.method not in {"GET", "HEAD"}:
+        for _ in range(READ_AT_MOST):
+            if not request.stream.read(READ_AT_ONCE):
+                break
+    return response
 
 
 def queries(store: Store) -> Blueprint:

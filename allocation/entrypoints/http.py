@@ -22,8 +22,6 @@ from readmodel.store import Store
 logger = logging.getLogger(__name__)
 
 LARGEST_BODY = 1_000_000
-READ_AT_MOST = 20
-"""Times the largest body, of one that is too large."""
 
 ROUTES: dict[str, tuple[type[bodies.Body], int]] = {
     "/add_batch": (bodies.CreateBatch, 201),
@@ -80,9 +78,6 @@ def whole_body() -> bytes:
     """The body of the request, whether its length is told or it comes in chunks."""
     body = request.stream.read(LARGEST_BODY + 1)
     if len(body) > LARGEST_BODY:
-        for _ in range(READ_AT_MOST):  # Who is still sending would not read the answer.
-            if not request.stream.read(LARGEST_BODY):
-                break
         abort(413)
     return body
 
