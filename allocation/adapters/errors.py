@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg2
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -30,10 +31,17 @@ def translated_errors() -> Iterator[None]:
     except DBAPIError as error:
         code = getattr(error.orig, "pgcode", None)
         if code in LOST_RACES or is_a_second_creation(error) or error.connection_invalidated:
-            raise RetryableError(str(error.orig).strip()) from error
+            raise RetryableError(in_one_line(error.orig)) from error
         if code is None or code.startswith(UNAVAILABLE):
-            raise StoreUnavailable(str(error.orig).strip()) from error
+            raise StoreUnavailable(in_one_line(error.orig)) from error
         raise
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        # SQLAlchemy lets the driver's own error through where a connection is found broken when it is given back.
+        raise RetryableError(in_one_line(error)) from error
+
+
+def in_one_line(error: BaseException | None) -> str:
+    return " ".join(str(error).split())
 
 
 def is_a_second_creation(error: DBAPIError) -> bool:
