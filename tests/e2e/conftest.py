@@ -38,14 +38,19 @@ def api(port: int) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="module")
-def shared_api(postgres: Postgres, redis_of_the_session: Redis) -> Iterator[Api]:
+def shared_port(postgres: Postgres, redis_of_the_session: Redis) -> Iterator[int]:
     """A service for the tests of a module whose commands don't meet; it keeps its views in a database of its own."""
     with fresh_database(postgres) as database_url:
         environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_of_the_session.url.removesuffix("0") + "1"}
         with running("relay", environment), web(environment) as port:
-            api = Api(port)
-            yield api
-            api.connection.close()
+            yield port
+
+
+@pytest.fixture
+def shared_api(shared_port: int) -> Iterator[Api]:
+    api = Api(shared_port)
+    yield api
+    api.connection.close()
 
 
 @contextmanager
