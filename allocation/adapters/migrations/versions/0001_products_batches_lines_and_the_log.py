@@ -35,6 +35,11 @@ def upgrade() -> None:
         ) WITH (fillfactor = 50)
     """)
     op.execute("CREATE INDEX batches_with_room ON batches (sku) WHERE NOT used_up")
+    create_order_lines()
+    create_log()
+
+
+def create_order_lines() -> None:
     op.execute("""
         CREATE TABLE order_lines (
             orderid  text COLLATE "C" NOT NULL,
@@ -49,7 +54,6 @@ def upgrade() -> None:
         )
     """)
     op.execute("CREATE INDEX waiting_lines ON order_lines (sku, qty, arrived) WHERE status = 'waiting'")
-    create_log()
 
 
 def create_log() -> None:
