@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import UTC, datetime
+from operator import attrgetter
 
 from allocation.adapters.event_log import as_message
 from allocation.domain.events import Event, Totals
-from allocation.domain.model import NOTHING, Batch, Line, Product, Status
+from allocation.domain.model import Batch, Line, Status
+from allocation.domain.product import NOTHING, Product
 from allocation.service_layer.unit_of_work import Keys, Message
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -45,7 +47,8 @@ class FakeProducts:
     def __init__(self, store: FakeStore, keys: Keys) -> None:
         self._store = store
         self._known_refs = {ref: copy(store.batches[ref]) for ref in keys.refs if ref in store.batches}
-        skus = keys.skus & (store.products.keys() | keys.new_skus)
+        owners = {store.batches[ref].sku for ref in keys.owners_of if ref in store.batches}
+        skus = (keys.skus | owners) & (store.products.keys() | keys.new_skus)
         self._products = {sku: self._product(sku, keys) for sku in sorted(skus)}
 
     def get(self, sku: str) -> Product | None:
@@ -55,15 +58,25 @@ class FakeProducts:
     def get_or_create(self, sku: str) -> Product:
         return self._products[sku]
 
+    def get_by_batchref(self, ref: str) -> Product | None:
+        return self._products[self._store.batches[ref].sku] if ref in self._store.batches else None
+
     def batch(self, ref: str) -> Batch | None:
         return self._known_refs.get(ref)
 
-    def oldest(self, product: Product, after: int, largest: int, units: int) -> Sequence[Line]:
+    def oldest_waiting(self, product: Product, after: int, largest: int, units: int) -> Sequence[Line]:
         """Looks at every line; the real one must place the same ones without."""
+        self._read_all_lines(product)
+        return LinesInMemory().oldest_waiting(product, after, largest, units)
+
+    def latest_on(self, product: Product, batch: Batch, before: int, most: int) -> Sequence[Line]:
+        self._read_all_lines(product)
+        return LinesInMemory().latest_on(product, batch, before, most)
+
+    def _read_all_lines(self, product: Product) -> None:
         for stored in self._store.lines.values():
             if stored.sku == product.sku:
                 product.lines.setdefault(stored.orderid, copy(stored))
-        return Queue().oldest(product, after, largest, units)
 
     def repeats(self, message: Message) -> bool:
         product = self._products.get(message["sku"])
@@ -79,15 +92,24 @@ class FakeProducts:
 
     def _product(self, sku: str, keys: Keys) -> Product:
         version, totals = self._store.products.get(sku, (0, NOTHING))
-        batches = [copy(batch) for batch in self._store.batches.values() if batch.sku == sku and batch.available]
         lines = [copy(line) for key, line in self._store.lines.items() if key in keys.lines and line.sku == sku]
+        refs = keys.refs | keys.owners_of | {line.batchref for line in lines}
+        batches = [
+            copy(batch)
+            for batch in self._store.batches.values()
+            if batch.sku == sku and (batch.available or batch.ref in refs)
+        ]
         return Product(sku, self, version=version, totals=totals, batches=batches, lines=lines)
 
 
-class Queue:
-    """The queue of a product that was never stored: all its lines are in memory."""
+class LinesInMemory:
+    """The lines of a product that was never stored, or that has all of them: they are looked through."""
 
-    def oldest(self, product: Product, after: int, largest: int, units: int) -> Sequence[Line]:
+    def oldest_waiting(self, product: Product, after: int, largest: int, units: int) -> Sequence[Line]:
         waiting = [line for line in product.lines.values() if line.status is Status.WAITING]
         fitting = [line for line in waiting if line.arrived > after and line.qty <= largest]
-        return sorted(fitting, key=lambda line: line.arrived)
+        return sorted(fitting, key=attrgetter("arrived"))
+
+    def latest_on(self, product: Product, batch: Batch, before: int, most: int) -> Sequence[Line]:
+        on_it = [line for line in product.lines.values() if line.batchref == batch.ref and line.version < before]
+        return sorted(on_it, key=attrgetter("version"), reverse=True)

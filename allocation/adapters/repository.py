@@ -1,7 +1,7 @@
 """The data mapper: products from rows and back, one statement per table for all the products of a unit of work."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -9,11 +9,12 @@ from sqlalchemy import Connection, Row, TextClause
 
 from allocation.adapters import statements
 from allocation.domain.events import Event, Totals
-from allocation.domain.model import Batch, Line, Product, Status
+from allocation.domain.model import Batch, Line, Status
+from allocation.domain.product import Product
 from allocation.service_layer.unit_of_work import Keys
 
-CHANGING = ("ref", "allocated", "version")
-WAITING_LINES_PAGE = 1_000
+CHANGING = ("ref", "purchased", "eta", "allocated", "version")
+LINES_PAGE = 1_000
 
 Rows = Sequence[Row[Any]]
 BatchOrLine = TypeVar("BatchOrLine", Batch, Line)
@@ -25,9 +26,9 @@ class SqlProducts:
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
         products = self._lock(keys)
-        batches = self._read_batches(keys)
         lines = self._read_lines(keys)
-        self._batches = {batch.ref: batch for batch in batches}
+        refs = keys.refs | keys.owners_of | {line.batchref for line in lines if line.batchref is not None}
+        self._batches = {batch.ref: batch for batch in self._read_batches([row.sku for row in products], refs)}
         self._products = self._assemble(products, self._batches.values(), lines)
         self._stored_refs = set(self._batches)
 
@@ -38,15 +39,26 @@ class SqlProducts:
     def get_or_create(self, sku: str) -> Product:
         return self._products[sku]
 
+    def get_by_batchref(self, ref: str) -> Product | None:
+        batch = self._batches.get(ref)
+        return self._products[batch.sku] if batch is not None else None
+
     def batch(self, ref: str) -> Batch | None:
         return self._batches.get(ref)
 
-    def oldest(self, product: Product, after: int, largest: int, units: int) -> Sequence[Line]:
-        self._write([product])  # The query must see what this transaction has done to the queue so far.
-        rows = self._connection.execute(
-            statements.READ_WAITING_LINES,
-            {"sku": product.sku, "after": after, "largest": largest, "units": units, "page": WAITING_LINES_PAGE},
-        )
+    def oldest_waiting(self, product: Product, after: int, largest: int, units: int) -> Sequence[Line]:
+        wanted = {"sku": product.sku, "after": after, "largest": largest, "units": units, "page": LINES_PAGE}
+        return self._look_up(product, statements.READ_WAITING_LINES, wanted)
+
+    def latest_on(self, product: Product, batch: Batch, before: int, most: int) -> Sequence[Line]:
+        wanted = {"batchref": batch.ref, "before": before, "page": min(most, LINES_PAGE)}
+        return self._look_up(product, statements.READ_LATEST_LINES, wanted)
+
+    def _look_up(self, product: Product, statement: TextClause, wanted: dict[str, object]) -> Sequence[Line]:
+        self._write([product])  # The query must see what this transaction has done to the lines so far.
+        rows = self._connection.execute(statement, wanted).all()
+        if len(rows) == LINES_PAGE:
+            self._connection.execute(statements.TAKE_YOUR_TIME)
         return [product.lines.setdefault(row.orderid, as_line(row)) for row in rows]
 
     def save(self) -> list[Event]:
@@ -61,19 +73,26 @@ class SqlProducts:
     def _lock(self, keys: Keys) -> Rows:
         if keys.new_skus:
             self._connection.execute(statements.CREATE_PRODUCTS, {"skus": list(keys.new_skus)})
-        return self._connection.execute(statements.LOCK_PRODUCTS, {"skus": list(keys.skus)}).all()
+        skus = keys.skus | self._owners(keys.owners_of)
+        return self._connection.execute(statements.LOCK_PRODUCTS, {"skus": list(skus)}).all()
 
-    def _read_batches(self, keys: Keys) -> Iterable[Batch]:
-        rows = list(self._connection.execute(statements.READ_OPEN_BATCHES, {"skus": list(keys.skus)}))
-        if keys.refs:
-            rows += self._connection.execute(statements.READ_BATCHES, {"refs": list(keys.refs)})
+    def _owners(self, refs: Collection[str]) -> set[str]:
+        """Read without a lock: a batch never changes its SKU."""
+        if not refs:
+            return set()
+        return set(self._connection.execute(statements.READ_OWNERS, {"refs": list(refs)}).scalars())
+
+    def _read_batches(self, skus: Collection[str], refs: Collection[str]) -> Iterable[Batch]:
+        rows = list(self._connection.execute(statements.READ_OPEN_BATCHES, {"skus": list(skus)}))
+        if refs:
+            rows += self._connection.execute(statements.READ_BATCHES, {"refs": list(refs)})
         return (Batch(**row._mapping) for row in rows)
 
-    def _read_lines(self, keys: Keys) -> Iterable[Line]:
+    def _read_lines(self, keys: Keys) -> Sequence[Line]:
         if not keys.lines:
             return ()
         wanted = statements.arrays(("orderids", "skus"), list(keys.lines))
-        return map(as_line, self._connection.execute(statements.READ_LINES, wanted))
+        return list(map(as_line, self._connection.execute(statements.READ_LINES, wanted)))
 
     def _assemble(self, rows: Rows, batches: Iterable[Batch], lines: Iterable[Line]) -> dict[str, Product]:
         batches_of, lines_of = by_sku(batches), by_sku(lines)

@@ -34,6 +34,8 @@ READ_BATCHES = text(f"""
     SELECT {", ".join(BATCH)} FROM batches WHERE ref = ANY(CAST(:refs AS text[]))
 """)
 
+READ_OWNERS = text("SELECT sku FROM batches WHERE ref = ANY(CAST(:refs AS text[]))")
+
 READ_LINES = text(f"""
     SELECT {", ".join(LINE)}
     FROM unnest(CAST(:orderids AS text[]), CAST(:skus AS text[])) AS wanted (orderid, sku)
@@ -60,6 +62,17 @@ READ_WAITING_LINES = text(f"""
     ORDER BY line.arrived LIMIT :page
 """)
 
+READ_LATEST_LINES = text(f"""
+    SELECT {", ".join(LINE)} FROM order_lines
+    WHERE batchref = :batchref AND status = 'allocated' AND version < :before ORDER BY version DESC LIMIT :page
+""")
+
+# For a transaction that moves many lines at once. It can't be cut in two, so it has longer than an ordinary one.
+TAKE_YOUR_TIME = text("""
+    SELECT set_config('statement_timeout', '10min', true),
+           set_config('idle_in_transaction_session_timeout', '10min', true)
+""")
+
 WRITE_PRODUCTS = text("""
     UPDATE products SET version = new.version, available = new.available,
                         waiting_lines = new.waiting_lines, waiting_units = new.waiting_units
@@ -80,9 +93,10 @@ ADD_BATCHES = text(f"""
 """)
 
 WRITE_BATCHES = text("""
-    UPDATE batches SET allocated = new.allocated, version = new.version
-    FROM unnest(CAST(:ref AS text[]), CAST(:allocated AS int[]), CAST(:version AS bigint[]))
-         AS new (ref, allocated, version)
+    UPDATE batches SET purchased = new.purchased, eta = new.eta, allocated = new.allocated, version = new.version
+    FROM unnest(CAST(:ref AS text[]), CAST(:purchased AS int[]), CAST(:eta AS date[]), CAST(:allocated AS int[]),
+                CAST(:version AS bigint[]))
+         AS new (ref, purchased, eta, allocated, version)
     WHERE batches.ref = new.ref
 """)
 
@@ -92,7 +106,8 @@ WRITE_LINES = text(f"""
                          CAST(:arrived AS bigint[]), CAST(:status AS text[]), CAST(:batchref AS text[]),
                          CAST(:version AS bigint[]))
     ON CONFLICT (orderid, sku) DO UPDATE
-    SET status = excluded.status, batchref = excluded.batchref, version = excluded.version
+    SET qty = excluded.qty, arrived = excluded.arrived, status = excluded.status, batchref = excluded.batchref,
+        version = excluded.version
 """)
 
 APPEND_EVENTS = text("""

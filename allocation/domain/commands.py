@@ -11,10 +11,28 @@ class CreateBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeBatchQuantity:
+    ref: str
+    qty: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeBatchEta:
+    ref: str
+    eta: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class Allocate:
     orderid: str
     sku: str
     qty: int
 
 
-Command = CreateBatch | Allocate
+@dataclass(frozen=True, slots=True)
+class Deallocate:
+    orderid: str
+    sku: str
+
+
+Command = CreateBatch | ChangeBatchQuantity | ChangeBatchEta | Allocate | Deallocate

@@ -14,6 +14,23 @@ class UnknownSku(Refusal):
 
 
 @dataclass(eq=False)
+class UnknownLine(Refusal):
+    orderid: str
+    sku: str
+
+    def __str__(self) -> str:
+        return f"Order {self.orderid} has no line of {self.sku}"
+
+
+@dataclass(eq=False)
+class UnknownBatch(Refusal):
+    ref: str
+
+    def __str__(self) -> str:
+        return f"There is no batch {self.ref}"
+
+
+@dataclass(eq=False)
 class LineConflict(Refusal):
     orderid: str
     sku: str

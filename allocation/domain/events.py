@@ -43,6 +43,16 @@ class BatchCreated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BatchQuantityChanged(Event):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEtaChanged(Event):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
 class Allocated(Event):
     pass
 
@@ -50,3 +60,13 @@ class Allocated(Event):
 @dataclass(frozen=True, slots=True)
 class OutOfStock(Event):
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class Deallocated(Event):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Displaced(Event):
+    """The line's batch shrank: the line went back to its place in the queue. What it got instead is told next."""

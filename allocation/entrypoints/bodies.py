@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from allocation.domain import commands
@@ -15,15 +15,9 @@ LARGEST_QTY = 2_147_483_647
 LONGEST_IDENTIFIER = 255
 SHOWN = 80
 
-WHOLE_NUMBER = f"must be a whole number from 1 to {LARGEST_QTY}"
 TEXT = f"must be a text of 1 to {LONGEST_IDENTIFIER} characters"
 REASONS = {
     "missing": "is missing",
-    "int_type": WHOLE_NUMBER,
-    "int_from_float": WHOLE_NUMBER,
-    "int_parsing_size": WHOLE_NUMBER,
-    "greater_than_equal": WHOLE_NUMBER,
-    "less_than_equal": WHOLE_NUMBER,
     "string_type": TEXT,
     "string_too_short": TEXT,
     "string_too_long": TEXT,
@@ -58,10 +52,20 @@ def as_date(value: Any) -> date | None:
     raise PydanticCustomError("eta", "must be a date as YYYY-MM-DD, or null")
 
 
+def whole_number_from(least: int) -> BeforeValidator:
+    def check(value: Any) -> int:
+        if type(value) is not int or not least <= value <= LARGEST_QTY:
+            raise PydanticCustomError("qty", f"must be a whole number from {least} to {LARGEST_QTY}")
+        return value
+
+    return BeforeValidator(check)
+
+
 Identifier = Annotated[
     str, Field(strict=True, min_length=1, max_length=LONGEST_IDENTIFIER), AfterValidator(without_nul)
 ]
-Quantity = Annotated[int, Field(strict=True, ge=1, le=LARGEST_QTY)]
+Quantity = Annotated[int, whole_number_from(1)]
+QuantityLeft = Annotated[int, whole_number_from(0)]
 Eta = Annotated[date | None, BeforeValidator(as_date)]
 
 
@@ -76,15 +80,33 @@ class CreateBatch(Body):
     eta: Eta = None
 
 
+class ChangeBatchQuantity(Body):
+    ref: Identifier = Field(validation_alias=AliasChoices("ref", "batchref"))
+    qty: QuantityLeft
+
+
+class ChangeBatchEta(Body):
+    ref: Identifier
+    eta: Eta
+
+
 class Allocate(Body):
     orderid: Identifier
     sku: Identifier
     qty: Quantity
 
 
+class Deallocate(Body):
+    orderid: Identifier
+    sku: Identifier
+
+
 BODIES: dict[type[Body], type[commands.Command]] = {
     CreateBatch: commands.CreateBatch,
+    ChangeBatchQuantity: commands.ChangeBatchQuantity,
+    ChangeBatchEta: commands.ChangeBatchEta,
     Allocate: commands.Allocate,
+    Deallocate: commands.Deallocate,
 }
 
 

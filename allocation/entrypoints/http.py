@@ -10,7 +10,7 @@ from allocation import bootstrap
 from allocation.adapters import schema
 from allocation.adapters.unit_of_work import engine_for
 from allocation.config import BadSettings, Settings, settings
-from allocation.domain.errors import BatchConflict, LineConflict, Refusal, UnknownSku
+from allocation.domain.errors import BatchConflict, LineConflict, Refusal, UnknownBatch, UnknownLine, UnknownSku
 from allocation.entrypoints import bodies
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
@@ -25,11 +25,16 @@ LARGEST_BODY = 1_000_000
 
 ROUTES: dict[str, tuple[type[bodies.Body], int]] = {
     "/add_batch": (bodies.CreateBatch, 201),
+    "/change_batch_quantity": (bodies.ChangeBatchQuantity, 202),
+    "/change_batch_eta": (bodies.ChangeBatchEta, 202),
     "/allocate": (bodies.Allocate, 202),
+    "/deallocate": (bodies.Deallocate, 202),
 }
 
 REFUSALS: dict[type[Refusal], int] = {
     UnknownSku: 400,
+    UnknownLine: 404,
+    UnknownBatch: 404,
     LineConflict: 409,
     BatchConflict: 409,
 }

@@ -104,13 +104,16 @@ def grouped(commands: Iterable[Command]) -> Iterator[list[Command]]:
     group: list[Command] = []
     named: set[object] = set()
     for command in commands:
-        identities = keys_of(command).identities
+        keys = keys_of(command)
         if group and (
-            len(group) == GROUP_SIZE or type(command) is not type(group[0]) or not named.isdisjoint(identities)
+            len(group) == GROUP_SIZE
+            or type(command) is not type(group[0])
+            or keys.alone
+            or not named.isdisjoint(keys.identities)
         ):
             yield group
             group, named = [], set()
         group.append(command)
-        named |= identities
+        named |= keys.identities
     if group:
         yield group

@@ -5,7 +5,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from allocation.domain.model import Batch, Product
+from allocation.domain.model import Batch
+from allocation.domain.product import Product
 
 Message = dict[str, Any]
 """An event as plain JSON data: the form in which it is logged and handed on."""
@@ -21,12 +22,16 @@ class StoreUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """All that a unit of work may touch. It is locked and read at once, in one order, before the first handler runs."""
+    """All that a unit of work may touch. It is locked and read at once, in one order, before the first handler runs.
+
+    `refs` are batches to look at, whatever their SKU; `owners_of` are batches whose products are to be changed.
+    """
 
     skus: frozenset[str] = frozenset()
     lines: frozenset[tuple[str, str]] = frozenset()
     refs: frozenset[str] = frozenset()
     new_skus: frozenset[str] = frozenset()
+    owners_of: frozenset[str] = frozenset()
 
     @classmethod
     def union(cls, several: Iterable["Keys"]) -> "Keys":
@@ -36,12 +41,18 @@ class Keys:
             frozenset().union(*(keys.lines for keys in several)),
             frozenset().union(*(keys.refs for keys in several)),
             frozenset().union(*(keys.new_skus for keys in several)),
+            frozenset().union(*(keys.owners_of for keys in several)),
         )
 
     @property
     def identities(self) -> frozenset[object]:
         """The lines and batches named. Commands that share one of these don't share a transaction."""
         return self.lines | self.refs
+
+    @property
+    def alone(self) -> bool:
+        """Whether the command has a transaction of its own, since its body does not tell what it touches."""
+        return bool(self.owners_of)
 
 
 class Products(Protocol):
@@ -52,6 +63,9 @@ class Products(Protocol):
 
     def get_or_create(self, sku: str) -> Product:
         """The product; a new one where none is (only of the keys' `new_skus`)."""
+
+    def get_by_batchref(self, ref: str) -> Product | None:
+        """The product that owns the batch (only of the keys' `owners_of`), or None where no such batch ever was."""
 
     def batch(self, ref: str) -> Batch | None:
         """The batch of that reference as it was before this unit of work, whatever its SKU."""

@@ -86,6 +86,65 @@ def test_waiting_lines_get_new_stock(api: Api) -> None:
     assert api.allocations("o1").json == [{"sku": "S", "batchref": "b2"}]
 
 
+def test_a_line_that_is_taken_back(shared_api: Api) -> None:
+    # W15, W25
+    shared_api.add_batch("tb-1", "TB", 10)
+    shared_api.allocate("tb", "TB", 10)
+    shared_api.allocate("tb-waits", "TB", 10)
+    for _ in range(2):
+        answer = shared_api.post("deallocate", {"orderid": "tb", "sku": "TB"})
+        assert (answer.status, answer.body) == (202, "OK")
+        assert shared_api.allocations("tb").status == 404
+        [line] = shared_api.get("orders", "tb").json["lines"]
+        assert (line["status"], line["batchref"], line["eta"]) == ("deallocated", None, None)
+        assert shared_api.allocations("tb-waits").json == [{"sku": "TB", "batchref": "tb-1"}]
+
+
+def test_a_batch_that_shrinks_and_grows(shared_api: Api) -> None:
+    # W11, W13
+    shared_api.add_batch("sg-1", "SG", 10)
+    shared_api.allocate("sg", "SG", 10)
+    for qty, batchref, status in [
+        (9, None, "waiting"),
+        (9, None, "waiting"),
+        (0, None, "waiting"),
+        (10, "sg-1", "allocated"),
+    ]:
+        answer = shared_api.post("change_batch_quantity", {"ref": "sg-1", "qty": qty})
+        assert (answer.status, answer.body) == (202, "OK")
+        [line] = shared_api.get("orders", "sg").json["lines"]
+        assert (line["batchref"], line["status"]) == (batchref, status)
+        assert shared_api.get("batches", "sg-1").json["qty"] == qty
+    assert shared_api.post("change_batch_quantity", {"batchref": "sg-1", "qty": 25}).status == 202
+    assert shared_api.get("products", "SG").json["available"] == 15
+    assert shared_api.add_batch("sg-1", "SG", 10).status == 201, "it was created with 10"
+
+
+def test_a_batch_that_comes_later(shared_api: Api) -> None:
+    shared_api.add_batch("eta-1", "ETA", 10, "2027-01-15")
+    shared_api.allocate("eta", "ETA", 1)
+    for eta in ("2027-02-01", "2027-02-01", None):
+        assert shared_api.post("change_batch_eta", {"ref": "eta-1", "eta": eta}).status == 202
+        assert shared_api.get("orders", "eta").json["lines"][0]["eta"] == eta
+        assert shared_api.get("batches", "eta-1").json["eta"] == eta
+        assert shared_api.get("products", "ETA").json["batches"][0]["eta"] == eta
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "message"),
+    [
+        ("deallocate", {"orderid": "never", "sku": "S"}, "Order never has no line of S"),
+        ("change_batch_quantity", {"ref": "never", "qty": 1}, "There is no batch never"),
+        ("change_batch_quantity", {"batchref": "never", "qty": 1}, "There is no batch never"),
+        ("change_batch_eta", {"ref": "never", "eta": None}, "There is no batch never"),
+    ],
+)
+def test_what_is_not_known_is_a_404(shared_api: Api, route: str, body: dict[str, Any], message: str) -> None:
+    # W20: no AttributeError
+    answer = shared_api.post(route, body)
+    assert (answer.status, answer.content_type, answer.json["message"]) == (404, PROBLEM, message)
+
+
 def test_the_views(api: Api) -> None:
     api.add_batch("wh", "S", 5)
     api.add_batch("late", "S", 9, "2027-03-01")

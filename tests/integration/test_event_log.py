@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from allocation.adapters import event_log
 from allocation.adapters.event_log import EventLog, LogBehind
 from allocation.domain.events import Event, OutOfStock
-from allocation.domain.model import NOTHING
+from allocation.domain.product import NOTHING
 
 NOW = datetime.now(UTC)
 

@@ -12,7 +12,7 @@ from allocation.adapters import event_log
 from allocation.adapters.event_log import EventLog, LogBehind
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.domain.events import LineState, OutOfStock
-from allocation.domain.model import NOTHING
+from allocation.domain.product import NOTHING
 from allocation.service_layer.messagebus import MessageBus
 from readmodel import generations, keys
 from readmodel.digest import digest

@@ -12,12 +12,14 @@ from sqlalchemy.event import listen
 
 from allocation.adapters import repository
 from allocation.adapters.unit_of_work import unit_of_work
-from allocation.domain.commands import Allocate, Command, CreateBatch
-from allocation.domain.errors import BatchConflict, LineConflict
+from allocation.domain.commands import Allocate, ChangeBatchEta, ChangeBatchQuantity, Command, CreateBatch, Deallocate
+from allocation.domain.errors import BatchConflict, LineConflict, UnknownBatch, UnknownLine
+from allocation.domain.events import Event
 from allocation.domain.model import Batch, OrderLine
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import Keys, Message, UnitOfWork
 from tests.fakes import FakeStore
+from tests.shrink_cases import CASES, Case, outcome
 
 KEYS = Keys(
     skus=frozenset(["S", "T"]),
@@ -134,30 +136,60 @@ def test_the_queue_sees_what_the_same_unit_of_work_has_done(subject: Subject) ->
         assert product.totals.waiting_lines == 0
 
 
+def test_a_product_is_found_by_its_batch_though_it_is_used_up(subject: Subject) -> None:
+    subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 10))
+    with subject.begin(Keys(owners_of=frozenset(["b1", "b2"]))) as uow:
+        product = uow.products.get_by_batchref("b1")
+        assert product is not None
+        assert (product.sku, [batch.ref for batch in product.batches]) == ("S", ["b1"])
+        assert uow.products.get_by_batchref("b2") is None
+
+
+def test_a_line_comes_with_its_batch_though_it_is_used_up(subject: Subject) -> None:
+    subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 10), Deallocate("o1", "S"))
+    with subject.begin(KEYS) as uow:
+        product = uow.products.get("S")
+        assert product is not None
+        assert [(batch.ref, batch.allocated) for batch in product.batches] == [("b1", 0)]
+        assert product.lines["o1"].status == "deallocated"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.reason.replace(" ", "-"))
+def test_lines_lose_their_batch_by_the_same_rule(case: Case, subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    # W12
+    monkeypatch.setattr(repository, "LINES_PAGE", 1)
+    assert outcome(case, subject.begin)[0] == case.expected
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_fake_and_real_decide_alike(
     seed: int, bus: MessageBus, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Random deliveries and orders on few SKUs; the real queue read in small pages, the fake one looked through."""
-    monkeypatch.setattr(repository, "WAITING_LINES_PAGE", 3)
+    monkeypatch.setattr(repository, "LINES_PAGE", 3)
     commands = list(random_commands(random.Random(seed)))
     fake = FakeStore()
     fake_outcomes = [type(o) for o in MessageBus(fake.begin, lambda events: None).handle_all(commands)]
     assert [type(outcome) for outcome in bus.handle_all(commands)] == fake_outcomes
     assert sorted(map(essence, logged(engine)), key=str) == sorted(map(essence, fake.log), key=str)
     assert any(event["type"] == "Allocated" and event["waiting"]["lines"] for event in fake.log)
-    assert set(fake_outcomes) >= {type(None), LineConflict, BatchConflict}
+    assert set(fake_outcomes) >= {type(None), LineConflict, BatchConflict, UnknownLine, UnknownBatch}
+    assert {event["type"] for event in fake.log} == {event.__name__ for event in Event.__subclasses__()}
 
 
 def random_commands(rng: random.Random) -> Iterable[Command]:
     """Some are repeated, some in conflict, some of an unknown SKU."""
-    etas = [None, None, date(2027, 1, 15), date(2027, 3, 1)]
-    for _ in range(300):
-        sku = rng.choice("STU")
-        if rng.random() < 0.2:
-            yield CreateBatch(f"b{rng.randrange(60)}", sku, rng.choice([1, 3, 10, 40]), rng.choice(etas))
-        else:
-            yield Allocate(f"o{rng.randrange(150)}", sku, rng.choice([1, 2, 5, 7, 11, 30]))
+    for _ in range(400):
+        sku, ref, orderid = rng.choice("STU"), f"b{rng.randrange(60)}", f"o{rng.randrange(150)}"
+        eta = rng.choice([None, None, date(2027, 1, 15), date(2027, 3, 1)])
+        kinds: list[Command] = [
+            Allocate(orderid, sku, rng.choice([1, 2, 5, 7, 11, 30])),
+            CreateBatch(ref, sku, rng.choice([1, 3, 10, 40]), eta),
+            Deallocate(orderid, sku),
+            ChangeBatchQuantity(ref, rng.choice([0, 1, 5, 20, 60])),
+            ChangeBatchEta(ref, eta),
+        ]
+        yield rng.choices(kinds, weights=[12, 3, 3, 2, 1])[0]
 
 
 def essence(message: Message) -> dict[str, Any]:

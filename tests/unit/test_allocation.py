@@ -6,14 +6,15 @@ import pytest
 
 from allocation.domain.errors import LineConflict
 from allocation.domain.events import Allocated, BatchCreated, OutOfStock
-from allocation.domain.model import Batch, OrderLine, Product
-from tests.fakes import Queue
+from allocation.domain.model import Batch, OrderLine
+from allocation.domain.product import Product
+from tests.fakes import LinesInMemory
 
 SOON, LATER = date(2027, 1, 15), date(2027, 3, 1)
 
 
 def product_with(*batches: tuple[str, int, date | None]) -> Product:
-    product = Product("S", Queue())
+    product = Product("S", LinesInMemory())
     for ref, qty, eta in batches:
         product.add_batch(Batch.create(ref, "S", qty, eta))
     return product

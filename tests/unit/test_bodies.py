@@ -4,7 +4,7 @@ from typing import Any
 import orjson
 import pytest
 
-from allocation.domain.commands import Allocate, CreateBatch
+from allocation.domain.commands import Allocate, ChangeBatchQuantity, CreateBatch
 from allocation.entrypoints import bodies
 
 BATCH = {"ref": "b1", "sku": "S", "qty": 10, "eta": None}
@@ -73,6 +73,31 @@ def test_unknown_members_are_ignored_and_eta_may_be_left_out() -> None:
 def test_identifiers_are_opaque(name: str) -> None:
     body = orjson.dumps({"orderid": name, "sku": name, "qty": 1})
     assert bodies.from_json(bodies.Allocate, body) == Allocate(name, name, 1)
+
+
+def test_a_batch_may_shrink_to_nothing_and_be_called_as_the_book_calls_it() -> None:
+    assert bodies.from_json(bodies.ChangeBatchQuantity, b'{"ref": "b1", "qty": 0}') == ChangeBatchQuantity("b1", 0)
+    assert bodies.from_json(bodies.ChangeBatchQuantity, b'{"batchref": "b1", "qty": 5}') == ChangeBatchQuantity("b1", 5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "body", "errors"),
+    [
+        (
+            bodies.ChangeBatchQuantity,
+            b'{"batchref": 1, "qty": -1}',
+            ["batchref must be a text", "qty must be a whole number from 0 to 2147483647, not -1"],
+        ),
+        (bodies.ChangeBatchQuantity, b"{}", ["ref is missing", "qty is missing"]),
+        (bodies.ChangeBatchEta, b'{"ref": "b1"}', ["eta is missing"]),
+        (bodies.Deallocate, b'{"orderid": ""}', ["orderid must be a text", "sku is missing"]),
+    ],
+)
+def test_other_bodies_name_what_is_wrong_too(shape: type[bodies.Body], body: bytes, errors: list[str]) -> None:
+    with pytest.raises(bodies.BadCommand) as caught:
+        bodies.from_json(shape, body)
+    for found, expected in zip(str(caught.value).split("; "), errors, strict=True):
+        assert found.startswith(expected)
 
 
 def test_rows_of_text() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from allocation.domain.commands import Allocate, CreateBatch
+from allocation.domain.commands import Allocate, ChangeBatchEta, ChangeBatchQuantity, CreateBatch, Deallocate
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.projections import fold
 from tests.fakes import FakeStore
@@ -27,6 +27,10 @@ def test_the_write_side_sends_the_golden_events() -> None:
         Allocate("order-1", "RED-CHAIR", 10),
         Allocate("order-2", "RED-CHAIR", 30),
         CreateBatch("ship-2", "RED-CHAIR", 40, date(2027, 3, 1)),
+        ChangeBatchQuantity("wh-1", 6),
+        ChangeBatchEta("ship-2", date(2027, 4, 1)),
+        Allocate("order-3", "RED-CHAIR", 2),
+        Deallocate("order-3", "RED-CHAIR"),
     ):
         bus.handle(command)
     assert store.log == golden("events.json")

@@ -1,0 +1,28 @@
+"""Lines may leave their batches; subscriptions of the log, each with a cursor of its own."""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.execute("""
+        ALTER TABLE order_lines
+            DROP CONSTRAINT order_lines_status_check,
+            ADD CONSTRAINT order_lines_status_check CHECK (status IN ('allocated', 'waiting', 'deallocated'))
+    """)
+    # Which lines a batch loses when it shrinks: the latest allocated first.
+    op.execute("CREATE INDEX lines_on_batches ON order_lines (batchref, version) WHERE status = 'allocated'")
+    # What happened before there were subscribers is not told to them.
+    op.execute("""
+        CREATE TABLE subscriptions (
+            name   text PRIMARY KEY,
+            cursor bigint NOT NULL
+        )
+    """)
+    op.execute("""
+        INSERT INTO subscriptions
+        SELECT name, last_value FROM events_position_seq, unnest(ARRAY['line_allocated', 'out_of_stock']) AS name
+    """)
+    op.execute('CREATE TABLE out_of_stock_mails (sku text COLLATE "C" PRIMARY KEY, sent_at timestamptz NOT NULL)')
