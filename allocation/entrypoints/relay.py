@@ -1,12 +1,14 @@
 """The relay: brings the views up to date from the log, whatever the fast path has done or not done."""
 
 import logging
+from collections.abc import Sequence
 
 from redis import Redis
 from redis.client import PubSub
 from redis.exceptions import RedisError
 
 from allocation.adapters.event_log import EventLog, LogBehind
+from allocation.entrypoints.subscriber import Subscriber
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from allocation.stopping import Stop, Stopped
 from readmodel import keys
@@ -18,17 +20,28 @@ logger = logging.getLogger(__name__)
 
 POLL = 0.25
 PAUSE = 1.0
+SUBSCRIBERS_END_WITHIN = 2.0
 
 
 class Relay:
-    def __init__(self, log: EventLog, redis: Redis, stop: Stop) -> None:
+    """`subscribers` are told what is in the log beside it, each at its own pace."""
+
+    def __init__(self, log: EventLog, redis: Redis, stop: Stop, subscribers: Sequence[Subscriber] = ()) -> None:
         self._log = log
         self._redis = redis
         self._store = Store(redis)
         self._stop = stop
+        self._subscribers = subscribers
 
     def run(self) -> None:
-        """Relay until it is to stop. A store that goes away is waited for."""
+        """Relay until it is to stop. A store that goes away is waited for. Raises what a subscriber failed of."""
+        for subscriber in self._subscribers:
+            subscriber.start()
+        self._run()
+        for subscriber in self._subscribers:
+            subscriber.join(SUBSCRIBERS_END_WITHIN)
+
+    def _run(self) -> None:
         while not self._stop.requested:
             try:
                 self._relay()
@@ -45,10 +58,22 @@ class Relay:
             logger.info("The relay follows the log")
             while not self._stop.requested:
                 try:
-                    if not follow(self._store, self._log):
+                    if follow(self._store, self._log):
+                        self._give_news()
+                    else:
                         wait_for_commit(commits)
+                    self._check_subscribers()
                 except (ModelAbsent, LogBehind) as loss:
                     self._rebuild(loss)
+
+    def _give_news(self) -> None:
+        for subscriber in self._subscribers:
+            subscriber.news.set()
+
+    def _check_subscribers(self) -> None:
+        for subscriber in self._subscribers:
+            if subscriber.failure is not None:
+                raise subscriber.failure
 
     def _rebuild(self, loss: Exception) -> None:
         with self._log.exclusive() as alone:

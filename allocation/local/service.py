@@ -71,10 +71,11 @@ class Service:
         addresses = {"DATABASE_URL": self._database(), "REDIS_URL": self._redis(), "API_URL": self._url}
         self._migrate(addresses)
         relay = Child("The relay", [*ALLOCATION, "relay"], env=addresses)
+        consumer = Child("The consumer", [*ALLOCATION, "consumer"], env=addresses)
         web = Child("The web server", [*ALLOCATION, "serve"], env=addresses)
-        self._supervisor.start_process(relay)
-        self._supervisor.start_process(web)
-        self._wait_until_ready(relay, web)
+        for child in (relay, consumer, web):
+            self._supervisor.start_process(child)
+        self._wait_until_ready(relay, consumer, web)
         ending.enter_context(running.announced(self._config.data, addresses))
         self._say(WELCOME.format(url=self._url))
 

@@ -65,7 +65,13 @@ def run(data: Path, **variables: str) -> Iterator[Run]:
         running.end()
 
 
-CHILDREN = {"relay": "The relay", "granian": "The web server", "-server": "Redis", "postgres": "PostgreSQL"}
+CHILDREN = {
+    "relay": "The relay",
+    "consumer": "The consumer",
+    "granian": "The web server",
+    "-server": "Redis",
+    "postgres": "PostgreSQL",
+}
 
 
 def one_line(command: str, environment: dict[str, str]) -> str:

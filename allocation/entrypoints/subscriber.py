@@ -1,0 +1,79 @@
+"""Tells a subscriber what is in the log, behind a cursor of its own: at least once, in order, at its own pace."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from redis.exceptions import RedisError
+from sqlalchemy import Engine
+
+from allocation.adapters import subscriptions
+from allocation.adapters.event_log import EventLog
+from allocation.adapters.subscriptions import Cursor
+from allocation.service_layer.out_of_stock import NotSent
+from allocation.service_layer.unit_of_work import Message, RetryableError, StoreUnavailable
+from allocation.stopping import Stop
+
+logger = logging.getLogger(__name__)
+
+POLL = 0.25
+PAUSE, LONGEST_PAUSE = 1.0, 30.0
+
+AWAY = (RedisError, StoreUnavailable, RetryableError, NotSent)
+
+
+class Subscriber(threading.Thread):
+    """A subscription of the relay, in a thread of its own: however slow it is, it holds up nothing else.
+
+    `tell` is given the events of `types`, and raises one of AWAY where it has to be given them again. `upto` is the
+    position up to which they may be told now. Of any number of processes one alone tells them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        types: Sequence[str],
+        engine: Engine,
+        upto: Callable[[], int],
+        tell: Callable[[Sequence[Message]], None],
+        stop: Stop,
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self.news = threading.Event()
+        self.failure: Exception | None = None
+        self._types = types
+        self._engine = engine
+        self._log = EventLog(engine)
+        self._upto = upto
+        self._tell = tell
+        self._stop_asked = stop
+
+    def run(self) -> None:
+        try:
+            self._run()
+        except Exception as error:
+            self.failure = error  # A bug: the relay ends with it, and is started again.
+
+    def _run(self) -> None:
+        pause = PAUSE
+        while not self._stop_asked.requested:
+            try:
+                with subscriptions.held(self._engine, self.name) as cursor:
+                    while cursor is not None and not self._stop_asked.requested:
+                        self._step(cursor)
+                        pause = PAUSE
+                self._stop_asked.wait(PAUSE)
+            except AWAY as error:
+                logger.warning("%s tries again in %.0f seconds: %s", self.name, pause, error)
+                self._stop_asked.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _step(self, cursor: Cursor) -> None:
+        """Tell a page; where there is none, wait for news."""
+        self.news.clear()
+        events, position = self._log.read_types(self._types, cursor.position, self._upto())
+        if events:
+            self._tell(events)
+        cursor.move(position, told=bool(events))
+        if not events:
+            self.news.wait(POLL)
