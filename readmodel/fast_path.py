@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -14,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT = 0.25
 REST = 1.0
+APPLIED_AT_ONCE = 1_000
 
 
 class FastPath:
@@ -32,7 +34,9 @@ class FastPath:
         if self._clock() < self._resting_until:
             return
         try:
-            self._store.apply(fold(events))
+            registers = iter(fold(events))
+            while part := list(islice(registers, APPLIED_AT_ONCE)):
+                self._store.apply(part)
         except (RedisError, ModelAbsent) as error:
             self._resting_until = self._clock() + REST
             logger.warning(

@@ -18,6 +18,7 @@ from allocation.domain.events import Event
 from allocation.service_layer.unit_of_work import Message
 
 FENCE_TAG = 0x2A11
+APPENDED_AT_ONCE = 5_000
 REBUILD_LOCK = 0x2A12 << 48
 
 LAST_POSITION = text("SELECT last_value FROM events_position_seq")
@@ -46,13 +47,20 @@ class LogBehind(Exception):
 
 
 def append(connection: Connection, events: Sequence[Event], at: datetime) -> list[Message]:
-    """Append events as one transaction's. Last thing before its COMMIT: readers wait from here on."""
-    messages = [as_message(event, at) for event in events]
-    rows = [
-        (event.sku, event.version, message["type"], event is events[-1], orjson.dumps(message).decode())
-        for event, message in zip(events, messages, strict=True)
-    ]
-    connection.execute(statements.APPEND_EVENTS, statements.arrays(statements.EVENT, rows))
+    """Append events as one transaction's. Last thing before its COMMIT: readers wait from here on.
+
+    One statement; more only where there are so many that a statement would hold up the process's other threads.
+    """
+    messages: list[Message] = []
+    for start in range(0, len(events), APPENDED_AT_ONCE):
+        part = events[start : start + APPENDED_AT_ONCE]
+        told = [as_message(event, at) for event in part]
+        rows = [
+            (event.sku, event.version, message["type"], event is events[-1], orjson.dumps(message).decode())
+            for event, message in zip(part, told, strict=True)
+        ]
+        connection.execute(statements.APPEND_EVENTS, statements.arrays(statements.EVENT, rows))
+        messages += told
     return messages
 
 

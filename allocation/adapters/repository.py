@@ -14,7 +14,7 @@ from allocation.domain.product import Product
 from allocation.service_layer.unit_of_work import Keys
 
 CHANGING = ("ref", "purchased", "eta", "allocated", "version")
-LINES_PAGE = 1_000
+LINES_PAGE = 5_000
 
 Rows = Sequence[Row[Any]]
 BatchOrLine = TypeVar("BatchOrLine", Batch, Line)
@@ -41,7 +41,9 @@ class SqlProducts:
 
     def get_by_batchref(self, ref: str) -> Product | None:
         batch = self._batches.get(ref)
-        return self._products[batch.sku] if batch is not None else None
+        if batch is None:
+            return None
+        return self._products.get(batch.sku)  # None too where it was created since its owner was looked for.
 
     def batch(self, ref: str) -> Batch | None:
         return self._batches.get(ref)

@@ -1,18 +1,25 @@
 """Many at once on the same rows: judged by plain SQL."""
 
+import logging
+import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from random import Random
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
+from readmodel.store import Store
 from tests.e2e.api import Answer, Api
 from tests.e2e.conftest import web
 from tests.eventually import eventually
+from tests.oracle import assert_the_state_is_sound, views_are_the_state
 
 THREADS = 16
 
@@ -140,3 +147,53 @@ def test_who_repeats_a_command_while_it_is_carried_out_sees_its_effect_too(ports
         partial(allocate_and_look, f"o{n}") for n in range(times) for _ in range(2)
     ]
     assert Counter(answer.status for answer in at_once(ports, requests)) == {200: 2 * times}
+
+
+def test_everything_at_once_on_few_skus(ports: list[int], engine: Engine, model: Store) -> None:
+    """Orders come and go, batches are added, shrink, grow and move, for as long as CHAOS_SECONDS says."""
+    # W1, W2, W3, W12, W13, W14
+    deadline = time.monotonic() + float(os.environ.get("CHAOS_SECONDS", "8"))
+    with lock_waits(engine) as waits, ThreadPoolExecutor(THREADS) as pool:
+        deadlocks = deadlocks_so_far(engine)
+        answers = Counter[tuple[str, int]]()
+        for counted in pool.map(lambda seed: chaos(Random(seed), ports[seed % len(ports)], deadline), range(THREADS)):
+            answers += counted
+    assert {status for _, status in answers} <= {201, 202, 400, 404, 409}, answers
+    assert {route for route, status in answers if status < 400} == set(CHAOS)
+    assert len(waits) > 1, "nobody waited for anybody: nothing was raced"
+    logging.info("%s; deadlocks retried: %s", dict(answers), deadlocks_so_far(engine) - deadlocks)
+    assert_the_state_is_sound(engine)
+    eventually(lambda: views_are_the_state(engine, model))
+
+
+CHAOS = {"allocate": 10, "deallocate": 6, "add_batch": 2, "change_batch_quantity": 4, "change_batch_eta": 1}
+
+
+def chaos(rng: Random, port: int, deadline: float) -> Counter[tuple[str, int]]:
+    """Random commands on few SKUs, orders and batches; how each kind was answered."""
+    answers = Counter[tuple[str, int]]()
+    api = Api(port)
+    while time.monotonic() < deadline:
+        [route] = rng.choices(list(CHAOS), weights=list(CHAOS.values()))
+        answers[route, api.post(route, random_body(rng, route)).status] += 1
+    api.connection.close()
+    return answers
+
+
+def random_body(rng: Random, route: str) -> dict[str, Any]:
+    number = rng.randrange(200)
+    ref, sku, eta = f"b{number % 40}", f"S{number % 5}", rng.choice([None, "2027-01-15", "2027-03-01"])
+    bodies: dict[str, dict[str, Any]] = {
+        "allocate": {"orderid": f"o{number}", "sku": sku, "qty": number % 7 + 1},
+        "deallocate": {"orderid": f"o{number}", "sku": sku},
+        "add_batch": {"ref": ref, "sku": sku, "qty": 20, "eta": None},
+        "change_batch_quantity": {"ref": ref, "qty": rng.choice([0, 5, 20, 60])},
+        "change_batch_eta": {"ref": ref, "eta": eta},
+    }
+    return bodies[route]
+
+
+def deadlocks_so_far(engine: Engine) -> int:
+    with engine.connect() as connection:
+        query = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        return int(connection.execute(query).scalar_one())

@@ -196,6 +196,21 @@ def essence(message: Message) -> dict[str, Any]:
     return {name: value for name, value in message.items() if name != "at"}
 
 
+def test_a_batch_that_is_created_while_it_is_looked_for_is_not_known_yet(bus: MessageBus, engine: Engine) -> None:
+    created: list[bool] = []
+
+    def create_after_the_look(*arguments: Any) -> None:
+        if "SELECT sku FROM batches" in arguments[2] and not created:
+            created.append(True)
+            bus.handle(CreateBatch("b1", "S", 10))
+
+    listen(engine, "after_cursor_execute", create_after_the_look)
+    with pytest.raises(UnknownBatch):
+        bus.handle(ChangeBatchQuantity("b1", 5))
+    assert created
+    bus.handle(ChangeBatchQuantity("b1", 5))
+
+
 @pytest.mark.parametrize("lines", [1, 100])
 @pytest.mark.parametrize("history", ["none", "long"])
 def test_the_number_of_statements_depends_on_nothing(bus: MessageBus, engine: Engine, lines: int, history: str) -> None:
