@@ -17,7 +17,7 @@ from allocation.stopping import Stop
 logger = logging.getLogger(__name__)
 
 POLL = 0.25
-PAUSE, LONGEST_PAUSE = 1.0, 30.0
+PAUSE, LONGEST_PAUSE = 1.0, 5.0
 
 AWAY = (RedisError, StoreUnavailable, RetryableError, NotSent)
 

@@ -37,7 +37,7 @@ def test_an_unknown_sku(api: Api) -> None:
 
 
 def test_commands_sent_twice_have_one_effect_and_the_same_answer(api: Api) -> None:
-    # W5, W6, W9
+    # W5, W6, W9, W23
     assert [api.add_batch("b1", "S", 10).status for _ in range(2)] == [201, 201]
     assert [api.allocate("o1", "S", 10).status for _ in range(2)] == [202, 202]
     api.add_batch("b2", "S", 10)
@@ -220,6 +220,7 @@ def test_a_bad_eta_is_a_400_and_a_missing_one_is_none(shared_api: Api) -> None:
 
 
 def test_errors_of_http_are_problems_too(shared_api: Api) -> None:
+    # W28
     body = b'{"orderid": "o1", "sku": "NEVER", "qty": 1}'
     assert shared_api.request("POST", "/allocate", body).status == 415
     assert shared_api.post("allocate", body, content_type="text/plain").status == 415

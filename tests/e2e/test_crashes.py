@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from allocation.adapters import event_log
 from allocation.adapters.event_log import EventLog
-from allocation.domain.commands import Allocate, CreateBatch
+from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
 from allocation.domain.events import OutOfStock
 from allocation.domain.product import NOTHING
 from allocation.service_layer.messagebus import MessageBus
@@ -19,6 +19,7 @@ from readmodel.projections import orders
 from readmodel.registers import State
 from readmodel.store import Store
 from tests.eventually import eventually
+from tests.oracle import assert_the_state_is_sound
 from tests.processes import allocation, running
 
 NOW = datetime.now(UTC)
@@ -59,6 +60,39 @@ def test_a_process_killed_in_the_middle_of_its_transaction_changes_nothing(
 def waiting_for_a_lock(engine: Engine) -> bool:
     with engine.connect() as connection:
         return bool(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one())
+
+
+SHRINKS = """
+import os
+from allocation import bootstrap
+from allocation.adapters.unit_of_work import engine_for
+from allocation.domain.commands import ChangeBatchQuantity
+bus = bootstrap.message_bus(engine_for(os.environ["DATABASE_URL"]), bootstrap.leave_to_the_relay)
+bus.handle(ChangeBatchQuantity("b1", 0))
+"""
+
+
+def test_a_process_killed_between_taking_lines_off_and_placing_them_leaves_them_where_they_were(
+    bus: MessageBus, engine: Engine, environment: dict[str, str]
+) -> None:
+    # W13
+    lines: list[Command] = [Allocate(f"o{n}", "S", 1) for n in range(15_000)]
+    assert set(bus.handle_all([CreateBatch("b1", "S", 15_000), CreateBatch("b2", "S", 15_000), *lines])) == {None}
+    process = subprocess.Popen([sys.executable, "-c", SHRINKS], env=os.environ | environment)
+    at_work = "SELECT count(*) FROM pg_stat_activity WHERE state <> 'idle' AND query LIKE '%INSERT INTO order_lines%'"
+    eventually(lambda: scalar(engine, at_work + " AND pid <> pg_backend_pid()"))
+    process.kill()
+    process.wait()
+    eventually(lambda: not scalar(engine, at_work + " AND pid <> pg_backend_pid()"))
+    assert scalar(engine, "SELECT count(*) FROM order_lines WHERE batchref = 'b1'") == 15_000
+    assert_the_state_is_sound(engine)
+    bus.handle(ChangeBatchQuantity("b1", 0))
+    assert scalar(engine, "SELECT count(*) FROM order_lines WHERE batchref = 'b2'") == 15_000
+
+
+def scalar(engine: Engine, query: str) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(text(query)).scalar_one())
 
 
 def test_a_relay_killed_at_work_is_taken_up_by_the_next(

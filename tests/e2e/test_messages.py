@@ -135,6 +135,7 @@ def test_after_every_kind_of_broken_message_the_consumer_still_works(
     assert "There is no batch never" in said
     assert 'qty must be a whole number from 0 to 2147483647, not -1: b\'{"batchref": "b1", "qty": -1}\'' in said
     assert "Traceback" not in said
+    assert "INFO" in said, "W36: lines of information are shown"
     consumer.terminate()
     assert consumer.wait(10) == 0
     assert f"1 handled, {len(BROKEN)} refused" in consumer_log.read_text()

@@ -58,6 +58,7 @@ def logged(engine: Engine) -> list[Message]:
 
 
 def test_what_is_committed_is_there(subject: Subject) -> None:
+    # W41
     subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 4), Allocate("o2", "S", 40))
     with subject.begin(KEYS) as uow:
         product = uow.products.get("S")

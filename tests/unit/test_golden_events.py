@@ -19,6 +19,7 @@ def golden(name: str) -> Any:
 
 
 def test_the_write_side_sends_the_golden_events() -> None:
+    # W22: each with its type, time and version, and dates as JSON can have them
     store = FakeStore()
     bus = MessageBus(store.begin, lambda events: None)
     for command in (

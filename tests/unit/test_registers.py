@@ -30,6 +30,7 @@ def test_a_batch_is_in_one_of_its_products_hashes_alone() -> None:
 
 
 def test_identifiers_that_look_like_keys_stay_apart() -> None:
+    # W25
     event = EVENTS[2]
     odd = [event | {"sku": sku} for sku in ("S", "S:used-up", "{17}:product:S", "totals", "batch:wh-1")]
     registers = list(fold(odd))
