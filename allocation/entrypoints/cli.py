@@ -178,6 +178,19 @@ def rebuild() -> None:
 
 
 @main.command()
+@click.argument("process", type=click.Choice(["relay", "consumer"]))
+def check(process: str) -> None:
+    """Tell whether any such process works, for health checks: the exit code is 1 where none does."""
+    from allocation.entrypoints.check import CHANNELS, listeners
+    from readmodel.clients import client
+
+    count = listeners(client(address("REDIS_URL"), timeout=2.0), process)
+    if not count:
+        raise click.ClickException(f"No {process} listens on {CHANNELS[process]}")
+    click.echo(f"{count} on {CHANNELS[process]}")
+
+
+@main.command()
 def digest() -> None:
     """Print a fingerprint of the views: the same for the same views, before a rebuild and after."""
     from readmodel.clients import client
