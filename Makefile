@@ -16,10 +16,13 @@ run: $(VENV)/installed-run ## Start the service with servers of its own, on http
 test: $(VENV)/installed-dev ## Run the whole test suite, on servers of its own
 	@$(BIN)/pytest -n 2 $(ARGS)
 
-check: $(VENV)/installed-dev ## Check style, types and architecture
+check: $(VENV)/installed-dev ## Check style, types, architecture and containers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 load: $(VENV)/installed-run ## Load real orders (or a sample) into the running service
 	@data=$(SAMPLE); [ -d $(DATA) ] && data=$(DATA); \
