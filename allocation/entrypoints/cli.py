@@ -29,8 +29,8 @@ class Commands(click.Group):
 def expected_errors() -> tuple[type[Exception], ...]:
     from redis.exceptions import RedisError
 
+    from allocation.adapters.csv_rows import BadFile
     from allocation.config import BadSettings
-    from allocation.entrypoints.load import BadFile
     from allocation.local.errors import CannotStart
     from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
     from readmodel.rebuild import RebuildFailed
@@ -212,9 +212,10 @@ def load(batches: Path, orders: Path) -> None:
     from tqdm import tqdm
 
     from allocation import bootstrap
+    from allocation.adapters import bodies
+    from allocation.adapters.csv_rows import count_rows
     from allocation.adapters.unit_of_work import engine_for
-    from allocation.entrypoints import bodies
-    from allocation.entrypoints.load import Loader, count_rows
+    from allocation.entrypoints.load import Loader
 
     bus = bootstrap.message_bus(engine_for(address("DATABASE_URL")), bootstrap.leave_to_the_relay)
     with tqdm(total=count_rows(batches) + count_rows(orders), unit=" rows", unit_scale=True) as bar:

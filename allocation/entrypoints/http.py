@@ -7,11 +7,10 @@ from flask import Blueprint, Flask, Response, abort, request
 from sqlalchemy import Engine
 
 from allocation import bootstrap
-from allocation.adapters import schema
+from allocation.adapters import bodies, schema
 from allocation.adapters.unit_of_work import engine_for
 from allocation.config import BadSettings, Settings, settings
 from allocation.domain.errors import BatchConflict, LineConflict, Refusal, UnknownBatch, UnknownLine, UnknownSku
-from allocation.entrypoints import bodies
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from readmodel import http as readmodel_http

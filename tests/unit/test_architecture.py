@@ -3,8 +3,9 @@
 import subprocess
 import sys
 
+from allocation.adapters import bodies
 from allocation.domain import commands, errors
-from allocation.entrypoints import bodies, http
+from allocation.entrypoints import http
 from allocation.service_layer.handlers import COMMAND_HANDLERS
 
 SPY = """

@@ -4,8 +4,8 @@ from typing import Any
 import orjson
 import pytest
 
+from allocation.adapters import bodies
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, CreateBatch
-from allocation.entrypoints import bodies
 
 BATCH = {"ref": "b1", "sku": "S", "qty": 10, "eta": None}
 MISSING = object()

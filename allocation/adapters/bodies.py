@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -101,6 +101,8 @@ class Deallocate(Body):
     sku: Identifier
 
 
+Shape = TypeVar("Shape", bound=Body)
+
 BODIES: dict[type[Body], type[commands.Command]] = {
     CreateBatch: commands.CreateBatch,
     ChangeBatchQuantity: commands.ChangeBatchQuantity,
@@ -117,10 +119,15 @@ def from_json(shape: type[Body], body: bytes) -> commands.Command:
 
 
 def from_text(shape: type[Body], members: Mapping[str, str]) -> commands.Command:
-    """The command that a row of text describes: a quantity in digits; an empty member is one that is not there."""
+    """The command that a row of text describes. Raises BadCommand, which names every wrong member."""
+    return command(checked(shape, members))
+
+
+def checked(shape: type[Shape], members: Mapping[str, str]) -> Shape:
+    """What a row of text says: a quantity in digits; an empty member is one that is not there. Raises BadCommand."""
     values = {name: as_number(text) if name == "qty" else text for name, text in members.items() if text}
     with bad_members_named():
-        return command(shape.model_validate(values))
+        return shape.model_validate(values)
 
 
 def command(body: Body) -> commands.Command:
