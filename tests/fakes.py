@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import UTC, datetime
-from operator import attrgetter
 
-from allocation.adapters.event_log import as_message
+from allocation.adapters.lines_in_memory import LinesInMemory
+from allocation.adapters.messages import as_message
 from allocation.domain.events import Event, Totals
-from allocation.domain.model import Batch, Line, Status
+from allocation.domain.model import Batch, Line
 from allocation.domain.product import NOTHING, Product
 from allocation.service_layer.unit_of_work import Keys, Message
 
@@ -100,16 +100,3 @@ class FakeProducts:
             if batch.sku == sku and (batch.available or batch.ref in refs)
         ]
         return Product(sku, self, version=version, totals=totals, batches=batches, lines=lines)
-
-
-class LinesInMemory:
-    """The lines of a product that was never stored, or that has all of them: they are looked through."""
-
-    def oldest_waiting(self, product: Product, after: int, largest: int, units: int) -> Sequence[Line]:
-        waiting = [line for line in product.lines.values() if line.status is Status.WAITING]
-        fitting = [line for line in waiting if line.arrived > after and line.qty <= largest]
-        return sorted(fitting, key=attrgetter("arrived"))
-
-    def latest_on(self, product: Product, batch: Batch, before: int, most: int) -> Sequence[Line]:
-        on_it = [line for line in product.lines.values() if line.batchref == batch.ref and line.version < before]
-        return sorted(on_it, key=attrgetter("version"), reverse=True)

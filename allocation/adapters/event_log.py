@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters import statements
 from allocation.adapters.errors import translated_errors
+from allocation.adapters.messages import as_message
 from allocation.domain.events import Event
 from allocation.service_layer.unit_of_work import Message
 
@@ -70,35 +71,6 @@ def find(connection: Connection, events: Sequence[tuple[str, int]]) -> list[Mess
         return []
     wanted = statements.arrays(("skus", "versions"), events)
     return [orjson.loads(row.data) for row in connection.execute(statements.FIND_EVENTS, wanted)]
-
-
-def as_message(event: Event, at: datetime) -> Message:
-    message: Message = {
-        "type": type(event).__name__,
-        "at": at.isoformat(timespec="milliseconds"),
-        "sku": event.sku,
-        "version": event.version,
-        "available": event.totals.available,
-        "waiting": {"lines": event.totals.waiting_lines, "units": event.totals.waiting_units},
-        "batches": [
-            {
-                "ref": batch.ref,
-                "qty": batch.qty,
-                "allocated": batch.allocated,
-                "eta": batch.eta.isoformat() if batch.eta else None,
-            }
-            for batch in event.batches
-        ],
-    }
-    if event.line is not None:
-        line = event.line
-        message["line"] = {
-            "orderid": line.orderid,
-            "qty": line.qty,
-            "status": line.status,
-            "batchref": line.batchref,
-        }
-    return message
 
 
 class EventLog:

@@ -4,11 +4,11 @@ from datetime import date
 
 import pytest
 
+from allocation.adapters.lines_in_memory import LinesInMemory
 from allocation.domain.errors import LineConflict
 from allocation.domain.events import Allocated, BatchCreated, OutOfStock
 from allocation.domain.model import Batch, OrderLine
 from allocation.domain.product import Product
-from tests.fakes import LinesInMemory
 
 SOON, LATER = date(2027, 1, 15), date(2027, 3, 1)
 

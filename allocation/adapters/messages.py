@@ -1,0 +1,35 @@
+"""Events as they are logged and handed on: plain JSON data."""
+
+from datetime import datetime
+
+from allocation.domain.events import Event
+from allocation.service_layer.unit_of_work import Message
+
+
+def as_message(event: Event, at: datetime) -> Message:
+    message: Message = {
+        "type": type(event).__name__,
+        "at": at.isoformat(timespec="milliseconds"),
+        "sku": event.sku,
+        "version": event.version,
+        "available": event.totals.available,
+        "waiting": {"lines": event.totals.waiting_lines, "units": event.totals.waiting_units},
+        "batches": [
+            {
+                "ref": batch.ref,
+                "qty": batch.qty,
+                "allocated": batch.allocated,
+                "eta": batch.eta.isoformat() if batch.eta else None,
+            }
+            for batch in event.batches
+        ],
+    }
+    if event.line is not None:
+        line = event.line
+        message["line"] = {
+            "orderid": line.orderid,
+            "qty": line.qty,
+            "status": line.status,
+            "batchref": line.batchref,
+        }
+    return message
