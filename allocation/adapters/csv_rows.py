@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 
 class Rows:
-    """The rows of a file. `head` is the text of its header, `rest` what follows the last row.
+    """The rows of a file. `head` is the text of its `header`, `rest` what follows the last row.
 
     Where it is `strict`, the columns must be those of the shape and no others, and a quote out of place ends the file:
     no row can hide within another.
@@ -37,6 +37,7 @@ class Rows:
 
     def __init__(self, path: Path, shape: type[bodies.Body], *, strict: bool = False) -> None:
         self.path = path
+        self.header: list[str] = []
         self.head = self.rest = ""
         self.broken: BadFile | None = None
         self._shape = shape
@@ -48,16 +49,18 @@ class Rows:
         try:
             with open_text(self.path) as file:
                 reader = csv.reader(remembered(file, taken), strict=self._strict)
-                header = next(reader, [])
-                check_header(self.path, header, self._shape, strict=self._strict)
+                self.header = next(reader, [])
+                check_header(self.path, self.header, self._shape, strict=self._strict)
                 self.head, line = joined(taken), reader.line_num + 1
                 for fields in reader:
                     if fields:
-                        yield Row(line, header, fields, joined(taken))
+                        yield Row(line, self.header, fields, joined(taken))
                     line = reader.line_num + 1
                 self.rest = joined(taken)
         except BadFile as error:
             self.broken = error
+        except FileNotFoundError:
+            self.broken = BadFile(f"{self.path} is missing")
         except UNREADABLE as error:
             self.broken = BadFile(f"{self.path}, line {line}: can't be read on: {error}")
 
