@@ -1,16 +1,18 @@
-"""What every unit of work promises: the fake is held to the same as the real one."""
+"""What every unit of work promises: the fake and the one on CSV files are held to the same as the real one."""
 
 import random
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import date
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.event import listen
 
-from allocation.adapters import repository
+from allocation.adapters import csv_unit_of_work, repository
 from allocation.adapters.unit_of_work import unit_of_work
 from allocation.domain.commands import Allocate, ChangeBatchEta, ChangeBatchQuantity, Command, CreateBatch, Deallocate
 from allocation.domain.errors import BatchConflict, LineConflict, UnknownBatch, UnknownLine
@@ -21,6 +23,7 @@ from allocation.service_layer.unit_of_work import Keys, Message, UnitOfWork
 from tests.fakes import FakeStore
 from tests.shrink_cases import CASES, Case, outcome
 
+cases = partial(pytest.mark.parametrize, "case", ids=lambda case: case.reason.replace(" ", "-"))
 KEYS = Keys(
     skus=frozenset(["S", "T"]),
     lines=frozenset([("o1", "S"), ("o2", "S")]),
@@ -43,13 +46,31 @@ class Subject:
         assert set(bus.handle_all(commands)) <= {None}
 
 
-@pytest.fixture(params=["fake", "postgresql"])
+every_store = pytest.mark.parametrize("subject", ["fake", "csv", "postgresql"], indirect=True)
+# Files of batches and allocations have no place for a log, nor for a line that is on no batch.
+stores_with_a_log = pytest.mark.parametrize("subject", ["fake", "postgresql"], indirect=True)
+stores_that_keep_waiting_lines = stores_with_a_log
+
+
+@pytest.fixture
 def subject(request: pytest.FixtureRequest) -> Subject:
     if request.param == "fake":
         store = FakeStore()
         return Subject(store.begin, lambda: store.log)
+    if request.param == "csv":
+        return Subject(partial(csv_unit_of_work.unit_of_work, folder(request.getfixturevalue("tmp_path"))), no_log)
     engine: Engine = request.getfixturevalue("engine")
     return Subject(lambda keys: unit_of_work(engine, keys), lambda: logged(engine))
+
+
+def folder(path: Path) -> Path:
+    """A folder without a batch."""
+    (path / "batches.csv").write_text("ref,sku,qty,eta\n")
+    return path
+
+
+def no_log() -> list[Message]:
+    raise NotImplementedError("CSV keeps no log")
 
 
 def logged(engine: Engine) -> list[Message]:
@@ -57,26 +78,68 @@ def logged(engine: Engine) -> list[Message]:
         return list(connection.execute(text("SELECT data FROM events ORDER BY position")).scalars())
 
 
+@every_store
 def test_what_is_committed_is_there(subject: Subject) -> None:
     # W41
+    subject.commit(CreateBatch("b1", "S", 10, date(2027, 1, 15)), Allocate("o1", "S", 4))
+    with subject.begin(KEYS) as uow:
+        product = uow.products.get("S")
+        assert product is not None
+        assert [(b.ref, b.purchased, b.allocated, b.eta) for b in product.batches] == [("b1", 10, 4, date(2027, 1, 15))]
+        lines = {line.orderid: (line.qty, line.status, line.batchref, line.version) for line in product.lines.values()}
+        assert lines == {"o1": (4, "allocated", "b1", 2)}
+        assert (product.version, product.totals.available, product.totals.waiting_units) == (2, 6, 0)
+
+
+@stores_that_keep_waiting_lines
+def test_a_line_that_waits_is_there(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 4), Allocate("o2", "S", 40))
     with subject.begin(KEYS) as uow:
         product = uow.products.get("S")
         assert product is not None
-        assert [(batch.ref, batch.allocated) for batch in product.batches] == [("b1", 4)]
         lines = {line.orderid: (line.qty, line.status, line.batchref, line.version) for line in product.lines.values()}
         assert lines == {"o1": (4, "allocated", "b1", 2), "o2": (40, "waiting", None, 3)}
         assert (product.version, product.totals.available, product.totals.waiting_units) == (3, 6, 40)
 
 
+@every_store
+def test_what_a_batch_was_changed_to_is_there(subject: Subject) -> None:
+    subject.commit(CreateBatch("b1", "S", 10), CreateBatch("b2", "S", 10), CreateBatch("b3", "T", 5))
+    subject.commit(ChangeBatchQuantity("b1", 0), ChangeBatchEta("b2", date(2027, 1, 15)), ChangeBatchQuantity("b3", 7))
+    with subject.begin(Keys(owners_of=frozenset(["b1", "b2", "b3"]))) as uow:
+        found = [uow.products.get_by_batchref("b1"), uow.products.get_by_batchref("b3")]
+        batches = [(b.ref, b.purchased, b.eta) for product in found if product is not None for b in product.batches]
+        assert batches == [("b1", 0, None), ("b2", 10, date(2027, 1, 15)), ("b3", 7, None)]
+
+
+@every_store
+def test_a_line_that_is_taken_back_is_on_no_batch(subject: Subject) -> None:
+    subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 4), Allocate("o2", "S", 5), Deallocate("o1", "S"))
+    with subject.begin(KEYS) as uow:
+        product = uow.products.get("S")
+        assert product is not None
+        assert [(batch.ref, batch.allocated) for batch in product.batches] == [("b1", 5)]
+        assert [line.orderid for line in product.lines.values() if line.batchref is not None] == ["o2"]
+        assert product.totals.available == 5
+
+
+@every_store
 def test_what_is_not_committed_is_not(subject: Subject) -> None:
     with subject.begin(KEYS) as uow:
         uow.products.get_or_create("S").add_batch(Batch.create("b1", "S", 10, None))
     with subject.begin(KEYS) as uow:
         assert uow.products.get("S") is None
+        assert uow.products.batch("b1") is None
+
+
+@stores_with_a_log
+def test_what_is_not_committed_is_not_logged(subject: Subject) -> None:
+    with subject.begin(KEYS) as uow:
+        uow.products.get_or_create("S").add_batch(Batch.create("b1", "S", 10, None))
     assert subject.log() == []
 
 
+@every_store
 def test_a_product_that_never_had_a_batch_is_none(subject: Subject) -> None:
     with subject.begin(KEYS) as uow:
         uow.products.get_or_create("S")
@@ -85,6 +148,7 @@ def test_a_product_that_never_had_a_batch_is_none(subject: Subject) -> None:
         assert uow.products.get("S") is None
 
 
+@every_store
 def test_a_batch_is_found_under_any_sku_and_when_it_is_used_up(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 10))
     with subject.begin(Keys(skus=frozenset(["T"]), refs=frozenset(["b1", "b2"]), new_skus=frozenset(["T"]))) as uow:
@@ -94,16 +158,26 @@ def test_a_batch_is_found_under_any_sku_and_when_it_is_used_up(subject: Subject)
         assert uow.products.batch("b2") is None
 
 
+@every_store
+def test_the_events_are_returned_in_their_order(subject: Subject) -> None:
+    returned = events_of_two(subject)
+    assert [(event["type"], event["version"]) for event in returned] == [("BatchCreated", 1), ("Allocated", 2)]
+
+
+@stores_with_a_log
 def test_the_events_returned_are_the_events_logged(subject: Subject) -> None:
+    assert events_of_two(subject) == subject.log()
+
+
+def events_of_two(subject: Subject) -> list[Message]:
     with subject.begin(KEYS) as uow:
         product = uow.products.get_or_create("S")
         product.add_batch(Batch.create("b1", "S", 10, None))
         product.allocate(OrderLine("o1", "S", 4))
-        returned = uow.commit()
-    assert returned == subject.log()
-    assert [(event["type"], event["version"]) for event in returned] == [("BatchCreated", 1), ("Allocated", 2)]
+        return list(uow.commit())
 
 
+@stores_with_a_log
 def test_what_was_asked_before_is_handed_on_again_and_not_logged_again(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 4), Allocate("o2", "S", 40))
     logged = list(subject.log())
@@ -117,11 +191,13 @@ def test_what_was_asked_before_is_handed_on_again_and_not_logged_again(subject: 
     assert all(message in logged for message in handed_on)
 
 
-def test_nothing_done_is_nothing_logged(subject: Subject) -> None:
+@every_store
+def test_nothing_done_is_nothing_told(subject: Subject) -> None:
     with subject.begin(KEYS) as uow:
         assert list(uow.commit()) == []
 
 
+@stores_that_keep_waiting_lines
 def test_the_queue_sees_what_the_same_unit_of_work_has_done(subject: Subject) -> None:
     subject.commit(CreateBatch("b0", "S", 1), Allocate("o1", "S", 5), Allocate("o2", "S", 5))
     with subject.begin(KEYS) as uow:
@@ -137,6 +213,24 @@ def test_the_queue_sees_what_the_same_unit_of_work_has_done(subject: Subject) ->
         assert product.totals.waiting_lines == 0
 
 
+@every_store
+def test_lines_that_began_to_wait_in_the_same_unit_of_work_are_placed(subject: Subject) -> None:
+    with subject.begin(KEYS) as uow:
+        product = uow.products.get_or_create("S")
+        product.add_batch(Batch.create("b0", "S", 1, None))
+        product.allocate(OrderLine("o1", "S", 5))
+        product.allocate(OrderLine("o2", "S", 4))
+        product.add_batch(Batch.create("b1", "S", 5, None))
+        product.add_batch(Batch.create("b2", "S", 5, None))
+        uow.commit()
+    with subject.begin(KEYS) as uow:
+        found = uow.products.get("S")
+        assert found is not None
+        assert {line.orderid: line.batchref for line in found.lines.values()} == {"o1": "b1", "o2": "b2"}
+        assert found.totals.waiting_lines == 0
+
+
+@every_store
 def test_a_product_is_found_by_its_batch_though_it_is_used_up(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 10))
     with subject.begin(Keys(owners_of=frozenset(["b1", "b2"]))) as uow:
@@ -146,7 +240,17 @@ def test_a_product_is_found_by_its_batch_though_it_is_used_up(subject: Subject) 
         assert uow.products.get_by_batchref("b2") is None
 
 
+@every_store
 def test_a_line_comes_with_its_batch_though_it_is_used_up(subject: Subject) -> None:
+    subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 10))
+    with subject.begin(KEYS) as uow:
+        product = uow.products.get("S")
+        assert product is not None
+        assert [(batch.ref, batch.allocated) for batch in product.batches] == [("b1", 10)]
+
+
+@stores_with_a_log
+def test_a_line_that_was_taken_back_is_remembered(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 10), Deallocate("o1", "S"))
     with subject.begin(KEYS) as uow:
         product = uow.products.get("S")
@@ -155,10 +259,18 @@ def test_a_line_comes_with_its_batch_though_it_is_used_up(subject: Subject) -> N
         assert product.lines["o1"].status == "deallocated"
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.reason.replace(" ", "-"))
+@cases(CASES)
+@stores_that_keep_waiting_lines
 def test_lines_lose_their_batch_by_the_same_rule(case: Case, subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     # W12
     monkeypatch.setattr(repository, "LINES_PAGE", 1)
+    assert outcome(case, subject.begin)[0] == case.expected
+
+
+@cases([case for case in CASES if not any(isinstance(command, Allocate) for command in case.more)])
+@every_store
+def test_lines_lose_their_batch_by_the_same_rule_where_no_other_waits(case: Case, subject: Subject) -> None:
+    # W12
     assert outcome(case, subject.begin)[0] == case.expected
 
 
