@@ -237,7 +237,7 @@ def allocate_from_csv(folder: Path) -> None:
     summary = allocate_from_csv(folder, report=lambda line: click.echo(" ".join(line.split()), err=True))
     click.echo(
         f"Allocated {summary.allocated} of {summary.lines} lines, {summary.placed} of them now; "
-        f"{summary.reported} rows reported"
+        f"rows reported: {summary.reported}"
     )
     sys.exit(1 if summary.reported else 0)
 

@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from importlib import import_module
+
+import pytest
 
 from allocation.adapters import bodies
 from allocation.domain import commands, errors
-from allocation.entrypoints import http
+from allocation.entrypoints import cli, http
 from allocation.service_layer.handlers import COMMAND_HANDLERS
 
 SPY = """
@@ -20,6 +23,13 @@ import allocation.entrypoints.cli, allocation.entrypoints.http, allocation.entry
 def test_importing_opens_no_connection() -> None:
     # W37
     subprocess.run([sys.executable, "-c", SPY], check=True)
+
+
+@pytest.mark.parametrize(("module", "name"), cli.EXPECTED)
+def test_every_expected_error_is_found_under_its_name(module: str, name: str) -> None:
+    error = getattr(import_module(module), name)
+    assert issubclass(error, Exception)
+    assert error.__module__ == module, "else it could be raised while that module is not loaded"
 
 
 def test_every_refusal_has_a_status() -> None:
