@@ -1,5 +1,6 @@
 """The files of a folder are replaced whole or not at all, and by one process at a time."""
 
+import random
 import signal
 import stat
 import subprocess
@@ -20,10 +21,12 @@ from allocation.domain.commands import (
     CreateBatch,
     Deallocate,
 )
+from allocation.domain.errors import Refusal
 from allocation.domain.model import OrderLine
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import Keys, StoreUnavailable
 from tests.csv_folder import Folder
+from tests.integration.test_unit_of_work import random_commands
 from tests.processes import CONSOLE_SCRIPT, only
 
 OLD = b"orderid,sku,qty,batchref\no0,S,1,b1\n"
@@ -128,6 +131,20 @@ def test_changes_of_batches_are_written_and_leave_alone_what_they_do_not_concern
         bus.handle(Allocate("o9", "S", 1))
     with pytest.raises(StoreUnavailable, match=r"batches.csv has no column eta"):
         bus.handle(ChangeBatchEta("b2", date(2027, 1, 15)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_is_commanded_leaves_files_without_a_bad_row(tmp_path: Path, seed: int) -> None:
+    Folder(tmp_path).batches()
+    bus = MessageBus(partial(unit_of_work, tmp_path), lambda events: None)
+    outcomes = bus.handle_all(random_commands(random.Random(seed)))
+    assert all(outcome is None or isinstance(outcome, Refusal) for outcome in outcomes)
+    with unit_of_work(tmp_path, Keys()) as uow:
+        assert uow.products.problems == []
+        for product in filter(None, map(uow.products.get, "STU")):
+            assert all(0 <= batch.allocated <= batch.purchased for batch in product.batches)
+            versions = [batch.version for batch in product.batches] + [line.version for line in product.lines.values()]
+            assert sorted(versions) == list(range(1, product.version + 1))
 
 
 def test_a_folder_that_is_not_there_is_a_store_that_is_away(tmp_path: Path) -> None:
