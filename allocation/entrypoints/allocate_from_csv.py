@@ -1,8 +1,6 @@
 """Allocates the order lines of a folder: its orders.csv to its batches.csv, into its allocations.csv."""
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +36,7 @@ def allocate_from_csv(folder: Path, report: Callable[[str], None]) -> Summary:
     Raises StoreUnavailable, BadFile: nothing has changed.
     """
     summary = Summary()
-    with nothing_thrown_away(), unit_of_work(folder, Keys()) as uow:
+    with unit_of_work(folder, Keys()) as uow:
         for problem in uow.products.problems:
             summary.reported += 1
             report(problem)
@@ -68,15 +66,3 @@ def allocate(row: Row, uow: CsvUnitOfWork) -> None:
     product = uow.products.get_or_create(wanted.sku)
     if product.lines[wanted.orderid].batchref is None:
         raise NoRoom(f"Out of stock for {wanted.sku}: no batch has {wanted.qty} left for order {wanted.orderid}")
-
-
-@contextmanager
-def nothing_thrown_away() -> Iterator[None]:
-    """Nothing of a run is garbage before its end: looking for some takes a quarter of the time of a large one."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

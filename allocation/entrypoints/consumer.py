@@ -6,8 +6,8 @@ from collections import Counter
 from redis import Redis
 from redis.exceptions import RedisError
 
+from allocation.adapters import bodies
 from allocation.domain.errors import Refusal
-from allocation.entrypoints import bodies
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable
 from allocation.stopping import Stop
