@@ -9,7 +9,7 @@ from allocation.adapters.lines_in_memory import LinesInMemory
 from allocation.adapters.messages import as_message
 from allocation.domain.events import Event, Totals
 from allocation.domain.model import Batch, Line
-from allocation.domain.product import NOTHING, Product
+from allocation.domain.product import Product
 from allocation.service_layer.unit_of_work import Keys, Message
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -91,7 +91,7 @@ class FakeProducts:
         return [event for product in self._products.values() for event in product.events]
 
     def _product(self, sku: str, keys: Keys) -> Product:
-        version, totals = self._store.products.get(sku, (0, NOTHING))
+        version, totals = self._store.products.get(sku, (0, Totals()))
         lines = [copy(line) for key, line in self._store.lines.items() if key in keys.lines and line.sku == sku]
         refs = keys.refs | keys.owners_of | {line.batchref for line in lines}
         batches = [

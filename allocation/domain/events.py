@@ -21,9 +21,14 @@ class LineState:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    available: int
-    waiting_lines: int
-    waiting_units: int
+    available: int = 0
+    waiting_lines: int = 0
+    waiting_units: int = 0
+
+    def plus(self, available: int = 0, waiting_lines: int = 0, waiting_units: int = 0) -> "Totals":
+        return Totals(
+            self.available + available, self.waiting_lines + waiting_lines, self.waiting_units + waiting_units
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,6 @@ from allocation.domain.events import (
 )
 from allocation.domain.model import Batch, Line, OrderLine, Status, preference
 
-NOTHING = Totals(available=0, waiting_lines=0, waiting_units=0)
-
 
 class Lines(Protocol):
     """Where a product finds lines that no command has named. Each call sees what the product has done so far."""
@@ -50,7 +48,7 @@ class Product:
         others: Lines,
         *,
         version: int = 0,
-        totals: Totals = NOTHING,
+        totals: Totals = Totals(),
         batches: Iterable[Batch] = (),
         lines: Iterable[Line] = (),
     ) -> None:
@@ -67,7 +65,7 @@ class Product:
     def add_batch(self, batch: Batch) -> None:
         self.batches.append(batch)
         self.batches.sort(key=preference)
-        self._count(available=batch.available)
+        self.totals = self.totals.plus(available=batch.available)
         self._raise(BatchCreated, batch=batch)
         self._place_waiting_lines()
 
@@ -78,7 +76,7 @@ class Product:
             self.repeat(batch)
             return
         displaced = list(self._displace(batch, qty))
-        self._count(available=qty - batch.purchased)
+        self.totals = self.totals.plus(available=qty - batch.purchased)
         batch.purchased = qty
         self._raise(BatchQuantityChanged, batch=batch)
         self._place_waiting_lines()
@@ -112,7 +110,7 @@ class Product:
         if line.status is Status.DEALLOCATED:
             self.repeat(line)
         elif line.batchref is None:
-            self._count(waiting_lines=-1, waiting_units=-line.qty)
+            self.totals = self.totals.plus(waiting_lines=-1, waiting_units=-line.qty)
             line.status = Status.DEALLOCATED
             self._raise(Deallocated, line=line)
         else:
@@ -131,7 +129,7 @@ class Product:
         if batch is not None:
             self._put(line, batch)
         else:
-            self._count(waiting_lines=+1, waiting_units=line.qty)
+            self.totals = self.totals.plus(waiting_lines=+1, waiting_units=line.qty)
             self._raise(OutOfStock, line=line)
 
     def _displace(self, batch: Batch, qty: int) -> Iterator[Line]:
@@ -145,7 +143,7 @@ class Product:
                     return
                 before = line.version
                 self._take_off(line, Status.WAITING)
-                self._count(waiting_lines=+1, waiting_units=line.qty)
+                self.totals = self.totals.plus(waiting_lines=+1, waiting_units=line.qty)
                 self._raise(Displaced, line=line, batch=batch)
                 yield line
 
@@ -159,7 +157,7 @@ class Product:
             for line in lines:
                 batch = self._candidate(line.qty)
                 if batch is not None:
-                    self._count(waiting_lines=-1, waiting_units=-line.qty)
+                    self.totals = self.totals.plus(waiting_lines=-1, waiting_units=-line.qty)
                     self._put(line, batch)
             after = lines[-1].arrived
 
@@ -175,22 +173,15 @@ class Product:
     def _put(self, line: Line, batch: Batch) -> None:
         batch.allocated += line.qty
         line.status, line.batchref = Status.ALLOCATED, batch.ref
-        self._count(available=-line.qty)
+        self.totals = self.totals.plus(available=-line.qty)
         self._raise(Allocated, line=line, batch=batch)
 
     def _take_off(self, line: Line, status: Status) -> Batch:
         batch = self._batch(line.batchref)
         batch.allocated -= line.qty
         line.status, line.batchref = status, None
-        self._count(available=+line.qty)
+        self.totals = self.totals.plus(available=+line.qty)
         return batch
-
-    def _count(self, available: int = 0, waiting_lines: int = 0, waiting_units: int = 0) -> None:
-        self.totals = Totals(
-            self.totals.available + available,
-            self.totals.waiting_lines + waiting_lines,
-            self.totals.waiting_units + waiting_units,
-        )
 
     def _raise(self, event: type[Event], *, line: Line | None = None, batch: Batch | None = None) -> None:
         self.version += 1

@@ -11,8 +11,7 @@ from sqlalchemy import Engine, text
 from allocation.adapters import event_log
 from allocation.adapters.event_log import EventLog
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
-from allocation.domain.events import OutOfStock
-from allocation.domain.product import NOTHING
+from allocation.domain.events import OutOfStock, Totals
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.digest import digest
 from readmodel.projections import orders
@@ -122,7 +121,7 @@ def test_a_rebuild_that_is_killed_leaves_the_views_as_they_were(
     live = model.generations().live
     with engine.connect() as writer:
         # It announces the new generation and then waits for this transaction: there it is killed.
-        event_log.append(writer, [OutOfStock("X", 1, NOTHING, (), None)], NOW)
+        event_log.append(writer, [OutOfStock("X", 1, Totals(), (), None)], NOW)
         projecting_bus.handle(Allocate("o2", "S", 3))
         process = allocation("rebuild", environment, stderr=subprocess.DEVNULL)
         eventually(lambda: model.generations().other)

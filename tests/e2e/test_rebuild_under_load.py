@@ -18,7 +18,7 @@ from readmodel.store import Store
 from tests.eventually import eventually
 from tests.processes import allocation, running
 
-REBUILDS = 4
+REBUILDS = 3
 TOGETHER = 20
 
 

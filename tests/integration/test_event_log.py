@@ -8,14 +8,13 @@ from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters import event_log
 from allocation.adapters.event_log import EventLog, LogBehind
-from allocation.domain.events import Event, OutOfStock
-from allocation.domain.product import NOTHING
+from allocation.domain.events import Event, OutOfStock, Totals
 
 NOW = datetime.now(UTC)
 
 
 def event(sku: str, version: int) -> Event:
-    return OutOfStock(sku, version, NOTHING, (), None)
+    return OutOfStock(sku, version, Totals(), (), None)
 
 
 def append(connection: Connection, *events: Event) -> None:

@@ -11,8 +11,7 @@ from sqlalchemy import Engine
 from allocation.adapters import event_log
 from allocation.adapters.event_log import EventLog, LogBehind
 from allocation.domain.commands import Allocate, CreateBatch
-from allocation.domain.events import LineState, OutOfStock
-from allocation.domain.product import NOTHING
+from allocation.domain.events import LineState, OutOfStock, Totals
 from allocation.service_layer.messagebus import MessageBus
 from readmodel import generations, keys
 from readmodel.digest import digest
@@ -165,7 +164,7 @@ def test_the_rebuild_waits_for_a_transaction_that_was_open_at_the_announcement(
     live = model.generations().live
     line = LineState("open", 5, "waiting", None)
     with engine.connect() as writer:
-        event_log.append(writer, [OutOfStock("X", 1, NOTHING, (), line)], datetime.now(UTC))
+        event_log.append(writer, [OutOfStock("X", 1, Totals(), (), line)], datetime.now(UTC))
         some_orders(bus, "behind")
         thread = threading.Thread(target=rebuild, args=(model, log))
         thread.start()
