@@ -1,12 +1,18 @@
 """The one place where things are wired. Nothing here opens a connection."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import Engine
 
+from allocation.adapters.notifications import LogLines, Mail
+from allocation.adapters.told_recently import ToldRecently
 from allocation.adapters.unit_of_work import unit_of_work
+from allocation.config import Settings
+from allocation.service_layer import out_of_stock
 from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.out_of_stock import Notifications
 from allocation.service_layer.unit_of_work import Message
 from readmodel import fast_path
 from readmodel.clients import client
@@ -23,6 +29,18 @@ def message_bus(engine: Engine, committed: Committed) -> MessageBus:
 
 def update_views(redis_url: str) -> Committed:
     return FastPath(Store(client(redis_url, timeout=fast_path.TIMEOUT, retries=0)))
+
+
+def tell_the_stock_team(engine: Engine, config: Settings) -> Callable[[Sequence[Message]], None]:
+    """Gets events of out_of_stock.TYPES; raises NotSent, StoreUnavailable, RetryableError."""
+    window = ToldRecently(engine, timedelta(seconds=config.mail_window))
+    return partial(out_of_stock.tell_the_stock_team, notifications=notifications(config), window=window)
+
+
+def notifications(config: Settings) -> Notifications:
+    if config.smtp_url is None:
+        return LogLines()
+    return Mail(config.smtp_url, config.mail_from, config.mail_to)
 
 
 def leave_to_the_relay(events: Sequence[Message]) -> None:

@@ -1,14 +1,10 @@
-"""The relay as it is deployed: the views, and what else is told of the log's events."""
-
-from datetime import timedelta
-from functools import partial
+"""The relay as it is deployed: the views, and who else is told of the log's events."""
 
 from redis import Redis
 from sqlalchemy import Engine
 
+from allocation import bootstrap
 from allocation.adapters.event_log import EventLog
-from allocation.adapters.notifications import LogLines, Mail
-from allocation.adapters.told_recently import ToldRecently
 from allocation.adapters.unit_of_work import engine_for
 from allocation.config import Settings
 from allocation.entrypoints import line_allocated
@@ -16,7 +12,6 @@ from allocation.entrypoints.line_allocated import LineAllocated
 from allocation.entrypoints.relay import Relay
 from allocation.entrypoints.subscriber import Subscriber
 from allocation.service_layer import out_of_stock
-from allocation.service_layer.out_of_stock import Notifications, tell_the_stock_team
 from allocation.stopping import Stop
 from readmodel.clients import client
 
@@ -35,12 +30,5 @@ def announcements(engine: Engine, redis: Redis, stop: Stop) -> Subscriber:
 
 
 def mails(engine: Engine, config: Settings, stop: Stop) -> Subscriber:
-    window = ToldRecently(engine, timedelta(seconds=config.mail_window))
-    tell = partial(tell_the_stock_team, notifications=notifications(config), window=window)
+    tell = bootstrap.tell_the_stock_team(engine, config)
     return Subscriber("out_of_stock", out_of_stock.TYPES, engine, EventLog(engine).final, tell, stop)
-
-
-def notifications(config: Settings) -> Notifications:
-    if config.smtp_url is None:
-        return LogLines()
-    return Mail(config.smtp_url, config.mail_from, config.mail_to)
