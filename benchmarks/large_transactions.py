@@ -16,6 +16,7 @@ from allocation.domain.commands import Allocate, CreateBatch
 from benchmarks.stack import Stack, request, throw_away
 
 LINES = 100_000
+PLACES = "SELECT coalesce(batchref, status), count(*) FROM order_lines WHERE sku = 'S' GROUP BY 1 ORDER BY 1"
 
 
 class Watch:
@@ -24,7 +25,7 @@ class Watch:
     def __init__(self, stack: Stack, port: int, processes: dict[str, psutil.Process]) -> None:
         self.commands: list[float] = []
         self.failures: list[int] = []
-        self.seen_on_b1: set[int] = set()
+        self.states: set[str] = set()
         self.memory = dict.fromkeys(processes, 0)
         self._stack = stack
         self._port = port
@@ -60,8 +61,8 @@ class Watch:
 
     def _count(self) -> None:
         with self._stack.engine.connect() as connection:
-            query = text("SELECT count(*) FROM order_lines WHERE batchref = 'b1'")
-            self.seen_on_b1.add(connection.execute(query).scalar_one())
+            found = connection.execute(text(PLACES)).all()
+        self.states.add(", ".join(f"{count:,} {place}" for place, count in found))
 
     def _size(self) -> None:
         for name, process in self._processes.items():
@@ -87,7 +88,7 @@ def measure(name: str, stack: Stack, port: int, processes: dict[str, psutil.Proc
         f"  meanwhile {len(times)} commands on another SKU, each with its query: "
         f"median {median:.0f} ms, slowest {slowest:.0f} ms, failed: {watch.failures or 'none'}"
     )
-    say(f"  lines that others saw on the batch: {sorted(watch.seen_on_b1)}")
+    say(f"  where others saw the lines meanwhile: {' or '.join(sorted(watch.states))}")
 
 
 def position(stack: Stack) -> int:
