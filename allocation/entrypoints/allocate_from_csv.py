@@ -21,24 +21,27 @@ class NoRoom(Exception):
 
 @dataclass
 class Summary:
-    """`allocated` of the `lines` of orders.csv are on a batch, `placed` of them since this run."""
+    """`allocated` of the `lines` of orders.csv are on a batch, `placed` of them since this run; for `short` ones there is
+    no stock. `refused` rows of the three files could not be carried out.
+    """
 
     lines: int = 0
     allocated: int = 0
     placed: int = 0
-    reported: int = 0
+    short: int = 0
+    refused: int = 0
 
 
 def allocate_from_csv(folder: Path, report: Callable[[str], None]) -> Summary:
     """Allocate every line that has no batch yet, in one unit of work; a second run changes nothing.
 
-    `report` is told of each row of the three files that could not be carried out, with its place and the reason.
+    `report` is told of each row of the three files that is short or refused, with its place and the reason.
     Raises StoreUnavailable, BadFile: nothing has changed.
     """
     summary = Summary()
     with unit_of_work(folder, Keys()) as uow:
         for problem in uow.products.problems:
-            summary.reported += 1
+            summary.refused += 1
             report(problem)
         rows = Rows(folder / "orders.csv", bodies.Allocate)
         for row in rows:
@@ -47,7 +50,8 @@ def allocate_from_csv(folder: Path, report: Callable[[str], None]) -> Summary:
                 allocate(row, uow)
                 summary.allocated += 1
             except (bodies.BadCommand, LineInDoubt, NoRoom, Refusal) as reason:
-                summary.reported += 1
+                summary.short += isinstance(reason, NoRoom)
+                summary.refused += not isinstance(reason, NoRoom)
                 report(f"{rows.path}, line {row.line}: {reason}")
         if rows.broken is not None:
             raise rows.broken

@@ -116,6 +116,6 @@ def allocate_from_csv(folder: Path) -> None:
     summary = allocate_from_csv(folder, report=lambda line: click.echo(" ".join(line.split()), err=True))
     click.echo(
         f"Allocated {summary.allocated} of {summary.lines} lines, {summary.placed} of them now; "
-        f"rows reported: {summary.reported}"
+        f"out of stock: {summary.short}; bad rows: {summary.refused}"
     )
-    sys.exit(1 if summary.reported else 0)
+    sys.exit(1 if summary.refused else 0)
