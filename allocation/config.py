@@ -10,9 +10,12 @@ from pydantic_settings import BaseSettings
 
 def url_of(*schemes: str) -> AfterValidator:
     def check(url: str) -> str:
-        if urlsplit(url).scheme not in schemes:
+        parts = urlsplit(url)
+        if parts.scheme not in schemes:
             raise ValueError(f"must begin with {schemes[0]}://")
-        _ = urlsplit(url).port  # Raises ValueError for what is not one.
+        _ = parts.port  # Raises ValueError for what is not one.
+        if "smtp" in schemes and not parts.hostname:
+            raise ValueError("must name a host")
         return url
 
     return AfterValidator(check)
@@ -21,7 +24,7 @@ def url_of(*schemes: str) -> AfterValidator:
 DatabaseUrl = Annotated[str, url_of("postgresql", "postgres", "postgresql+psycopg2")]
 RedisUrl = Annotated[str, url_of("redis", "rediss")]
 SmtpUrl = Annotated[str, url_of("smtp", "smtp+starttls", "smtps")]
-ADDRESS = r"^[^\s@,;<>]+@[^\s@,;<>]+$"
+ADDRESS = r"^[!-+\--:=?A-~]+@[A-Za-z0-9.-]+$"
 
 
 class Settings(BaseSettings):

@@ -20,6 +20,7 @@ from allocation.service_layer.unit_of_work import Message
 
 FENCE_TAG = 0x2A11
 APPENDED_AT_ONCE = 5_000
+SEARCHED_AT_ONCE = 100_000
 REBUILD_LOCK = 0x2A12 << 48
 
 LAST_POSITION = text("SELECT last_value FROM events_position_seq")
@@ -104,20 +105,20 @@ class EventLog:
                 raise LogBehind(f"The cursor is at {after}, the log ends at {last}")
             return read_whole_transactions(connection, after, final, limit)
 
-    def final(self) -> int:
-        """The position up to which every event that will ever be there can be read by now."""
-        with self._connection() as connection:
-            return last_positions(connection)[1]
-
-    def read_types(self, types: Sequence[str], after: int, upto: int, limit: int = 1_000) -> tuple[list[Message], int]:
+    def read_types(
+        self, types: Sequence[str], after: int, *, upto: int | None = None, limit: int = 1_000
+    ) -> tuple[list[Message], int]:
         """Some of the events of those types behind `after`, in order, and the cursor from which to read on.
 
-        `upto` must be final: nothing above it is read.
+        Every one of them at or below the returned cursor has been returned, now or earlier. No event beyond `upto` is
+        read. The cursor stays at `after` as long as nothing behind it is final.
         """
         with self._connection() as connection:
-            wanted = {"types": list(types), "after": after, "upto": upto, "limit": limit}
+            _, final = last_positions(connection)
+            end = min(final, after + SEARCHED_AT_ONCE, final if upto is None else upto)
+            wanted = {"types": list(types), "after": after, "upto": end, "limit": limit}
             rows = connection.execute(READ_TYPES, wanted).all()
-        cursor = rows[-1].position if len(rows) == limit else max(after, upto)
+        cursor = rows[-1].position if len(rows) == limit else max(after, end)
         return [orjson.loads(row.data) for row in rows], cursor
 
     @contextmanager

@@ -12,12 +12,14 @@ from email.mime.text import MIMEText
 from email.utils import formatdate
 from urllib.parse import unquote, urlsplit
 
-from allocation.service_layer.out_of_stock import Notice, NotSent
+from allocation.service_layer.out_of_stock import Notice, NotSent, NotTakenNow
 
 logger = logging.getLogger(__name__)
 
 PATIENCE = 10.0
 DONE_WITHIN = 30.0
+STRIKE_EVERY = 0.1
+OF_THE_MAIL = (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError)
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
@@ -45,11 +47,12 @@ class Mail:
             with self._session() as session:
                 session.send_message(self._message(notice), self._sender, [self._recipient])
                 accepted = True
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:
             if is_refused_for_good(error):
                 logger.error("The mail server refused a mail for good (%s): %s", error, visible(notice.subject))
             elif not accepted:  # A server that is rude at the end has the mail all the same.
-                raise NotSent(f"{self._url.hostname}: {' '.join(str(error).split())}") from error
+                why = f"{self._url.hostname}: {' '.join(str(error).split())}"
+                raise (NotTakenNow if isinstance(error, OF_THE_MAIL) else NotSent)(why) from error
 
     def _message(self, notice: Notice) -> MIMEText:
         message = MIMEText(notice.text, "plain", "utf-8")
@@ -80,19 +83,26 @@ class Mail:
 
 @contextmanager
 def ends_within(seconds: float, server: smtplib.SMTP) -> Iterator[None]:
-    """Break the connection after so long: a server that answers a byte at a time meets every time-out but this."""
+    """Break the connection after so long: a server that answers a byte at a time meets every time-out but this.
 
-    def end() -> None:
-        with suppress(OSError):
-            if server.sock is not None:
-                server.sock.shutdown(socket.SHUT_RDWR)
+    Again and again, since for a moment there may be none: while its name is looked up, or encryption begins.
+    """
+    done = threading.Event()
 
-    timer = threading.Timer(seconds, end)
-    timer.start()
+    def watch() -> None:
+        done.wait(seconds)
+        while not done.wait(STRIKE_EVERY):
+            with suppress(OSError):
+                if server.sock is not None:
+                    server.sock.shutdown(socket.SHUT_RDWR)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     try:
         yield
     finally:
-        timer.cancel()
+        done.set()
+        watcher.join()
 
 
 def is_refused_for_good(error: Exception) -> bool:

@@ -1,6 +1,6 @@
-"""Of which SKUs the stock team was told, and when."""
+"""Of which SKUs the stock team was told, of what, and when."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from sqlalchemy import Engine, text
@@ -8,10 +8,13 @@ from sqlalchemy import Engine, text
 from allocation.adapters.errors import translated_errors
 from allocation.adapters.unit_of_work import Clock, utc_now
 
-TOLD = text("SELECT sku FROM out_of_stock_mails WHERE sku = ANY(CAST(:skus AS text[])) AND sent_at > :since")
+TOLD = text("""
+    SELECT sku, CASE WHEN sent_at <= :since THEN version END AS version
+    FROM out_of_stock_mails WHERE sku = ANY(CAST(:skus AS text[]))
+""")
 TELL = text("""
-    INSERT INTO out_of_stock_mails VALUES (:sku, :now)
-    ON CONFLICT (sku) DO UPDATE SET sent_at = excluded.sent_at
+    INSERT INTO out_of_stock_mails (sku, version, sent_at) VALUES (:sku, :version, :now)
+    ON CONFLICT (sku) DO UPDATE SET version = excluded.version, sent_at = excluded.sent_at
 """)
 
 
@@ -23,11 +26,11 @@ class ToldRecently:
         self._window = window
         self._now = now
 
-    def told(self, skus: Collection[str]) -> Collection[str]:
+    def told(self, skus: Collection[str]) -> Mapping[str, int | None]:
         wanted = {"skus": list(skus), "since": self._now() - self._window}
         with translated_errors(), self._engine.connect() as connection:
-            return set(connection.execute(TOLD, wanted).scalars())
+            return {row.sku: row.version for row in connection.execute(TOLD, wanted)}
 
-    def tell(self, sku: str) -> None:
+    def tell(self, sku: str, version: int) -> None:
         with translated_errors(), self._engine.begin() as connection:
-            connection.execute(TELL, {"sku": sku, "now": self._now()})
+            connection.execute(TELL, {"sku": sku, "version": version, "now": self._now()})

@@ -21,8 +21,8 @@ class NoRoom(Exception):
 
 @dataclass
 class Summary:
-    """`allocated` of the `lines` of orders.csv are on a batch, `placed` of them since this run; for `short` ones there is
-    no stock. `refused` rows of the three files could not be carried out.
+    """Of the `lines` of orders.csv `allocated` ones are on a batch, `placed` ones since this run; `short` ones found no
+    stock. `refused` rows of the three files could not be carried out.
     """
 
     lines: int = 0

@@ -35,7 +35,7 @@ class Consumer:
             try:
                 self._listen()
             except RedisError as error:
-                logger.warning("The consumer subscribes again in a second: %s", error)
+                logger.warning("The consumer subscribes again in a second; what comes until then is lost: %s", error)
                 self._stop.wait(PAUSE)
         logger.info("The consumer ends: %s handled, %s refused", self.counts["handled"], self.counts["refused"])
 

@@ -25,8 +25,8 @@ AWAY = (RedisError, StoreUnavailable, RetryableError, NotSent)
 class Subscriber(threading.Thread):
     """A subscription of the relay, in a thread of its own: however slow it is, it holds up nothing else.
 
-    `tell` is given the events of `types`, and raises one of AWAY where it has to be given them again. `upto` is the
-    position up to which they may be told now. Of any number of processes one alone tells them.
+    `tell` is given the events of `types`, and raises one of AWAY where it has to be given them again. They are told as
+    soon as they are final, or not beyond the position that `shown` gives. Of any number of processes one alone tells.
     """
 
     def __init__(
@@ -34,9 +34,9 @@ class Subscriber(threading.Thread):
         name: str,
         types: Sequence[str],
         engine: Engine,
-        upto: Callable[[], int],
         tell: Callable[[Sequence[Message]], None],
         stop: Stop,
+        shown: Callable[[], int | None] = lambda: None,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.news = threading.Event()
@@ -44,7 +44,7 @@ class Subscriber(threading.Thread):
         self._types = types
         self._engine = engine
         self._log = EventLog(engine)
-        self._upto = upto
+        self._shown = shown
         self._tell = tell
         self._stop_asked = stop
 
@@ -71,9 +71,10 @@ class Subscriber(threading.Thread):
     def _step(self, cursor: Cursor) -> None:
         """Tell a page; where there is none, wait for news."""
         self.news.clear()
-        events, position = self._log.read_types(self._types, cursor.position, self._upto())
+        events, position = self._log.read_types(self._types, cursor.position, upto=self._shown())
         if events:
             self._tell(events)
-        cursor.move(position, told=bool(events))
-        if not events:
+        if position > cursor.position:
+            cursor.move(position, told=bool(events))
+        else:
             self.news.wait(POLL)

@@ -26,9 +26,9 @@ def relay(database_url: str, redis_url: str, config: Settings, stop: Stop) -> Re
 
 def announcements(engine: Engine, redis: Redis, stop: Stop) -> Subscriber:
     channel = LineAllocated(redis, EventLog(engine))
-    return Subscriber("line_allocated", line_allocated.TYPES, engine, channel.shown, channel.announce, stop)
+    return Subscriber("line_allocated", line_allocated.TYPES, engine, channel.announce, stop, channel.shown)
 
 
 def mails(engine: Engine, config: Settings, stop: Stop) -> Subscriber:
     tell = bootstrap.tell_the_stock_team(engine, config)
-    return Subscriber("out_of_stock", out_of_stock.TYPES, engine, EventLog(engine).final, tell, stop)
+    return Subscriber("out_of_stock", out_of_stock.TYPES, engine, tell, stop)

@@ -1,7 +1,7 @@
 """Tells the stock team what lines have to wait: one notice per SKU and window."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
@@ -25,32 +25,49 @@ class NotSent(Exception):
     """It could not be sent now, and has to be tried again."""
 
 
+class NotTakenNow(NotSent):
+    """This notice was not taken now; another one may be."""
+
+
 class Notifications(Protocol):
     def send(self, notice: Notice) -> None:
-        """Send it, within a bounded time. Raises NotSent."""
+        """Send it, within a bounded time. Raises NotSent; NotTakenNow where it is the notice that was not taken."""
 
 
 class Window(Protocol):
-    def told(self, skus: Collection[str]) -> Collection[str]:
-        """Those of the SKUs of which the team was told within the window."""
+    def told(self, skus: Collection[str]) -> Mapping[str, int | None]:
+        """Of these SKUs, those of which the team was ever told: up to which version; None where it was just now."""
 
-    def tell(self, sku: str) -> None:
-        """The team was told of this one just now."""
+    def tell(self, sku: str, version: int) -> None:
+        """The team is told of this one now, up to this version."""
 
 
 def tell_the_stock_team(events: Sequence[Message], notifications: Notifications, window: Window) -> None:
     """Send a notice for each SKU. One that was sent may be sent again where the process dies right after it.
 
-    Raises NotSent: of the SKUs so far the team was told, and is not told again with the same events.
+    Raises NotSent, once all were tried: those that were sent are not sent again with the same events.
     """
-    events_of = defaultdict(list)
+    failure: NotSent | None = None
+    for sku, news in news_by_sku(events, window).items():
+        try:
+            notifications.send(notice(sku, news))
+        except NotTakenNow as error:
+            failure = error
+        else:
+            window.tell(sku, news[-1]["version"])
+    if failure is not None:
+        raise failure
+
+
+def news_by_sku(events: Sequence[Message], window: Window) -> dict[str, list[Message]]:
+    """What the team was not told of yet, for the SKUs of which it was not told just now."""
+    told = window.told({event["sku"] for event in events})
+    news = defaultdict(list)
     for event in events:
-        events_of[event["sku"]].append(event)
-    told = window.told(events_of)
-    for sku, its_events in events_of.items():
-        if sku not in told:
-            notifications.send(notice(sku, its_events))
-            window.tell(sku)
+        version = told.get(event["sku"], 0)
+        if version is not None and event["version"] > version:
+            news[event["sku"]].append(event)
+    return news
 
 
 def notice(sku: str, events: Sequence[Message]) -> Notice:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters import event_log
 from allocation.adapters.event_log import EventLog, LogBehind
-from allocation.domain.events import Event, OutOfStock, Totals
+from allocation.domain.events import Allocated, Event, OutOfStock, Totals
 
 NOW = datetime.now(UTC)
 
@@ -167,3 +167,49 @@ OUT_OF_ORDER = text("""
         FROM events
     ) AS commits WHERE at < latest
 """)
+
+
+def read_types(log: EventLog, *types: str, limit: int = 1_000) -> list[str]:
+    seen, cursor = [], 0
+    while True:
+        messages, position = log.read_types(types, cursor, limit=limit)
+        seen += [f"{message['sku']}{message['version']}" for message in messages]
+        if position == cursor:
+            return seen
+        cursor = position
+
+
+def test_a_reader_of_some_types_waits_for_whoever_may_still_commit_below(engine: Engine, log: EventLog) -> None:
+    with engine.connect() as slow:
+        append(slow, event("S", 1))
+        with engine.begin() as fast:
+            append(fast, event("T", 1))
+        assert read_types(log, "OutOfStock") == []
+        slow.commit()
+    assert read_types(log, "OutOfStock") == ["S1", "T1"]
+
+
+def test_a_reader_of_some_types_is_given_those_alone_in_pages(
+    engine: Engine, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And gets past a long stretch without any in steps, so that no step runs into a time-out."""
+    monkeypatch.setattr(event_log, "SEARCHED_AT_ONCE", 7)
+    with engine.begin() as connection:
+        told = [event("S", n) if n % 30 == 0 else allocated("S", n) for n in range(1, 101)]
+        append(connection, *told)
+    assert read_types(log, "OutOfStock", limit=2) == ["S30", "S60", "S90"]
+    assert read_types(log, "OutOfStock", "Allocated", limit=2) == [f"S{n}" for n in range(1, 101)]
+    assert read_types(log, "Nothing") == []
+
+
+def test_a_reader_that_is_shown_more_than_there_is_does_not_get_past_the_end(engine: Engine, log: EventLog) -> None:
+    """As views are that tell of a log from before it was restored from a backup."""
+    with engine.begin() as connection:
+        append(connection, event("S", 1))
+    messages, cursor = log.read_types(["OutOfStock"], 0, upto=10_000)
+    assert (len(messages), cursor) == (1, log.end())
+    assert log.read_types(["OutOfStock"], 0, upto=0) == ([], 0)
+
+
+def allocated(sku: str, version: int) -> Event:
+    return Allocated(sku, version, Totals(), (), None)

@@ -1,5 +1,6 @@
 """Mail, as a real SMTP server gets it."""
 
+import smtplib
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,10 +12,17 @@ import pytest
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from sqlalchemy import Engine
 
-from allocation.adapters.notifications import LogLines, Mail
+from allocation.adapters.notifications import LogLines, Mail, ends_within
 from allocation.adapters.told_recently import ToldRecently
 from allocation.local.ports import free_port
-from allocation.service_layer.out_of_stock import LISTED, NotSent, notice, tell_the_stock_team
+from allocation.service_layer.out_of_stock import (
+    LISTED,
+    Notice,
+    NotSent,
+    NotTakenNow,
+    notice,
+    tell_the_stock_team,
+)
 from allocation.service_layer.unit_of_work import Message
 from tests.mailserver import MailServer, mail_server
 
@@ -167,6 +175,25 @@ def test_a_server_that_answers_a_byte_at_a_time_is_left() -> None:
         mail(url, done_within=0.3).send(notice("S", [out_of_stock("S")]))
 
 
+def test_a_connection_that_is_made_after_the_time_is_over_ends_too() -> None:
+    """As where its name was looked up for long, or encryption began."""
+    ours, theirs = socket.socketpair()
+    server = smtplib.SMTP()
+    with ours, theirs, ends_within(0.0, server):
+        server.sock = ours
+        assert theirs.recv(1) == b""
+
+
+@pytest.mark.parametrize("url", ["smtp://user:p%C3%A4ss@127.0.0.1:{}", "smtp://mail..example.com:{}"])
+def test_what_can_not_be_written_is_no_reason_to_die(url: str) -> None:
+    def accept(*_: object) -> AuthResult:
+        return AuthResult(success=True)
+
+    with mail_server(authenticator=accept, auth_require_tls=False) as server, pytest.raises(NotSent) as caught:
+        mail(url.format(server.port)).send(notice("S", [out_of_stock("S")]))
+    assert "ss@" not in str(caught.value)
+
+
 def test_a_mail_that_was_taken_is_sent_whatever_comes_after() -> None:
     with socket_server(takes_it_and_hangs_up) as url:
         mail(url).send(notice("S", [out_of_stock("S")]))
@@ -200,29 +227,44 @@ def test_one_mail_per_sku_and_window(server: MailServer, engine: Engine) -> None
     window = ToldRecently(engine, timedelta(minutes=10), now=lambda: clock[0])
     for minutes, skus in [(0, "STS"), (9, "ST"), (11, "SU")]:
         clock[0] = now + timedelta(minutes=minutes)
-        tell_the_stock_team([out_of_stock(sku) for sku in skus], mail(server.url), window)
+        tell_the_stock_team([out_of_stock(sku, version=minutes + 1) for sku in skus], mail(server.url), window)
     assert [subject[-1] for subject in server.subjects()] == ["S", "T", "S", "U"]
 
 
-def test_what_could_not_be_sent_is_sent_later_and_what_was_sent_is_not(server: MailServer, engine: Engine) -> None:
+class Picky:
+    """Sends nothing of the SKUs that it does not want now."""
+
+    def __init__(self, unwanted: str, refusal: type[NotSent]) -> None:
+        self.sent: list[str] = []
+        self.unwanted = unwanted
+        self._refusal = refusal
+
+    def send(self, notice: Notice) -> None:
+        if notice.subject[-1] in self.unwanted:
+            raise self._refusal
+        self.sent.append(notice.subject[-1])
+
+
+@pytest.mark.parametrize(
+    ("refusal", "sent_at_first"),
+    [pytest.param(NotSent, "S", id="the-server"), pytest.param(NotTakenNow, "SU", id="this-mail-alone")],
+)
+def test_what_could_not_be_sent_is_sent_later_and_what_was_sent_is_not(
+    refusal: type[NotSent], sent_at_first: str, engine: Engine
+) -> None:
+    """However long that takes: the window does not open for what was told already."""
     # W18
-    class Second:
-        def __init__(self) -> None:
-            self.sent: list[str] = []
-            self.broken = True
-
-        def send(self, notice: Any) -> None:
-            if self.broken and self.sent:
-                raise NotSent
-            self.sent.append(notice.subject[-1])
-
-    notifications, window = Second(), ToldRecently(engine, timedelta(minutes=10))
-    events = [out_of_stock("S"), out_of_stock("T")]
-    with pytest.raises(NotSent):
-        tell_the_stock_team(events, notifications, window)
-    notifications.broken = False
+    notifications, window = Picky("T", refusal), ToldRecently(engine, timedelta(0))
+    events = [out_of_stock(sku) for sku in "STU"]
+    for _ in range(2):
+        with pytest.raises(NotSent):
+            tell_the_stock_team(events, notifications, window)
+        assert notifications.sent == [*sent_at_first]
+    notifications.unwanted = ""
     tell_the_stock_team(events, notifications, window)
-    assert notifications.sent == ["S", "T"]
+    assert sorted(notifications.sent) == ["S", "T", "U"]
+    tell_the_stock_team([out_of_stock("S", version=8)], notifications, window)
+    assert notifications.sent[-1] == "S", "what is new is told"
 
 
 def test_without_a_mail_server_it_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

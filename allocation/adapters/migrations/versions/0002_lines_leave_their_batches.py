@@ -25,4 +25,10 @@ def upgrade() -> None:
         INSERT INTO subscriptions
         SELECT name, last_value FROM events_position_seq, unnest(ARRAY['line_allocated', 'out_of_stock']) AS name
     """)
-    op.execute('CREATE TABLE out_of_stock_mails (sku text COLLATE "C" PRIMARY KEY, sent_at timestamptz NOT NULL)')
+    op.execute("""
+        CREATE TABLE out_of_stock_mails (
+            sku     text COLLATE "C" PRIMARY KEY,
+            version bigint NOT NULL,
+            sent_at timestamptz NOT NULL
+        )
+    """)
