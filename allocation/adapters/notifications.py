@@ -19,7 +19,6 @@ logger = logging.getLogger(__name__)
 PATIENCE = 10.0
 DONE_WITHIN = 30.0
 STRIKE_EVERY = 0.1
-OF_THE_MAIL = (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError)
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
@@ -52,7 +51,7 @@ class Mail:
                 logger.error("The mail server refused a mail for good (%s): %s", error, visible(notice.subject))
             elif not accepted:  # A server that is rude at the end has the mail all the same.
                 why = f"{self._url.hostname}: {' '.join(str(error).split())}"
-                raise (NotTakenNow if isinstance(error, OF_THE_MAIL) else NotSent)(why) from error
+                raise (NotTakenNow if isinstance(error, smtplib.SMTPDataError) else NotSent)(why) from error
 
     def _message(self, notice: Notice) -> MIMEText:
         message = MIMEText(notice.text, "plain", "utf-8")
@@ -106,9 +105,8 @@ def ends_within(seconds: float, server: smtplib.SMTP) -> Iterator[None]:
 
 
 def is_refused_for_good(error: Exception) -> bool:
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return all(code >= 500 for code, _ in error.recipients.values())
-    return isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPDataError) and error.smtp_code >= 500
+    """This mail, that is. Who refuses the sender, the recipient or the password may take it once that is mended."""
+    return isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
 
 
 def visible(text: str) -> str:

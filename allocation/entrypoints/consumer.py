@@ -1,9 +1,11 @@
 """The consumer: takes commands from a Redis channel. What is published while nobody listens is gone, as pub/sub is."""
 
 import logging
+import time
 from collections import Counter
 
 from redis import Redis
+from redis.client import PubSub
 from redis.exceptions import RedisError
 
 from allocation.adapters import bodies
@@ -17,6 +19,7 @@ logger = logging.getLogger(__name__)
 CHANNEL = "change_batch_quantity"
 POLL = 0.25
 PAUSE = 1.0
+TAKEN_AT_THE_END_WITHIN = 2.0
 SHOWN = 500
 
 
@@ -30,7 +33,7 @@ class Consumer:
         self._stop = stop
 
     def run(self) -> None:
-        """Consume until it is to stop. A Redis that goes away is waited for."""
+        """Consume until it is to stop, and then what has come already. A Redis that goes away is waited for."""
         while not self._stop.requested:
             try:
                 self._listen()
@@ -44,9 +47,18 @@ class Consumer:
             messages.subscribe(CHANNEL)
             logger.info("The consumer listens on %s", CHANNEL)
             while not self._stop.requested:
-                message = messages.get_message(timeout=POLL)
-                if message is not None:
-                    self._take(message["data"])
+                self._take_next(messages, POLL)
+            messages.unsubscribe(CHANNEL)
+            deadline = time.monotonic() + TAKEN_AT_THE_END_WITHIN
+            while time.monotonic() < deadline and self._take_next(messages, POLL):
+                pass
+
+    def _take_next(self, messages: PubSub, timeout: float) -> bool:
+        """Whether there was one."""
+        message = messages.get_message(timeout=timeout)
+        if message is not None:
+            self._take(message["data"])
+        return message is not None
 
     def _take(self, data: bytes) -> None:
         """Handle a message. One that can't be handled is logged and counted, and is nobody else's trouble."""

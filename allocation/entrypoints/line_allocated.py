@@ -22,7 +22,10 @@ class LineAllocated:
     def shown(self) -> int:
         """The position up to which the views show every event: who is told, and asks, finds it there."""
         live = self._store.generations().live
-        return (live and self._store.cursor(live, self._log.identity())) or 0
+        cursor = self._store.cursor(live, self._log.identity()) if live else None
+        if cursor is None or self._store.generations().live != live:
+            return 0  # Nothing for now: at a switch, what the former one shows need not be in the new one.
+        return cursor
 
     def announce(self, events: Sequence[Message]) -> None:
         """Publish {"orderid", "sku", "qty", "batchref"} for each. Raises RedisError."""

@@ -62,7 +62,7 @@ def serve_app(factory: str, *needed: str) -> None:
 def relay() -> None:
     """Keep the views up to date from the log; announce allocated lines, and mail what is out of stock."""
     from allocation.config import settings
-    from allocation.entrypoints.subscriptions import relay
+    from allocation.entrypoints.relay_with_subscribers import relay
 
     relay(address("DATABASE_URL"), address("REDIS_URL"), settings(), stop_on_signals()).run()
 
@@ -77,7 +77,8 @@ def consumer() -> None:
 
     redis_url = address("REDIS_URL")
     bus = bootstrap.message_bus(engine_for(address("DATABASE_URL")), bootstrap.update_views(redis_url))
-    Consumer(bus, client(redis_url, decode=False), stop_on_signals()).run()
+    # Without retries: a client that subscribed again by itself would hide that messages were lost.
+    Consumer(bus, client(redis_url, retries=0, decode=False), stop_on_signals()).run()
 
 
 def stop_on_signals() -> Stop:

@@ -43,6 +43,7 @@ class Relay:
 
     def _run(self) -> None:
         while not self._stop.requested:
+            self._check_subscribers()
             try:
                 self._relay()
             except Stopped:

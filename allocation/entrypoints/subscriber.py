@@ -17,7 +17,7 @@ from allocation.stopping import Stop
 logger = logging.getLogger(__name__)
 
 POLL = 0.25
-PAUSE, LONGEST_PAUSE = 1.0, 5.0
+PAUSE, LONGEST_PAUSE, LONGEST_PAUSE_OF_MAIL = 1.0, 5.0, 60.0
 
 AWAY = (RedisError, StoreUnavailable, RetryableError, NotSent)
 
@@ -66,7 +66,7 @@ class Subscriber(threading.Thread):
             except AWAY as error:
                 logger.warning("%s tries again in %.0f seconds: %s", self.name, pause, error)
                 self._stop_asked.wait(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                pause = min(2 * pause, LONGEST_PAUSE_OF_MAIL if isinstance(error, NotSent) else LONGEST_PAUSE)
 
     def _step(self, cursor: Cursor) -> None:
         """Tell a page; where there is none, wait for news."""

@@ -206,7 +206,7 @@ def test_where_encryption_is_asked_for_nothing_is_sent_without(server: MailServe
     assert server.asked == 0
 
 
-def test_a_password_with_any_characters() -> None:
+def test_a_password_is_taken_out_of_the_address() -> None:
     seen: list[LoginPassword] = []
 
     def authenticate(*arguments: Any) -> AuthResult:
