@@ -91,9 +91,10 @@ def ends_within(seconds: float, server: smtplib.SMTP) -> Iterator[None]:
     def watch() -> None:
         done.wait(seconds)
         while not done.wait(STRIKE_EVERY):
-            with suppress(OSError):
-                if server.sock is not None:
-                    server.sock.shutdown(socket.SHUT_RDWR)
+            connection = server.sock
+            if connection is not None:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

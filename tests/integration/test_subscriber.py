@@ -11,12 +11,14 @@ from sqlalchemy import Engine, text
 from allocation.adapters import subscriptions
 from allocation.adapters.event_log import EventLog
 from allocation.domain.commands import Allocate, CreateBatch
+from allocation.entrypoints.line_allocated import LineAllocated
 from allocation.entrypoints.relay import Relay
 from allocation.entrypoints.subscriber import LONGEST_PAUSE_OF_MAIL, Subscriber
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.out_of_stock import NotSent
 from allocation.service_layer.unit_of_work import Message
 from allocation.stopping import Stop
+from readmodel import keys
 from readmodel.store import Store
 from tests.eventually import eventually
 
@@ -101,6 +103,21 @@ def test_the_cursor_is_kept_now_and_then_where_there_is_nothing_to_tell(
             bus.handle(CreateBatch(f"b{n}", "S", 1))
         eventually(lambda: stored_cursor(engine) >= before + 40)
     assert told == []
+
+
+def test_at_a_switch_of_generations_nothing_is_taken_for_shown(model: Store, redis: Redis, log: EventLog) -> None:
+    """What the former one shows need not be in the new one."""
+
+    class Switching(Store):
+        def cursor(self, generation: str, log: str) -> int | None:
+            found = super().cursor(generation, log)
+            self.redis.set(keys.GENERATIONS, "g99")
+            return found
+
+    announcements = LineAllocated(redis, log)
+    assert announcements.shown() == log.end()
+    announcements._store = Switching(redis)
+    assert announcements.shown() == 0
 
 
 def test_a_subscriber_that_meets_a_bug_ends_the_relay(
