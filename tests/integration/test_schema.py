@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from allocation.adapters.schema import TIMEOUTS, is_current, migrate
+from allocation import bootstrap
+from allocation.adapters.schema import TIMEOUTS, configuration, is_current, migrate
 from allocation.adapters.unit_of_work import engine_for
+from allocation.domain.commands import Deallocate
 from allocation.local.postgres import Postgres
 from tests.conftest import execute
 from tests.processes import allocation
@@ -30,6 +33,7 @@ LINE = "INSERT INTO order_lines (orderid, sku, qty, arrived, status, batchref, v
         ("allocated to nothing", LINE + "('o1', 'S', 1, 1, 'allocated', NULL, 1)"),
         ("waiting on a batch", LINE + "('o1', 'S', 1, 1, 'waiting', 'b1', 1)"),
         ("on an unknown batch", LINE + "('o1', 'S', 1, 1, 'allocated', 'b9', 1)"),
+        ("taken back and on a batch", LINE + "('o1', 'S', 1, 1, 'deallocated', 'b1', 1)"),
         ("another status", LINE + "('o1', 'S', 1, 1, 'lost', NULL, 1)"),
         ("less than nothing available", "UPDATE products SET available = -1"),
         ("fewer units than lines wait", "UPDATE products SET waiting_lines = 2, waiting_units = 1"),
@@ -64,6 +68,38 @@ def test_many_processes_may_migrate_at_once(postgres: Postgres, tmp_path: Path) 
     finally:
         engine.dispose()
         execute(postgres, "DROP DATABASE empty WITH (FORCE)")
+
+
+def test_what_was_allocated_under_an_older_schema_can_be_taken_back_and_is_not_announced_again(
+    postgres: Postgres,
+) -> None:
+    execute(postgres, "CREATE DATABASE older")
+    engine = engine_for(postgres.url_of("older"))
+    try:
+        with engine.begin() as connection:
+            config = configuration()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0001")
+        bus = bootstrap.message_bus(engine, bootstrap.leave_to_the_relay)
+        with engine.begin() as connection:
+            connection.execute(text("INSERT INTO products (sku, version, available) VALUES ('S', 2, 2)"))
+            connection.execute(text(BATCH + "('b1', 'S', 5, 5, 3, 2)"))
+            connection.execute(text(LINE + "('o1', 'S', 3, 2, 'allocated', 'b1', 2)"))
+            for version in (1, 2):
+                event = "INSERT INTO events (sku, version, type, last, data) VALUES ('S', :version, 't', true, '{}')"
+                connection.execute(text(event), {"version": version})
+        assert not is_current(engine)
+        migrate(engine)
+        assert is_current(engine)
+        with engine.connect() as connection:
+            told = connection.execute(text("SELECT cursor FROM subscriptions")).scalars().all()
+            assert told == [connection.execute(text("SELECT max(position) FROM events")).scalar_one()] * 2
+        bus.handle(Deallocate("o1", "S"))
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT allocated FROM batches")).scalar_one() == 0
+    finally:
+        engine.dispose()
+        execute(postgres, "DROP DATABASE older WITH (FORCE)")
 
 
 def test_a_schema_that_is_newer_than_the_code_is_good_enough(engine: Engine) -> None:
