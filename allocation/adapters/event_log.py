@@ -37,7 +37,6 @@ READ = text("""
     WHERE position > :after AND position <= :upto ORDER BY position LIMIT :limit
 """)
 
-
 READ_TYPES = text("""
     SELECT position, CAST(data AS text) FROM events
     WHERE position > :after AND position <= :upto AND type = ANY(CAST(:types AS text[])) ORDER BY position LIMIT :limit

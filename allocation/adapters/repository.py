@@ -60,7 +60,7 @@ class SqlProducts:
         self._write([product])  # The query must see what this transaction has done to the lines so far.
         rows = self._connection.execute(statement, wanted).all()
         if len(rows) == LINES_PAGE:
-            self._connection.execute(statements.TAKE_YOUR_TIME)
+            self._connection.execute(statements.EXTEND_TIMEOUTS)
         return [product.lines.setdefault(row.orderid, as_line(row)) for row in rows]
 
     def save(self) -> list[Event]:

@@ -68,7 +68,7 @@ READ_LATEST_LINES = text(f"""
 """)
 
 # For a transaction that moves many lines at once. It can't be cut in two, so it has longer than an ordinary one.
-TAKE_YOUR_TIME = text("""
+EXTEND_TIMEOUTS = text("""
     SELECT set_config('statement_timeout', '10min', true),
            set_config('idle_in_transaction_session_timeout', '10min', true)
 """)

@@ -10,12 +10,10 @@ from allocation.adapters.errors import translated_errors
 from allocation.adapters.event_log import advisory_lock
 
 SUBSCRIPTION_LOCK = 0x2A14 << 48
+KEPT_EVERY = 10_000
 
 READ_CURSOR = text("SELECT cursor FROM subscriptions WHERE name = :name")
 MOVE_CURSOR = text("UPDATE subscriptions SET cursor = :cursor WHERE name = :name")
-
-
-KEPT_EVERY = 10_000
 
 
 class Cursor:

@@ -45,7 +45,8 @@ class Window(Protocol):
 def tell_the_stock_team(events: Sequence[Message], notifications: Notifications, window: Window) -> None:
     """Send a notice for each SKU. One that was sent may be sent again where the process dies right after it.
 
-    Raises NotSent, once all were tried: those that were sent are not sent again with the same events.
+    Raises NotSent: at once, or where notices alone were not taken, after the others. Those that were sent are not sent
+    again with the same events.
     """
     failure: NotSent | None = None
     for sku, news in news_by_sku(events, window).items():

@@ -14,11 +14,13 @@ from allocation.domain.commands import Allocate, CreateBatch
 from allocation.entrypoints.line_allocated import LineAllocated
 from allocation.entrypoints.relay import Relay
 from allocation.entrypoints.subscriber import LONGEST_PAUSE_OF_MAIL, Subscriber
+from allocation.local.ports import free_port
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.out_of_stock import NotSent
 from allocation.service_layer.unit_of_work import Message
 from allocation.stopping import Stop
 from readmodel import keys
+from readmodel.clients import client
 from readmodel.store import Store
 from tests.eventually import eventually
 
@@ -120,17 +122,19 @@ def test_at_a_switch_of_generations_nothing_is_taken_for_shown(model: Store, red
     assert announcements.shown() == 0
 
 
+@pytest.mark.parametrize("redis_is_there", [True, False])
 def test_a_subscriber_that_meets_a_bug_ends_the_relay(
-    bus: MessageBus, engine: Engine, model: Store, redis: Redis
+    redis_is_there: bool, bus: MessageBus, engine: Engine, model: Store, redis: Redis
 ) -> None:
-    """Even while the relay itself has nothing to do, or no Redis: a thread that died alone would go unnoticed."""
+    """Whatever the relay itself is at: a thread that died alone would go unnoticed."""
 
     def tell(events: Sequence[Message]) -> None:
         raise ValueError("a bug")
 
     stop = Stop()
     faulty = Subscriber(NAME, ["OutOfStock"], engine, tell, stop)
-    relay = Relay(EventLog(engine), redis, stop, [faulty])
+    away = client(f"redis://127.0.0.1:{free_port()}/0")
+    relay = Relay(EventLog(engine), redis if redis_is_there else away, stop, [faulty])
     failure: list[BaseException] = []
 
     def run() -> None:
@@ -143,4 +147,6 @@ def test_a_subscriber_that_meets_a_bug_ends_the_relay(
     thread.start()
     run_out_of_stock(bus, "S")
     thread.join(30)
+    stop.request()
+    thread.join()
     assert [str(error) for error in failure] == ["a bug"]
