@@ -18,7 +18,7 @@ from readmodel.store import Store
 from tests.eventually import eventually
 from tests.processes import allocation, running
 
-REBUILDS = 3
+REBUILDS = 2
 TOGETHER = 20
 
 
