@@ -15,7 +15,8 @@ from allocation.adapters import event_log
 from allocation.adapters.schema import migrate
 from allocation.adapters.unit_of_work import engine_for, unit_of_work
 from allocation.domain.commands import Allocate
-from allocation.service_layer.messagebus import attempt, keys_of
+from allocation.service_layer.idempotency import Done
+from allocation.service_layer.messagebus import Request, attempt, keys_of
 from benchmarks.stack import Stack, throw_away
 
 ALLOWED = 1.3
@@ -70,9 +71,10 @@ def statements_of(engine: Engine, command: Allocate) -> list[tuple[str, Any]]:
     """What the service sends for the command, which is rolled back."""
     sent: list[tuple[str, Any]] = []
     listen(engine, "before_cursor_execute", lambda *arguments: sent.append((arguments[2], arguments[3])))
-    with unit_of_work(engine, keys_of(command)) as uow:
-        assert attempt(command, uow) is None
-        event_log.append(uow.products._connection, uow.products.save(), datetime.now(UTC))
+    with unit_of_work(engine, keys_of(Request(command))) as uow:
+        assert attempt(command, uow) == Done()
+        uow.products.save()
+        event_log.append(uow._connection, uow.changes.events, datetime.now(UTC))
     return list(sent)
 
 

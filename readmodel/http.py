@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response, abort, request
 from redis.exceptions import RedisError
 from werkzeug.routing import BaseConverter
 
@@ -18,9 +18,13 @@ from readmodel.store import ModelAbsent, Snapshot, Store
 READ_TIMEOUT = 2.0
 READ_AT_ONCE, READ_AT_MOST = 1_000_000, 20
 
-ROUTES: dict[str, tuple[Callable[[Snapshot, str], Any], str]] = {
+Fetch = Callable[[Snapshot, str], Any]
+ROUTES: dict[str, tuple[Fetch, str]] = {
     "/allocations/<identifier:name>": (orders.allocations, "Order {} has no allocated line"),
-    "/orders/<identifier:name>": (orders.order, "There is no order {}"),
+    "/orders/<identifier:name>": (
+        lambda *wanted: orders.order(*wanted, explain=asked_for("explain")),
+        "There is no order {}",
+    ),
     "/products/<identifier:name>": (products.product, "There is no product {}"),
     "/batches/<identifier:name>": (batches.batch, "There is no batch {}"),
 }
@@ -77,12 +81,19 @@ def queries(store: Store) -> Blueprint:
     return blueprint
 
 
-def view(store: Store, fetch: Callable[[Snapshot, str], Any], missing: str) -> Callable[[str], Response]:
+def view(store: Store, fetch: Fetch, missing: str) -> Callable[[str], Response]:
     def answer(name: str) -> Response:
         found = store.read(lambda snapshot: fetch(snapshot, name))
         return json(found) if found else problem(404, missing.format(name))
 
     return answer
+
+
+def asked_for(flag: str) -> bool:
+    value = request.args.get(flag, "0")
+    if value not in {"0", "1"}:
+        abort(400, f"{flag} must be 0 or 1, not {value!r}")
+    return value == "1"
 
 
 def health(role: str, readiness: Readiness) -> Blueprint:
@@ -116,5 +127,5 @@ def unavailable(why: str) -> Response:
     return problem(503, why, RETRY_LATER)
 
 
-def json(body: object) -> Response:
-    return Response(orjson.dumps(body) + b"\n", content_type="application/json")
+def json(body: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(body) + b"\n", status, content_type="application/json")

@@ -4,15 +4,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from allocation.adapters.lines_in_memory import LinesInMemory
 from allocation.adapters.messages import as_message
-from allocation.domain.events import Event, Totals
+from allocation.domain.changes import Changes
+from allocation.domain.errors import Refusal
+from allocation.domain.events import Totals
 from allocation.domain.model import Batch, Line
 from allocation.domain.product import Product
+from allocation.service_layer.idempotency import Done, Effects, IdempotencyKey, KeyReused
 from allocation.service_layer.unit_of_work import Keys, Message
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+class Kept(NamedTuple):
+    fingerprint: str
+    outcome: Done | Refusal
+    effects: Sequence[Effects]
 
 
 class FakeStore:
@@ -22,6 +32,7 @@ class FakeStore:
         self.products: dict[str, tuple[int, Totals]] = {}
         self.batches: dict[str, Batch] = {}
         self.lines: dict[tuple[str, str], Line] = {}
+        self.outcomes: dict[tuple[str, str], Kept] = {}
         self.log: list[Message] = []
 
     @contextmanager
@@ -32,22 +43,54 @@ class FakeStore:
 class FakeUnitOfWork:
     def __init__(self, store: FakeStore, keys: Keys) -> None:
         self._store = store
-        self.products = FakeProducts(store, keys)
+        self.changes = Changes()
+        self.products = FakeProducts(store, keys, self.changes)
+        self.outcomes = FakeOutcomes(store)
 
     def commit(self) -> Sequence[Message]:
-        repeated = [message for message in self._store.log if self.products.repeats(message)]
-        messages = [as_message(event, NOW) for event in self.products.save()]
+        repeated = [Effects(row.sku, row.version, row.version) for row in self.changes.repeated]
+        again = repeated + self.outcomes.found
+        handed_on = [message for message in self._store.log if any(is_one_of(message, effects) for effects in again)]
+        messages = [as_message(event, NOW) for event in self.changes.events]
+        self.products.save()
+        self._store.outcomes |= self.outcomes.kept
         self._store.log += messages
-        return repeated + messages
+        return handed_on + messages
+
+
+def is_one_of(message: Message, effects: Effects) -> bool:
+    return bool(message["sku"] == effects.sku and effects.first <= message["version"] <= effects.last)
+
+
+class FakeOutcomes:
+    def __init__(self, store: FakeStore) -> None:
+        self._store = store
+        self.found: list[Effects] = []
+        self.kept: dict[tuple[str, str], Kept] = {}
+
+    def earlier(self, key: IdempotencyKey) -> Done | Refusal | None:
+        stored = self._store.outcomes.get(key.identity)
+        if stored is None:
+            return None
+        if stored.fingerprint != key.fingerprint:
+            raise KeyReused(key)
+        self.found += stored.effects
+        return stored.outcome
+
+    def keep(self, key: IdempotencyKey, outcome: Done | Refusal, effects: Sequence[Effects]) -> None:
+        self.kept[key.identity] = Kept(key.fingerprint, outcome, effects)
 
 
 class FakeProducts:
     """Knows what the keys name, and nothing else, as the real one does."""
 
-    def __init__(self, store: FakeStore, keys: Keys) -> None:
+    def __init__(self, store: FakeStore, keys: Keys, changes: Changes) -> None:
         self._store = store
+        self._changes = changes
+        self._wanted = keys.lines | {line for line in store.lines if line[0] in keys.orders}
         self._known_refs = {ref: copy(store.batches[ref]) for ref in keys.refs if ref in store.batches}
         owners = {store.batches[ref].sku for ref in keys.owners_of if ref in store.batches}
+        owners |= {sku for orderid, sku in self._wanted if orderid in keys.orders}
         skus = (keys.skus | owners) & (store.products.keys() | keys.new_skus)
         self._products = {sku: self._product(sku, keys) for sku in sorted(skus)}
 
@@ -61,42 +104,41 @@ class FakeProducts:
     def get_by_batchref(self, ref: str) -> Product | None:
         return self._products[self._store.batches[ref].sku] if ref in self._store.batches else None
 
+    def of_order(self, orderid: str) -> Sequence[Product]:
+        return [product for product in self._products.values() if orderid in product.lines]
+
     def batch(self, ref: str) -> Batch | None:
         return self._known_refs.get(ref)
 
-    def oldest_waiting(self, product: Product, after: int, largest: int, units: int) -> Sequence[Line]:
+    def oldest_waiting(self, sku: str, after: int, largest: int, units: int) -> Sequence[Line]:
         """Looks at every line; the real one must place the same ones without."""
-        self._read_all_lines(product)
-        return LinesInMemory().oldest_waiting(product, after, largest, units)
+        return self._all_lines(sku).oldest_waiting(sku, after, largest, units)
 
-    def latest_on(self, product: Product, batch: Batch, before: int, most: int) -> Sequence[Line]:
-        self._read_all_lines(product)
-        return LinesInMemory().latest_on(product, batch, before, most)
+    def latest_on(self, batch: Batch, before: int, most: int) -> Sequence[Line]:
+        return self._all_lines(batch.sku).latest_on(batch, before, most)
 
-    def _read_all_lines(self, product: Product) -> None:
+    def _all_lines(self, sku: str) -> LinesInMemory:
+        known = self._products[sku].lines
         for stored in self._store.lines.values():
-            if stored.sku == product.sku:
-                product.lines.setdefault(stored.orderid, copy(stored))
+            if stored.sku == sku:
+                known.setdefault(stored.orderid, copy(stored))
+        return LinesInMemory(known)
 
-    def repeats(self, message: Message) -> bool:
-        product = self._products.get(message["sku"])
-        return product is not None and message["version"] in product.repeated
-
-    def save(self) -> list[Event]:
+    def save(self) -> None:
         for product in self._products.values():
             if product.version:
                 self._store.products[product.sku] = (product.version, product.totals)
-            self._store.batches.update((batch.ref, batch) for batch in product.batches)
+            self._store.batches.update((batch.ref, batch) for batch in product.stock.batches)
             self._store.lines.update(((line.orderid, line.sku), line) for line in product.lines.values())
-        return [event for product in self._products.values() for event in product.events]
 
     def _product(self, sku: str, keys: Keys) -> Product:
         version, totals = self._store.products.get(sku, (0, Totals()))
-        lines = [copy(line) for key, line in self._store.lines.items() if key in keys.lines and line.sku == sku]
+        lines = [copy(line) for key, line in self._store.lines.items() if key in self._wanted and line.sku == sku]
         refs = keys.refs | keys.owners_of | {line.batchref for line in lines}
         batches = [
             copy(batch)
             for batch in self._store.batches.values()
             if batch.sku == sku and (batch.available or batch.ref in refs)
         ]
-        return Product(sku, self, version=version, totals=totals, batches=batches, lines=lines)
+        known = {line.orderid: line for line in lines}
+        return Product(sku, self, self._changes, version=version, totals=totals, batches=batches, lines=known)

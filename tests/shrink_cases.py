@@ -6,6 +6,7 @@ from datetime import date
 from typing import NamedTuple
 
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
+from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import Begin, Message
 from tests.fakes import FakeStore
@@ -91,9 +92,9 @@ def outcome(case: Case, begin: Begin) -> tuple[dict[str, str | None], list[Messa
     """Where each line is in the end, and the events of the shrinking."""
     events: list[Message] = []
     bus = MessageBus(begin, events.extend)
-    assert list(bus.handle_all([CreateBatch("b1", "S", case.qty)])) == [None]
-    assert set(bus.handle_all([Allocate(orderid, "S", qty) for orderid, qty in case.lines])) == {None}
-    assert set(bus.handle_all(case.more)) <= {None}
+    assert list(bus.handle_all([CreateBatch("b1", "S", case.qty)])) == [Done()]
+    assert set(bus.handle_all([Allocate(orderid, "S", qty) for orderid, qty in case.lines])) == {Done()}
+    assert set(bus.handle_all(case.more)) <= {Done()}
     lines = {event["line"]["orderid"]: event["line"]["batchref"] for event in events if "line" in event}
     events.clear()
     bus.handle(ChangeBatchQuantity("b1", case.shrunk_to))

@@ -1,18 +1,29 @@
 """The shape of each command from outside, and what is said of one that does not have it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from allocation.domain import commands
 
 LARGEST_QTY = 2_147_483_647
 LONGEST_IDENTIFIER = 255
+MOST_LINES = 1_000
 SHOWN = 80
 
 TEXT = f"must be a text of 1 to {LONGEST_IDENTIFIER} characters"
@@ -23,8 +34,12 @@ REASONS = {
     "string_too_long": TEXT,
     "string_unicode": "must be text in UTF-8",
     "model_type": "must be a JSON object",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list of lines",
+    "too_short": "must have a line",
+    "too_long": f"must have at most {MOST_LINES} lines",
 }
-WITHOUT_VALUE = {"missing", "json_invalid", "nul"}
+WITHOUT_VALUE = {"missing", "json_invalid", "nul", "twice", "too_long"}
 
 
 class BadCommand(Exception):
@@ -101,6 +116,46 @@ class Deallocate(Body):
     sku: Identifier
 
 
+class ChangeLineQuantity(Body):
+    orderid: Identifier
+    sku: Identifier
+    qty: Quantity
+
+
+class Ship(Body):
+    orderid: Identifier
+    sku: Identifier
+
+
+class LineOfOrder(Body):
+    sku: Identifier
+    qty: Quantity
+
+
+def each_sku_once(lines: list[LineOfOrder]) -> tuple[tuple[str, int], ...]:
+    twice = [sku for sku, times in Counter(line.sku for line in lines).items() if times > 1]
+    if twice:
+        raise PydanticCustomError("twice", "must have each sku once: {sku} is there twice", {"sku": repr(twice[0])})
+    return tuple((line.sku, line.qty) for line in lines)
+
+
+class AllocateOrder(Body):
+    orderid: Identifier
+    lines: Annotated[list[LineOfOrder], Field(min_length=1, max_length=MOST_LINES), AfterValidator(each_sku_once)]
+    all_or_nothing: StrictBool = False
+
+
+class CancelOrder(Body):
+    orderid: Identifier
+
+
+class Envelope(Body):
+    """What a command has besides its own members where commands of several kinds come together."""
+
+    type: Identifier
+    id: Identifier | None = None
+
+
 Shape = TypeVar("Shape", bound=Body)
 
 BODIES: dict[type[Body], type[commands.Command]] = {
@@ -109,13 +164,22 @@ BODIES: dict[type[Body], type[commands.Command]] = {
     ChangeBatchEta: commands.ChangeBatchEta,
     Allocate: commands.Allocate,
     Deallocate: commands.Deallocate,
+    ChangeLineQuantity: commands.ChangeLineQuantity,
+    Ship: commands.Ship,
+    AllocateOrder: commands.AllocateOrder,
+    CancelOrder: commands.CancelOrder,
 }
 
 
 def from_json(shape: type[Body], body: bytes) -> commands.Command:
     """The command that a JSON object describes. Raises BadCommand, which names every wrong member."""
+    return command(parsed(shape, body))
+
+
+def parsed(shape: type[Shape], body: bytes) -> Shape:
+    """What a JSON object says. Raises BadCommand, which names every wrong member."""
     with bad_members_named():
-        return command(shape.model_validate_json(body))
+        return shape.model_validate_json(body)
 
 
 def from_text(shape: type[Body], members: Mapping[str, str]) -> commands.Command:

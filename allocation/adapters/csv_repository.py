@@ -8,6 +8,7 @@ from typing import TypeVar
 from allocation.adapters.csv_allocations import AllocationsCsv
 from allocation.adapters.csv_batches import BatchesCsv
 from allocation.adapters.lines_in_memory import LinesInMemory
+from allocation.domain.changes import Changes
 from allocation.domain.events import Event, Totals
 from allocation.domain.model import Batch, Line
 from allocation.domain.product import Product
@@ -22,15 +23,14 @@ class LineInDoubt(Exception):
 class CsvProducts:
     """Knows all that is in the folder, whatever the keys name. `problems` tells of each row that can't be used.
 
-    `events` are those of every product, in the order in which they were raised.
+    `changes` are those of every product: lines are written in the order in which they were allocated across SKUs.
     """
 
     def __init__(self, folder: Path) -> None:
         self._batches = BatchesCsv(folder / "batches.csv")
         self._allocations = AllocationsCsv(folder / "allocations.csv", self._batches.batches)
         self.problems = self._batches.problems + self._allocations.problems
-        self.events: list[Event] = []
-        self._touched: list[Line | Batch] = []
+        self.changes = Changes()
         batches, lines = by_sku(self._batches.batches.values()), by_sku(self._allocations.lines.values())
         self._products = {sku: self._product(sku, batches[sku], lines.get(sku, ())) for sku in batches}
 
@@ -47,6 +47,9 @@ class CsvProducts:
         batch = self.batch(ref)
         return self._products[batch.sku] if batch is not None else None
 
+    def of_order(self, orderid: str) -> Sequence[Product]:
+        return [self._products[sku] for sku in sorted(self._products) if orderid in self._products[sku].lines]
+
     def batch(self, ref: str) -> Batch | None:
         return self._batches.batches.get(ref)
 
@@ -62,24 +65,24 @@ class CsvProducts:
 
         Raises BadFile: of allocations.csv nothing has changed.
         """
-        latest = {id(row): row for row in reversed(self._touched)}
+        latest = {id(row): row for row in reversed(self.changes.touched)}
         in_order = list(reversed(latest.values()))
         self._batches.write(row for row in in_order if isinstance(row, Batch))
         self._allocations.write(row for row in in_order if isinstance(row, Line))
-        return self.events
+        return self.changes.events
 
     def _product(self, sku: str, batches: Sequence[Batch], lines: Sequence[Line]) -> Product:
         """Each batch and then each line has had one event."""
         for version, batch in enumerate(batches, start=1):
             batch.version = version
         for version, line in enumerate(lines, start=len(batches) + 1):
-            line.version = line.arrived = version
+            line.version = line.arrived = line.placed = version
         totals = Totals(sum(batch.available for batch in batches), waiting_lines=0, waiting_units=0)
         version = len(batches) + len(lines)
-        product = Product(sku, LinesInMemory(), version=version, totals=totals, batches=batches, lines=lines)
-        # Shared by all products, so that lines are written in the order in which they were allocated across SKUs.
-        product.events, product.touched = self.events, self._touched
-        return product
+        known = {line.orderid: line for line in lines}
+        return Product(
+            sku, LinesInMemory(known), self.changes, version=version, totals=totals, batches=batches, lines=known
+        )
 
 
 def by_sku(rows: Iterable[BatchOrLine]) -> dict[str, list[BatchOrLine]]:

@@ -16,12 +16,19 @@ from allocation.adapters.csv_repository import CsvProducts
 from allocation.adapters.csv_rows import BadFile
 from allocation.adapters.messages import as_message
 from allocation.domain.events import Event
+from allocation.service_layer.idempotency import Outcomes
 from allocation.service_layer.unit_of_work import Keys, Message, StoreUnavailable
 
 
 class CsvUnitOfWork:
     def __init__(self, folder: Path) -> None:
         self.products = CsvProducts(folder)
+        self.changes = self.products.changes
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """Raises StoreUnavailable: there is no place for them."""
+        raise StoreUnavailable("A folder of CSV files keeps no idempotency keys")
 
     def commit(self) -> Sequence[Message]:
         with translated_errors():

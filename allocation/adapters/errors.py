@@ -11,12 +11,13 @@ from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailab
 
 LOST_RACES = {"40001", "40P01"}  # serialization failure, deadlock
 UNIQUE_VIOLATION = "23505"
+LOCK_TIMEOUT = "55P03"
 UNAVAILABLE = (
     "08",  # connection
     "25006",  # read-only: no longer the primary
     "42P01",  # a table is missing: not migrated
     "53",  # resources
-    "55P03",  # lock time-out
+    LOCK_TIMEOUT,
     "57",  # shutdown, statement time-out
 )
 
@@ -29,7 +30,7 @@ def translated_errors() -> Iterator[None]:
     except PoolTimeout as error:
         raise StoreUnavailable("Every database connection is in use") from error
     except DBAPIError as error:
-        code = getattr(error.orig, "pgcode", None)
+        code = code_of(error)
         if code in LOST_RACES or is_a_second_creation(error) or error.connection_invalidated:
             raise RetryableError(in_one_line(error.orig)) from error
         if code is None or code.startswith(UNAVAILABLE):
@@ -38,6 +39,11 @@ def translated_errors() -> Iterator[None]:
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         # SQLAlchemy lets the driver's own error through where a connection is found broken when it is given back.
         raise RetryableError(in_one_line(error)) from error
+
+
+def code_of(error: DBAPIError) -> str | None:
+    """PostgreSQL's code of the error; None where it is not the server's."""
+    return getattr(error.orig, "pgcode", None)
 
 
 def in_one_line(error: BaseException | None) -> str:

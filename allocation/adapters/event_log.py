@@ -16,6 +16,7 @@ from allocation.adapters import statements
 from allocation.adapters.errors import translated_errors
 from allocation.adapters.messages import as_message
 from allocation.domain.events import Event
+from allocation.service_layer.idempotency import Effects
 from allocation.service_layer.unit_of_work import Message
 
 FENCE_TAG = 0x2A11
@@ -65,11 +66,11 @@ def append(connection: Connection, events: Sequence[Event], at: datetime) -> lis
     return messages
 
 
-def find(connection: Connection, events: Sequence[tuple[str, int]]) -> list[Message]:
-    """The events of those SKUs and versions."""
-    if not events:
+def find(connection: Connection, effects: Sequence[Effects]) -> list[Message]:
+    """The events of those SKUs and versions, in order."""
+    if not effects:
         return []
-    wanted = statements.arrays(("skus", "versions"), events)
+    wanted = statements.arrays(Effects._fields, effects)
     return [orjson.loads(row.data) for row in connection.execute(statements.FIND_EVENTS, wanted)]
 
 

@@ -1,21 +1,24 @@
 """The port `Lines` for a store that has all the lines of its products in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
 from allocation.domain.model import Batch, Line, Status
-from allocation.domain.product import Product
 
 
 class LinesInMemory:
-    """The lines of a product that was never stored, or that has all of them: they are looked through."""
+    """All the lines of a product, by order: they are looked through."""
+
+    def __init__(self, lines: Mapping[str, Line]) -> None:
+        self._lines = lines
 
     # Lines beyond `units` are handed over as well: they cost nothing here, and are passed over.
-    def oldest_waiting(self, product: Product, after: int, largest: int, units: int) -> Sequence[Line]:  # noqa: ARG002
-        waiting = [line for line in product.lines.values() if line.status is Status.WAITING]
+    def oldest_waiting(self, sku: str, after: int, largest: int, units: int) -> Sequence[Line]:  # noqa: ARG002
+        waiting = [line for line in self._lines.values() if line.status is Status.WAITING]
         fitting = [line for line in waiting if line.arrived > after and line.qty <= largest]
         return sorted(fitting, key=attrgetter("arrived"))
 
-    def latest_on(self, product: Product, batch: Batch, before: int, most: int) -> Sequence[Line]:
-        on_it = [line for line in product.lines.values() if line.batchref == batch.ref and line.version < before]
-        return sorted(on_it, key=attrgetter("version"), reverse=True)[:most]
+    def latest_on(self, batch: Batch, before: int, most: int) -> Sequence[Line]:
+        allocated = [line for line in self._lines.values() if line.status is Status.ALLOCATED]
+        on_it = [line for line in allocated if line.batchref == batch.ref and line.placed < before]
+        return sorted(on_it, key=attrgetter("placed"), reverse=True)[:most]

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from allocation.domain.events import Event
+from allocation.service_layer.states import as_text, candidates
 from allocation.service_layer.unit_of_work import Message
 
 
@@ -19,7 +20,8 @@ def as_message(event: Event, at: datetime) -> Message:
                 "ref": batch.ref,
                 "qty": batch.qty,
                 "allocated": batch.allocated,
-                "eta": batch.eta.isoformat() if batch.eta else None,
+                "shipped": batch.shipped,
+                "eta": as_text(batch.eta),
             }
             for batch in event.batches
         ],
@@ -32,4 +34,6 @@ def as_message(event: Event, at: datetime) -> Message:
             "status": line.status,
             "batchref": line.batchref,
         }
+    if event.why is not None:
+        message["why"] = candidates(event.why)
     return message

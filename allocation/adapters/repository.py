@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, TextClause
 
 from allocation.adapters import statements
-from allocation.domain.events import Event, Totals
+from allocation.domain.changes import Changes
+from allocation.domain.events import Totals
 from allocation.domain.model import Batch, Line, Status
 from allocation.domain.product import Product
-from allocation.service_layer.unit_of_work import Keys
+from allocation.service_layer.unit_of_work import Keys, RetryableError
 
-CHANGING = ("ref", "purchased", "eta", "allocated", "version")
+CHANGING = ("ref", "purchased", "eta", "allocated", "shipped", "version")
 LINES_PAGE = 5_000
 
 Rows = Sequence[Row[Any]]
@@ -23,10 +24,14 @@ BatchOrLine = TypeVar("BatchOrLine", Batch, Line)
 class SqlProducts:
     """The repository of one unit of work; belongs to its connection, and so to one thread."""
 
-    def __init__(self, connection: Connection, keys: Keys) -> None:
+    def __init__(self, connection: Connection, keys: Keys, changes: Changes) -> None:
         self._connection = connection
+        self._changes = changes
+        self._saved = 0
         products = self._lock(keys)
         lines = self._read_lines(keys)
+        if not {line.sku for line in lines} <= {row.sku for row in products}:
+            raise RetryableError("An order got a line of another product while its products were locked")
         refs = keys.refs | keys.owners_of | {line.batchref for line in lines if line.batchref is not None}
         self._batches = {batch.ref: batch for batch in self._read_batches([row.sku for row in products], refs)}
         self._products = self._assemble(products, self._batches.values(), lines)
@@ -48,34 +53,39 @@ class SqlProducts:
     def batch(self, ref: str) -> Batch | None:
         return self._batches.get(ref)
 
-    def oldest_waiting(self, product: Product, after: int, largest: int, units: int) -> Sequence[Line]:
-        wanted = {"sku": product.sku, "after": after, "largest": largest, "units": units, "page": LINES_PAGE}
-        return self._look_up(product, statements.READ_WAITING_LINES, wanted)
+    def of_order(self, orderid: str) -> Sequence[Product]:
+        return [product for product in self._products.values() if orderid in product.lines]
 
-    def latest_on(self, product: Product, batch: Batch, before: int, most: int) -> Sequence[Line]:
+    def oldest_waiting(self, sku: str, after: int, largest: int, units: int) -> Sequence[Line]:
+        wanted = {"sku": sku, "after": after, "largest": largest, "units": units, "page": LINES_PAGE}
+        return self._look_up(sku, statements.READ_WAITING_LINES, wanted)
+
+    def latest_on(self, batch: Batch, before: int, most: int) -> Sequence[Line]:
         wanted = {"batchref": batch.ref, "before": before, "page": min(most, LINES_PAGE)}
-        return self._look_up(product, statements.READ_LATEST_LINES, wanted)
+        return self._look_up(batch.sku, statements.READ_LATEST_LINES, wanted)
 
-    def _look_up(self, product: Product, statement: TextClause, wanted: dict[str, object]) -> Sequence[Line]:
-        self._write([product])  # The query must see what this transaction has done to the lines so far.
+    def _look_up(self, sku: str, statement: TextClause, wanted: dict[str, object]) -> Sequence[Line]:
+        self.save()  # The query must see what this transaction has done to the lines so far.
+        known = self._products[sku].lines
         rows = self._connection.execute(statement, wanted).all()
         if len(rows) == LINES_PAGE:
             self._connection.execute(statements.EXTEND_TIMEOUTS)
-        return [product.lines.setdefault(row.orderid, as_line(row)) for row in rows]
+        return [known.setdefault(row.orderid, as_line(row)) for row in rows]
 
-    def save(self) -> list[Event]:
-        """Write what changed; return the events of the unit of work, each product's in their order."""
-        self._write(self._products.values())
-        return [event for product in self._products.values() for event in product.events]
-
-    def repeated(self) -> list[tuple[str, int]]:
-        """SKU and version of the earlier events that are to be handed on again."""
-        return [(product.sku, version) for product in self._products.values() for version in product.repeated]
+    def save(self) -> None:
+        """Write what was touched since the last time, as it is now."""
+        touched = {id(row): row for row in self._changes.touched[self._saved :]}.values()
+        self._saved = len(self._changes.touched)
+        changed = [self._products[sku] for sku in {row.sku for row in touched}]
+        lines = [row for row in touched if isinstance(row, Line)]
+        self._execute(statements.WRITE_PRODUCTS, statements.PRODUCT, map(product_row, changed))
+        self._write_batches([row for row in touched if isinstance(row, Batch)])
+        self._execute(statements.WRITE_LINES, statements.LINE, map(attrgetter(*statements.LINE), lines))
 
     def _lock(self, keys: Keys) -> Rows:
         if keys.new_skus:
             self._connection.execute(statements.CREATE_PRODUCTS, {"skus": list(keys.new_skus)})
-        skus = keys.skus | self._owners(keys.owners_of)
+        skus = keys.skus | self._owners(keys.owners_of) | self._skus_of(keys.orders)
         return self._connection.execute(statements.LOCK_PRODUCTS, {"skus": list(skus)}).all()
 
     def _owners(self, refs: Collection[str]) -> set[str]:
@@ -84,6 +94,11 @@ class SqlProducts:
             return set()
         return set(self._connection.execute(statements.READ_OWNERS, {"refs": list(refs)}).scalars())
 
+    def _skus_of(self, orders: Collection[str]) -> set[str]:
+        if not orders:
+            return set()
+        return set(self._connection.execute(statements.READ_SKUS_OF_ORDERS, {"orderids": list(orders)}).scalars())
+
     def _read_batches(self, skus: Collection[str], refs: Collection[str]) -> Iterable[Batch]:
         rows = list(self._connection.execute(statements.READ_OPEN_BATCHES, {"skus": list(skus)}))
         if refs:
@@ -91,10 +106,13 @@ class SqlProducts:
         return (Batch(**row._mapping) for row in rows)
 
     def _read_lines(self, keys: Keys) -> Sequence[Line]:
-        if not keys.lines:
-            return ()
-        wanted = statements.arrays(("orderids", "skus"), list(keys.lines))
-        return list(map(as_line, self._connection.execute(statements.READ_LINES, wanted)))
+        lines: list[Line] = []
+        if keys.lines:
+            wanted = statements.arrays(("orderids", "skus"), list(keys.lines))
+            lines += map(as_line, self._connection.execute(statements.READ_LINES, wanted))
+        if keys.orders:
+            lines += map(as_line, self._connection.execute(statements.READ_ORDERS, {"orderids": list(keys.orders)}))
+        return lines
 
     def _assemble(self, rows: Rows, batches: Iterable[Batch], lines: Iterable[Line]) -> dict[str, Product]:
         batches_of, lines_of = by_sku(batches), by_sku(lines)
@@ -102,24 +120,14 @@ class SqlProducts:
             row.sku: Product(
                 row.sku,
                 self,
+                self._changes,
                 version=row.version,
                 totals=Totals(row.available, row.waiting_lines, row.waiting_units),
                 batches=batches_of[row.sku],
-                lines=lines_of[row.sku],
+                lines={line.orderid: line for line in lines_of[row.sku]},
             )
             for row in rows
         }
-
-    def _write(self, products: Iterable[Product]) -> None:
-        """Write what was touched since the last time, as it is now."""
-        changed = [product for product in products if product.touched]
-        touched = {id(row): row for product in changed for row in product.touched}.values()
-        lines = [row for row in touched if isinstance(row, Line)]
-        self._execute(statements.WRITE_PRODUCTS, statements.PRODUCT, map(product_row, changed))
-        self._write_batches([row for row in touched if isinstance(row, Batch)])
-        self._execute(statements.WRITE_LINES, statements.LINE, map(attrgetter(*statements.LINE), lines))
-        for product in changed:
-            product.touched.clear()
 
     def _write_batches(self, batches: Sequence[Batch]) -> None:
         new = [batch for batch in batches if batch.ref not in self._stored_refs]

@@ -21,8 +21,8 @@ LOCK_PRODUCTS = text("""
     ORDER BY sku FOR NO KEY UPDATE
 """)
 
-BATCH = ("ref", "sku", "purchased", "eta", "created_qty", "created_eta", "allocated", "version")
-LINE = ("orderid", "sku", "qty", "arrived", "status", "batchref", "version")
+BATCH = ("ref", "sku", "purchased", "eta", "created_qty", "created_eta", "allocated", "shipped", "version")
+LINE = ("orderid", "sku", "qty", "arrived", "status", "batchref", "placed", "version")
 EVENT = ("sku", "version", "type", "last", "data")
 PRODUCT = ("sku", "version", "available", "waiting_lines", "waiting_units")
 
@@ -40,6 +40,12 @@ READ_LINES = text(f"""
     SELECT {", ".join(LINE)}
     FROM unnest(CAST(:orderids AS text[]), CAST(:skus AS text[])) AS wanted (orderid, sku)
     JOIN order_lines USING (orderid, sku)
+""")
+
+READ_SKUS_OF_ORDERS = text("SELECT sku FROM order_lines WHERE orderid = ANY(CAST(:orderids AS text[]))")
+
+READ_ORDERS = text(f"""
+    SELECT {", ".join(LINE)} FROM order_lines WHERE orderid = ANY(CAST(:orderids AS text[]))
 """)
 
 # Steps from one quantity to the next larger one and takes the oldest lines of each: lines that don't fit cost
@@ -64,7 +70,7 @@ READ_WAITING_LINES = text(f"""
 
 READ_LATEST_LINES = text(f"""
     SELECT {", ".join(LINE)} FROM order_lines
-    WHERE batchref = :batchref AND status = 'allocated' AND version < :before ORDER BY version DESC LIMIT :page
+    WHERE batchref = :batchref AND status = 'allocated' AND placed < :before ORDER BY placed DESC LIMIT :page
 """)
 
 # For a transaction that moves many lines at once. It can't be cut in two, so it has longer than an ordinary one.
@@ -88,15 +94,17 @@ ADD_BATCHES = text(f"""
     INSERT INTO batches ({", ".join(BATCH)})
     SELECT * FROM unnest(CAST(:ref AS text[]), CAST(:sku AS text[]), CAST(:purchased AS int[]), CAST(:eta AS date[]),
                          CAST(:created_qty AS int[]), CAST(:created_eta AS date[]),
-                         CAST(:allocated AS int[]), CAST(:version AS bigint[])) AS new ({", ".join(BATCH)})
+                         CAST(:allocated AS int[]), CAST(:shipped AS int[]), CAST(:version AS bigint[]))
+         AS new ({", ".join(BATCH)})
     ORDER BY new.ref COLLATE "C"
 """)
 
 WRITE_BATCHES = text("""
-    UPDATE batches SET purchased = new.purchased, eta = new.eta, allocated = new.allocated, version = new.version
+    UPDATE batches SET purchased = new.purchased, eta = new.eta, allocated = new.allocated, shipped = new.shipped,
+                       version = new.version
     FROM unnest(CAST(:ref AS text[]), CAST(:purchased AS int[]), CAST(:eta AS date[]), CAST(:allocated AS int[]),
-                CAST(:version AS bigint[]))
-         AS new (ref, purchased, eta, allocated, version)
+                CAST(:shipped AS int[]), CAST(:version AS bigint[]))
+         AS new (ref, purchased, eta, allocated, shipped, version)
     WHERE batches.ref = new.ref
 """)
 
@@ -104,10 +112,10 @@ WRITE_LINES = text(f"""
     INSERT INTO order_lines ({", ".join(LINE)})
     SELECT * FROM unnest(CAST(:orderid AS text[]), CAST(:sku AS text[]), CAST(:qty AS int[]),
                          CAST(:arrived AS bigint[]), CAST(:status AS text[]), CAST(:batchref AS text[]),
-                         CAST(:version AS bigint[]))
+                         CAST(:placed AS bigint[]), CAST(:version AS bigint[]))
     ON CONFLICT (orderid, sku) DO UPDATE
     SET qty = excluded.qty, arrived = excluded.arrived, status = excluded.status, batchref = excluded.batchref,
-        version = excluded.version
+        placed = excluded.placed, version = excluded.version
 """)
 
 APPEND_EVENTS = text("""
@@ -119,8 +127,37 @@ APPEND_EVENTS = text("""
 
 FIND_EVENTS = text("""
     SELECT CAST(data AS text)
-    FROM unnest(CAST(:skus AS text[]), CAST(:versions AS bigint[])) AS wanted (sku, version)
-    JOIN events USING (sku, version) ORDER BY position
+    FROM unnest(CAST(:sku AS text[]), CAST(:first AS bigint[]), CAST(:last AS bigint[])) AS wanted (sku, first, last)
+    JOIN events ON events.sku = wanted.sku AND events.version BETWEEN wanted.first AND wanted.last ORDER BY position
+""")
+
+# First of all locks: who holds a key waits for products, and never the other way round.
+LOCK_KEYS = text("""
+    INSERT INTO idempotency_keys (scope, key, fingerprint)
+    SELECT * FROM unnest(CAST(:scope AS text[]), CAST(:key AS text[]), CAST(:fingerprint AS text[]))
+                  AS new (scope, key, fingerprint)
+    ORDER BY new.scope COLLATE "C", new.key COLLATE "C"
+    ON CONFLICT DO NOTHING RETURNING scope, key
+""")
+
+READ_OUTCOMES = text("""
+    SELECT scope, key, fingerprint, outcome, effects
+    FROM unnest(CAST(:scope AS text[]), CAST(:key AS text[])) AS wanted (scope, key)
+    JOIN idempotency_keys USING (scope, key)
+""")
+
+KEEP_OUTCOMES = text("""
+    UPDATE idempotency_keys SET outcome = CAST(new.outcome AS json), effects = CAST(new.effects AS json)
+    FROM unnest(CAST(:scope AS text[]), CAST(:key AS text[]), CAST(:outcome AS text[]), CAST(:effects AS text[]))
+         AS new (scope, key, outcome, effects)
+    WHERE idempotency_keys.scope = new.scope AND idempotency_keys.key = new.key
+""")
+
+DELETE_OLD_KEYS = text("""
+    DELETE FROM idempotency_keys WHERE (scope, key) IN (
+        SELECT scope, key FROM idempotency_keys WHERE created_at < now() - make_interval(secs => :age)
+        ORDER BY created_at LIMIT :step FOR UPDATE SKIP LOCKED
+    )
 """)
 
 

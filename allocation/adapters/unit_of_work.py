@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 
 from sqlalchemy import Connection, Engine, create_engine
 
 from allocation.adapters import event_log
 from allocation.adapters.errors import translated_errors
+from allocation.adapters.outcomes import SqlOutcomes
 from allocation.adapters.repository import SqlProducts
+from allocation.domain.changes import Changes
+from allocation.service_layer.idempotency import Effects
 from allocation.service_layer.unit_of_work import Keys, Message
 
 Clock = Callable[[], datetime]
@@ -40,14 +44,25 @@ def engine_for(database_url: str, *, connections: int = 5) -> Engine:
 
 class SqlUnitOfWork:
     def __init__(self, connection: Connection, keys: Keys, now: Clock) -> None:
-        self.products = SqlProducts(connection, keys)
+        self.changes = Changes()
+        self.outcomes = SqlOutcomes(connection, keys.idempotency)
         self._connection = connection
+        self._keys = keys
         self._now = now
 
+    @cached_property
+    def products(self) -> SqlProducts:
+        """Locked and read when they are first asked for: a command that was carried out before needs none."""
+        return SqlProducts(self._connection, self._keys, self.changes)
+
     def commit(self) -> Sequence[Message]:
-        messages = event_log.find(self._connection, self.products.repeated())
-        events = self.products.save()
+        events = self.changes.events
+        repeated = [Effects(row.sku, row.version, row.version) for row in self.changes.repeated]
+        messages = event_log.find(self._connection, repeated + self.outcomes.found)
         if events:
+            self.products.save()
+        if events or self.outcomes.kept:
+            self.outcomes.save()
             messages += event_log.append(self._connection, events, self._now())
             self._connection.commit()
         return messages

@@ -8,7 +8,17 @@ class BatchState:
     ref: str
     qty: int
     allocated: int
+    shipped: int
     eta: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A batch that a line was not put on, and what it had left then."""
+
+    ref: str
+    eta: date | None
+    available: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +43,17 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What became true, in full: whoever has the latest event of a thing needs no earlier one."""
+    """What became true, in full: whoever has the latest event of a thing needs no earlier one.
+
+    `why` has the batches that a line was not put on, the preferred first, where it waits or got none of the first.
+    """
 
     sku: str
     version: int
     totals: Totals
     batches: Sequence[BatchState]
     line: LineState | None
+    why: Sequence[Candidate] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +89,13 @@ class Deallocated(Event):
 @dataclass(frozen=True, slots=True)
 class Displaced(Event):
     """The line's batch shrank: the line went back to its place in the queue. What it got instead is told next."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineQuantityChanged(Event):
+    """The line has its batch still, or went to its place in the queue: what it got instead is told next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped(Event):
+    pass

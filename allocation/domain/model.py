@@ -16,11 +16,16 @@ class Status(StrEnum):
     ALLOCATED = "allocated"
     WAITING = "waiting"
     DEALLOCATED = "deallocated"
+    SHIPPED = "shipped"
 
 
 @dataclass(slots=True)
 class Line:
-    """What became of an order line: on one batch as a whole, waiting in its place, or taken back."""
+    """What became of an order line: on one batch as a whole, waiting in its place, taken back, or shipped.
+
+    `arrived`, `placed` and `version` are versions of its product: when the line first came, when it got the batch that
+    it is on, and when it was last changed.
+    """
 
     orderid: str
     sku: str
@@ -28,6 +33,7 @@ class Line:
     arrived: int
     status: Status = Status.WAITING
     batchref: str | None = None
+    placed: int = 0
     version: int = 0
 
     @property
@@ -37,6 +43,8 @@ class Line:
 
 @dataclass(slots=True)
 class Batch:
+    """`purchased` is all that was ever bought into it, `allocated` what of it is promised, `shipped` what has left."""
+
     ref: str
     sku: str
     purchased: int
@@ -44,6 +52,7 @@ class Batch:
     created_qty: int
     created_eta: date | None
     allocated: int = 0
+    shipped: int = 0
     version: int = 0
 
     @classmethod
@@ -59,7 +68,7 @@ class Batch:
 
     @property
     def state(self) -> BatchState:
-        return BatchState(self.ref, self.purchased, self.allocated, self.eta)
+        return BatchState(self.ref, self.purchased, self.allocated, self.shipped, self.eta)
 
 
 def preference(batch: Batch) -> tuple[bool, date, str]:

@@ -56,7 +56,7 @@ def allocate_from_csv(folder: Path, report: Callable[[str], None]) -> Summary:
         if rows.broken is not None:
             raise rows.broken
         uow.commit()
-    summary.placed = sum(isinstance(event, Allocated) for event in uow.products.events)
+    summary.placed = sum(isinstance(event, Allocated) for event in uow.changes.events)
     return summary
 
 
@@ -64,9 +64,9 @@ def allocate(row: Row, uow: CsvUnitOfWork) -> None:
     """Have the row's line on a batch. Raises BadCommand, LineInDoubt, NoRoom, Refusal."""
     wanted = bodies.checked(bodies.Allocate, members(row))
     uow.products.refuse_in_doubt([(wanted.orderid, wanted.sku)])
-    refusal = attempt(Allocate(wanted.orderid, wanted.sku, wanted.qty), uow)
-    if refusal is not None:
-        raise refusal
+    outcome = attempt(Allocate(wanted.orderid, wanted.sku, wanted.qty), uow)
+    if isinstance(outcome, Refusal):
+        raise outcome
     product = uow.products.get_or_create(wanted.sku)
     if product.lines[wanted.orderid].batchref is None:
         raise NoRoom(f"Out of stock for {wanted.sku}: no batch has {wanted.qty} left for order {wanted.orderid}")

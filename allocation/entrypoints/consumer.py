@@ -77,7 +77,8 @@ class Consumer:
         command = bodies.from_json(bodies.ChangeBatchQuantity, data)
         while True:
             try:
-                return self._bus.handle(command)
+                self._bus.handle(command)
+                return
             except StoreUnavailable as error:
                 logger.warning("The consumer tries %r again in a second: %s", command, error)
                 if self._stop.wait(PAUSE):

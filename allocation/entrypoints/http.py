@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, Flask, Response, abort, request
 from sqlalchemy import Engine
@@ -10,33 +11,21 @@ from allocation import bootstrap
 from allocation.adapters import bodies, schema
 from allocation.adapters.unit_of_work import engine_for
 from allocation.config import BadSettings, Settings, settings
-from allocation.domain.errors import BatchConflict, LineConflict, Refusal, UnknownBatch, UnknownLine, UnknownSku
+from allocation.domain.commands import Command
+from allocation.entrypoints import bulk, keys
+from allocation.entrypoints.answers import COMMANDS, FAILURES, TRY_AGAIN, failure
+from allocation.service_layer.idempotency import IdempotencyKey
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from readmodel import http as readmodel_http
 from readmodel.clients import client
+from readmodel.http import json
 from readmodel.problems import RETRY_LATER, problem
 from readmodel.store import Store
 
 logger = logging.getLogger(__name__)
 
 LARGEST_BODY = 1_000_000
-
-ROUTES: dict[str, tuple[type[bodies.Body], int]] = {
-    "/add_batch": (bodies.CreateBatch, 201),
-    "/change_batch_quantity": (bodies.ChangeBatchQuantity, 202),
-    "/change_batch_eta": (bodies.ChangeBatchEta, 202),
-    "/allocate": (bodies.Allocate, 202),
-    "/deallocate": (bodies.Deallocate, 202),
-}
-
-REFUSALS: dict[type[Refusal], int] = {
-    UnknownSku: 400,
-    UnknownLine: 404,
-    UnknownBatch: 404,
-    LineConflict: 409,
-    BatchConflict: 409,
-}
 
 
 def create_app(config: Settings | None = None) -> Flask:
@@ -60,35 +49,55 @@ def create_app(config: Settings | None = None) -> Flask:
 
 def commands(bus: MessageBus) -> Blueprint:
     blueprint = Blueprint("commands", __name__)
-    for route, (shape, success) in ROUTES.items():
-        blueprint.add_url_rule(route, route[1:], handler(bus, shape, success), methods=["POST"])
-    blueprint.register_error_handler(bodies.BadCommand, lambda error: problem(400, str(error), errors=error.errors))
-    blueprint.register_error_handler(Refusal, lambda error: problem(REFUSALS[type(error)], str(error)))
-    blueprint.register_error_handler(StoreUnavailable, store_unavailable)
+    for name, (shape, success) in COMMANDS.items():
+        blueprint.add_url_rule(f"/{name}", name, handler(bus, shape, success), methods=["POST"])
+        blueprint.add_url_rule(f"/preview/{name}", f"preview_{name}", previewer(bus, shape), methods=["POST"])
+    blueprint.add_url_rule("/commands", "bulk", partial(bulk.handle, bus), methods=["POST"])
+    for error in FAILURES:
+        blueprint.register_error_handler(error, failed)
     return blueprint
 
 
 def handler(bus: MessageBus, shape: type[bodies.Body], success: int) -> Callable[[], Response]:
     def handle() -> Response:
-        if request.mimetype != "application/json":
-            return problem(415, f"The body must be application/json, not {request.mimetype or 'untyped'}")
-        bus.handle(bodies.from_json(shape, whole_body()))
-        return Response("OK", success, content_type="text/plain")
+        command = bodies.from_json(shape, whole_body())
+        answer = bus.handle(command, key_of(command))
+        if answer is None:
+            return Response("OK", success, content_type="text/plain")
+        return json(answer, success)
 
     return handle
 
 
+def previewer(bus: MessageBus, shape: type[bodies.Body]) -> Callable[[], Response]:
+    def preview() -> Response:
+        return json(bus.preview(bodies.from_json(shape, whole_body())))
+
+    return preview
+
+
+def key_of(command: Command) -> IdempotencyKey | None:
+    value = request.headers.get(keys.HEADER)
+    if value is None:
+        return None
+    return keys.key(keys.scope(request.path, request.headers.get("Authorization")), keys.checked(value), command)
+
+
 def whole_body() -> bytes:
-    """The body of the request, whether its length is told or it comes in chunks."""
+    """The JSON body of the request, whether its length is told or it comes in chunks."""
+    if request.mimetype != "application/json":
+        abort(415, f"The body must be application/json, not {request.mimetype or 'untyped'}")
     body = request.stream.read(LARGEST_BODY + 1)
     if len(body) > LARGEST_BODY:
         abort(413)
     return body
 
 
-def store_unavailable(error: StoreUnavailable) -> Response:
-    logger.warning("A command could not be carried out: %s", error)
-    return problem(503, "The command was not confirmed. It can be sent again without doing it twice", RETRY_LATER)
+def failed(error: Exception) -> Response:
+    if isinstance(error, StoreUnavailable):
+        logger.warning("A command could not be carried out: %s", error)
+    status, message, members = failure(error)
+    return problem(status, message, RETRY_LATER if isinstance(error, TRY_AGAIN) else None, **members)
 
 
 def trouble(engine: Engine) -> str | None:

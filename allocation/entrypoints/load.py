@@ -8,6 +8,7 @@ from allocation.adapters import bodies
 from allocation.adapters.csv_rows import Rows, members
 from allocation.domain.commands import Command
 from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.unit_of_work import StoreUnavailable
 
 
 class Loader:
@@ -29,7 +30,9 @@ class Loader:
         rows = Rows(path, shape)
         for outcome in self._bus.handle_all(self._commands(rows, shape, places)):
             line = places.popleft()
-            if outcome is not None:
+            if isinstance(outcome, StoreUnavailable):
+                raise outcome
+            if isinstance(outcome, Exception):
                 self._reject(path, line, outcome)
             self._done()
         if rows.broken is not None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
+from allocation.domain.changes import Changes
 from allocation.domain.model import Batch
 from allocation.domain.product import Product
+from allocation.service_layer.idempotency import IdempotencyKey, Outcomes
 
 Message = dict[str, Any]
 """An event as plain JSON data: the form in which it is logged and handed on."""
@@ -24,7 +26,8 @@ class StoreUnavailable(Exception):
 class Keys:
     """All that a unit of work may touch. It is locked and read at once, in one order, before the first handler runs.
 
-    `refs` are batches to look at, whatever their SKU; `owners_of` are batches whose products are to be changed.
+    `refs` are batches to look at, whatever their SKU; `owners_of` are batches whose products are to be changed,
+    `orders` those whose lines are, whatever their SKUs.
     """
 
     skus: frozenset[str] = frozenset()
@@ -32,27 +35,23 @@ class Keys:
     refs: frozenset[str] = frozenset()
     new_skus: frozenset[str] = frozenset()
     owners_of: frozenset[str] = frozenset()
+    orders: frozenset[str] = frozenset()
+    idempotency: frozenset[IdempotencyKey] = frozenset()
 
     @classmethod
     def union(cls, several: Iterable["Keys"]) -> "Keys":
         several = list(several)
-        return cls(
-            frozenset().union(*(keys.skus for keys in several)),
-            frozenset().union(*(keys.lines for keys in several)),
-            frozenset().union(*(keys.refs for keys in several)),
-            frozenset().union(*(keys.new_skus for keys in several)),
-            frozenset().union(*(keys.owners_of for keys in several)),
-        )
+        return cls(*(frozenset().union(*(getattr(keys, field.name) for keys in several)) for field in fields(cls)))
 
     @property
     def identities(self) -> frozenset[object]:
-        """The lines and batches named. Commands that share one of these don't share a transaction."""
-        return self.lines | self.refs
+        """What is named. Commands that share one of these don't share a transaction."""
+        return self.lines | self.refs | {key.identity for key in self.idempotency}
 
     @property
     def alone(self) -> bool:
-        """Whether the command has a transaction of its own, since its body does not tell what it touches."""
-        return bool(self.owners_of)
+        """Whether the command has a transaction of its own: its body does not tell what it touches, or it is much."""
+        return bool(self.owners_of or self.orders) or len(self.skus) > 1
 
 
 class Products(Protocol):
@@ -67,20 +66,36 @@ class Products(Protocol):
     def get_by_batchref(self, ref: str) -> Product | None:
         """The product that owns the batch (only of the keys' `owners_of`), or None where no such batch ever was."""
 
+    def of_order(self, orderid: str) -> Sequence[Product]:
+        """The products of the order's lines (only of the keys' `orders`), by SKU. Empty where it never had one."""
+
     def batch(self, ref: str) -> Batch | None:
         """The batch of that reference as it was before this unit of work, whatever its SKU."""
 
 
 class UnitOfWork(Protocol):
+    """What a handler is given. `changes` is what all of the products have done so far."""
+
     @property
     def products(self) -> Products: ...
 
-    def commit(self) -> Sequence[Message]:
-        """Make every change and its events durable at once.
+    @property
+    def changes(self) -> Changes: ...
 
-        Returns the events, and before them the latest ones of what commands asked for that was there already.
+
+class Transaction(UnitOfWork, Protocol):
+    """What the message bus is given. Nothing is locked for products until `products` is asked for."""
+
+    @property
+    def outcomes(self) -> Outcomes: ...
+
+    def commit(self) -> Sequence[Message]:
+        """Make every change and its events durable at once, and the outcomes that were kept.
+
+        Returns the events, and before them those to be handed on again: the latest ones of what commands asked for that
+        was there already, and those of commands whose outcome was found.
         """
 
 
-Begin = Callable[[Keys], AbstractContextManager[UnitOfWork]]
+Begin = Callable[[Keys], AbstractContextManager[Transaction]]
 """Opens a unit of work over the keys. What is not committed when it closes is rolled back."""

@@ -13,6 +13,8 @@ def registers(event: Mapping[str, Any]) -> Iterator[Register]:
     line = event.get("line")
     if line is not None:
         state = {"qty": line["qty"], "status": line["status"], "batchref": line["batchref"]}
+        if "why" in event:
+            state["why"] = event["why"]
         yield Register(keys.order(line["orderid"]), event["sku"], event["version"], state)
 
 
@@ -25,13 +27,18 @@ def allocations(snapshot: Snapshot, orderid: str) -> list[State]:
     ]
 
 
-def order(snapshot: Snapshot, orderid: str) -> State | None:
-    """Every line of the order with its status and its batch's ETA, by SKU; None for an order that never was."""
+def order(snapshot: Snapshot, orderid: str, *, explain: bool = False) -> State | None:
+    """Every line of the order with its status and its batch's ETA, by SKU; None for an order that never was.
+
+    To `explain` a line is to say in `why` which batches had too little left when it came to wait or to get a later one:
+    [{"ref", "eta", "available"}, …], at most five, the preferred first; null for a line that got the first batch with
+    any stock left, and for one that was changed since.
+    """
     found = lines(snapshot, orderid)
     if not found:
         return None
     etas = batches.etas(snapshot, {line["batchref"] for line in found if line["batchref"] is not None})
-    return {"orderid": orderid, "lines": [line | {"eta": etas.get(line["batchref"])} for line in found]}
+    return {"orderid": orderid, "lines": [shown(line, etas, explain) for line in found]}
 
 
 def lines(snapshot: Snapshot, orderid: str) -> list[State]:
@@ -41,3 +48,9 @@ def lines(snapshot: Snapshot, orderid: str) -> list[State]:
 
 def line(sku: str, version: int, state: State) -> State:
     return {"sku": sku} | state | {"version": version}
+
+
+def shown(line: State, etas: Mapping[str, str | None], explain: bool) -> State:
+    why = line.pop("why", None)
+    line["eta"] = etas.get(line["batchref"])
+    return line | {"why": why} if explain else line

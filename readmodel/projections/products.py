@@ -14,7 +14,8 @@ def registers(event: Mapping[str, Any]) -> Iterator[Register]:
     sku, version = event["sku"], event["version"]
     with_room, without = keys.product(sku), keys.used_up(sku)
     yield Register(with_room, TOTALS, version, {"available": event["available"], "waiting": event["waiting"]})
-    for batch in event["batches"]:
+    for told in event["batches"]:
+        batch = {name: told[name] for name in ("ref", "qty", "allocated", "eta")}
         field = f"batch:{batch['ref']}"
         if batch["allocated"] < batch["qty"]:
             yield Register(with_room, field, version, batch, elsewhere=without)

@@ -12,6 +12,7 @@ from allocation.adapters import event_log
 from allocation.adapters.event_log import EventLog
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
 from allocation.domain.events import OutOfStock, Totals
+from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.digest import digest
 from readmodel.projections import orders
@@ -76,7 +77,7 @@ def test_a_process_killed_between_taking_lines_off_and_placing_them_leaves_them_
 ) -> None:
     # W13
     lines: list[Command] = [Allocate(f"o{n}", "S", 1) for n in range(15_000)]
-    assert set(bus.handle_all([CreateBatch("b1", "S", 15_000), CreateBatch("b2", "S", 15_000), *lines])) == {None}
+    assert set(bus.handle_all([CreateBatch("b1", "S", 15_000), CreateBatch("b2", "S", 15_000), *lines])) == {Done()}
     process = subprocess.Popen([sys.executable, "-c", SHRINKS], env=os.environ | environment)
     at_work = "SELECT count(*) FROM pg_stat_activity WHERE state <> 'idle' AND query LIKE '%INSERT INTO order_lines%'"
     eventually(lambda: scalar(engine, at_work + " AND pid <> pg_backend_pid()"))

@@ -20,6 +20,7 @@ from allocation.adapters.schema import migrate
 from allocation.adapters.unit_of_work import engine_for
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
 from allocation.local.ports import free_port
+from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.clients import client
 from readmodel.projections import orders
@@ -226,7 +227,7 @@ def test_who_is_told_finds_it_in_the_views(
     lines: list[Command] = [Allocate(f"o{n}", "S", 1) for n in range(3_000)]
     with Listener(redis, look) as listener, running("relay", environment):
         bus.handle(CreateBatch("b1", "S", 3_000))
-        assert set(bus.handle_all(lines)) == {None}
+        assert set(bus.handle_all(lines)) == {Done()}
         eventually(lambda: len(listener.heard) >= 3_000)
     assert missing == []
     assert [announcement["orderid"] for announcement in listener.heard] == [f"o{n}" for n in range(3_000)]
@@ -237,7 +238,7 @@ def test_a_relay_that_is_killed_leaves_no_line_unannounced(
 ) -> None:
     # W17, W18
     bus.handle(CreateBatch("b1", "S", 20_000))
-    assert set(bus.handle_all([Allocate(f"o{n}", "S", 1) for n in range(20_000)])) == {None}
+    assert set(bus.handle_all([Allocate(f"o{n}", "S", 1) for n in range(20_000)])) == {Done()}
     with Listener(redis) as listener:
         killed = allocation("relay", environment, stderr=subprocess.DEVNULL)
         eventually(lambda: listener.heard)

@@ -12,6 +12,7 @@ import pytest
 
 from allocation.adapters.csv_rows import BadFile
 from allocation.domain.commands import Allocate, CreateBatch
+from allocation.domain.errors import Refusal
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable
 from tests.csv_folder import Folder
@@ -352,10 +353,10 @@ class Fake:
             for ref, sku, qty, eta in folder.rows("batches.csv")
         ]
         orders = [Allocate(orderid, sku, int(qty)) for orderid, sku, qty in folder.rows("orders.csv")]
-        refused = sum(outcome is not None for outcome in self._bus.handle_all(batches))
+        refused = sum(isinstance(outcome, Refusal) for outcome in self._bus.handle_all(batches))
         outcomes = list(self._bus.handle_all(orders))
         return refused + sum(
-            outcome is not None or (order.orderid, order.sku) not in self.batches_of_lines
+            isinstance(outcome, Refusal) or (order.orderid, order.sku) not in self.batches_of_lines
             for order, outcome in zip(orders, outcomes, strict=True)
         )
 

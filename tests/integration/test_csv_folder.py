@@ -23,6 +23,7 @@ from allocation.domain.commands import (
 )
 from allocation.domain.errors import Refusal
 from allocation.domain.model import OrderLine
+from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import Keys, StoreUnavailable
 from tests.csv_folder import Folder
@@ -124,7 +125,7 @@ def test_changes_of_batches_are_written_and_leave_alone_what_they_do_not_concern
     folder.allocations("o1,S,6,b1", "o9,S,1,b9", "o2,S,4,b1", "o3,S,2,b2", "o4,S,1,b3")
     bus = MessageBus(partial(unit_of_work, tmp_path), lambda events: None)
     commands: list[Command] = [ChangeBatchQuantity("b1", 6), CreateBatch("b4", "T", 5), Deallocate("o4", "S")]
-    assert list(bus.handle_all(commands)) == [None] * 3
+    assert list(bus.handle_all(commands)) == [Done()] * 3
     assert (tmp_path / "batches.csv").read_text() == 'note,ref,sku,qty\nx,b1,S,6\nbad\ny,b2,S,10\nz,"b3",S,1\n,b4,T,5\n'
     assert [",".join(row) for row in folder.allocated] == ["o1,S,6,b1", "o9,S,1,b9", "o3,S,2,b2", "o2,S,4,b2"]
     with pytest.raises(LineInDoubt, match="Order o9's line of S is in doubt"):
@@ -138,12 +139,14 @@ def test_whatever_is_commanded_leaves_files_without_a_bad_row(tmp_path: Path, se
     Folder(tmp_path).batches()
     bus = MessageBus(partial(unit_of_work, tmp_path), lambda events: None)
     outcomes = bus.handle_all(random_commands(random.Random(seed)))
-    assert all(outcome is None or isinstance(outcome, Refusal) for outcome in outcomes)
+    assert all(isinstance(outcome, Done | Refusal) for outcome in outcomes)
     with unit_of_work(tmp_path, Keys()) as uow:
         assert uow.products.problems == []
         for product in filter(None, map(uow.products.get, "STU")):
-            assert all(0 <= batch.allocated <= batch.purchased for batch in product.batches)
-            versions = [batch.version for batch in product.batches] + [line.version for line in product.lines.values()]
+            assert all(0 <= batch.allocated <= batch.purchased for batch in product.stock.batches)
+            versions = [batch.version for batch in product.stock.batches] + [
+                line.version for line in product.lines.values()
+            ]
             assert sorted(versions) == list(range(1, product.version + 1))
 
 
@@ -158,6 +161,6 @@ def test_versions_are_those_of_one_event_each(folder: Folder) -> None:
     with unit_of_work(folder.path, Keys()) as uow:
         product = uow.products.get("S")
         assert product is not None
-        assert [batch.version for batch in product.batches] == [1, 2]
+        assert [batch.version for batch in product.stock.batches] == [1, 2]
         assert [line.version for line in product.lines.values()] == [3, 4]
         assert (product.version, product.totals.available) == (4, 8)

@@ -7,6 +7,7 @@ from sqlalchemy import Engine, text
 
 from allocation.adapters import event_log, repository
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
+from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable
 from readmodel.store import Store
@@ -22,7 +23,7 @@ def test_nobody_sees_a_part_of_it(projecting_bus: MessageBus, model: Store, engi
     lines: list[Command] = [Allocate(f"o{n}", "S", 1) for n in range(LINES)]
     projecting_bus.handle(CreateBatch("b1", "S", LINES))
     projecting_bus.handle(CreateBatch("b2", "S", LINES))
-    assert set(projecting_bus.handle_all(lines)) == {None}
+    assert set(projecting_bus.handle_all(lines)) == {Done()}
     seen: set[tuple[int, ...]] = set()
     done = threading.Event()
 
@@ -57,7 +58,7 @@ def test_it_has_time_outs_of_its_own(
     """Each write of lines takes longer here than an ordinary command may wait for one statement."""
     monkeypatch.setattr(repository, "LINES_PAGE", 3)
     bus.handle(CreateBatch("b1", "S", 10))
-    assert set(bus.handle_all([Allocate(f"o{n}", "S", 1) for n in range(lines)])) == {None}
+    assert set(bus.handle_all([Allocate(f"o{n}", "S", 1) for n in range(lines)])) == {Done()}
     with engine.begin() as connection:
         connection.execute(text(SLOW))
         connection.execute(text("CREATE TRIGGER slow AFTER UPDATE ON order_lines EXECUTE FUNCTION slow()"))

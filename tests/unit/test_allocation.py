@@ -5,19 +5,25 @@ from datetime import date
 import pytest
 
 from allocation.adapters.lines_in_memory import LinesInMemory
+from allocation.domain.changes import Changes
 from allocation.domain.errors import LineConflict
-from allocation.domain.events import Allocated, BatchCreated, OutOfStock
-from allocation.domain.model import Batch, OrderLine
+from allocation.domain.events import Allocated, BatchCreated, Event, OutOfStock
+from allocation.domain.model import Batch, Line, OrderLine
 from allocation.domain.product import Product
 
 SOON, LATER = date(2027, 1, 15), date(2027, 3, 1)
 
 
 def product_with(*batches: tuple[str, int, date | None]) -> Product:
-    product = Product("S", LinesInMemory())
+    lines: dict[str, Line] = {}
+    product = Product("S", LinesInMemory(lines), Changes(), lines=lines)
     for ref, qty, eta in batches:
         product.add_batch(Batch.create(ref, "S", qty, eta))
     return product
+
+
+def events_of(product: Product) -> list[Event]:
+    return product.ledger.changes.events
 
 
 def allocate(product: Product, *lines: tuple[str, int]) -> None:
@@ -79,8 +85,8 @@ def test_the_same_line_twice_is_one_line_and_one_event() -> None:
     # W5, W6: on the same batch or on another
     product = product_with(("b1", 10, None), ("b2", 10, None))
     allocate(product, ("o1", 10), ("o1", 10))
-    assert [batch.allocated for batch in product.batches] == [10, 0]
-    assert [type(event) for event in product.events] == [BatchCreated, BatchCreated, Allocated]
+    assert [batch.allocated for batch in product.stock.batches] == [10, 0]
+    assert [type(event) for event in events_of(product)] == [BatchCreated, BatchCreated, Allocated]
 
 
 def test_a_waiting_line_sent_again_keeps_its_place() -> None:
@@ -97,13 +103,13 @@ def test_a_line_with_another_quantity_is_refused_and_changes_nothing() -> None:
     before = product.version
     with pytest.raises(LineConflict, match="Order o1 has a line of 3 S already, not of 4"):
         allocate(product, ("o1", 4))
-    assert (product.version, product.batches[0].allocated) == (before, 3)
+    assert (product.version, product.stock.batches[0].allocated) == (before, 3)
 
 
 def test_a_line_that_fits_nowhere_is_told_once() -> None:
     product = product_with(("b1", 1, None))
     allocate(product, ("o1", 5), ("o1", 5))
-    [event] = [event for event in product.events if isinstance(event, OutOfStock)]
+    [event] = [event for event in events_of(product) if isinstance(event, OutOfStock)]
     assert event.line is not None
     assert (event.line.orderid, event.line.qty, event.line.status) == ("o1", 5, "waiting")
 
@@ -111,15 +117,15 @@ def test_a_line_that_fits_nowhere_is_told_once() -> None:
 def test_each_event_raises_the_version_by_one_and_marks_what_it_touched() -> None:
     product = product_with(("b1", 10, None), ("b2", 10, None))
     allocate(product, ("o1", 3), ("o2", 30))
-    assert [event.version for event in product.events] == [1, 2, 3, 4]
-    assert {batch.ref: batch.version for batch in product.batches} == {"b1": 3, "b2": 2}
+    assert [event.version for event in events_of(product)] == [1, 2, 3, 4]
+    assert {batch.ref: batch.version for batch in product.stock.batches} == {"b1": 3, "b2": 2}
     assert {line.orderid: line.version for line in product.lines.values()} == {"o1": 3, "o2": 4}
 
 
 def test_events_bear_the_whole_truth() -> None:
     product = product_with(("b1", 10, SOON))
     allocate(product, ("o1", 30), ("o2", 4))
-    event = product.events[-1]
+    event = events_of(product)[-1]
     assert (event.totals.available, event.totals.waiting_lines, event.totals.waiting_units) == (6, 1, 30)
     [batch] = event.batches
     assert (batch.ref, batch.qty, batch.allocated, batch.eta) == ("b1", 10, 4, SOON)

@@ -6,7 +6,15 @@ from typing import Any
 
 import orjson
 
-from allocation.domain.commands import Allocate, ChangeBatchEta, ChangeBatchQuantity, CreateBatch, Deallocate
+from allocation.domain.commands import (
+    Allocate,
+    ChangeBatchEta,
+    ChangeBatchQuantity,
+    ChangeLineQuantity,
+    CreateBatch,
+    Deallocate,
+    Ship,
+)
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.projections import fold
 from tests.fakes import FakeStore
@@ -32,6 +40,9 @@ def test_the_write_side_sends_the_golden_events() -> None:
         ChangeBatchEta("ship-2", date(2027, 4, 1)),
         Allocate("order-3", "RED-CHAIR", 2),
         Deallocate("order-3", "RED-CHAIR"),
+        Allocate("order-4", "RED-CHAIR", 8),
+        ChangeLineQuantity("order-4", "RED-CHAIR", 7),
+        Ship("order-4", "RED-CHAIR"),
     ):
         bus.handle(command)
     assert store.log == golden("events.json")

@@ -6,8 +6,9 @@ import pytest
 from allocation.domain.commands import Allocate, Command, CreateBatch
 from allocation.domain.errors import BatchConflict, LineConflict, UnknownSku
 from allocation.service_layer import messagebus
-from allocation.service_layer.messagebus import MessageBus, grouped
-from allocation.service_layer.unit_of_work import Keys, Message, RetryableError, StoreUnavailable, UnitOfWork
+from allocation.service_layer.idempotency import Done
+from allocation.service_layer.messagebus import MessageBus, Outcome, Request, grouped
+from allocation.service_layer.unit_of_work import Keys, Message, RetryableError, StoreUnavailable, Transaction
 from tests.fakes import FakeStore
 
 
@@ -22,14 +23,14 @@ class Recorder:
         self.bus = MessageBus(self.begin, self.handed_on.extend)
 
     @contextmanager
-    def begin(self, keys: Keys) -> Iterator[UnitOfWork]:
+    def begin(self, keys: Keys) -> Iterator[Transaction]:
         self.transactions += 1
         with self.store.begin(keys) as uow:
             yield uow
             if self.errors:
                 raise self.errors.pop(0)
 
-    def handle_all(self, *commands: Command) -> Sequence[Exception | None]:
+    def handle_all(self, *commands: Command) -> Sequence[Outcome]:
         return list(self.bus.handle_all(commands))
 
 
@@ -60,7 +61,7 @@ def test_a_repeated_command_changes_nothing_and_hands_on_what_is_so_already() ->
 
 def test_commands_of_one_type_share_a_transaction() -> None:
     recorder = Recorder()
-    assert recorder.handle_all(*(CreateBatch(f"b{n}", "S", 10) for n in range(5))) == [None] * 5
+    assert recorder.handle_all(*(CreateBatch(f"b{n}", "S", 10) for n in range(5))) == [Done()] * 5
     assert recorder.transactions == 1
 
 
@@ -70,7 +71,7 @@ def test_in_a_shared_transaction_a_refused_command_fails_alone() -> None:
     outcomes = recorder.handle_all(
         Allocate("o2", "S", 1), Allocate("o1", "S", 2), Allocate("o3", "X", 1), Allocate("o4", "S", 1)
     )
-    assert [type(outcome) for outcome in outcomes] == [type(None), LineConflict, UnknownSku, type(None)]
+    assert [type(outcome) for outcome in outcomes] == [Done, LineConflict, UnknownSku, Done]
     assert set(recorder.store.lines) == {("o1", "S"), ("o2", "S"), ("o4", "S")}
     assert recorder.transactions == 3
 
@@ -79,7 +80,7 @@ def test_a_batch_created_with_other_data_is_refused_under_any_sku() -> None:
     # W9
     recorder = Recorder()
     outcomes = recorder.handle_all(CreateBatch("b1", "S", 10), CreateBatch("b1", "T", 10), CreateBatch("b1", "S", 11))
-    assert [type(outcome) for outcome in outcomes] == [type(None), BatchConflict, BatchConflict]
+    assert [type(outcome) for outcome in outcomes] == [Done, BatchConflict, BatchConflict]
     assert set(recorder.store.products) == {"S"}
 
 
@@ -98,7 +99,7 @@ def test_which_commands_share_a_transaction(
     reason: str, commands: list[Command], sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messagebus, "GROUP_SIZE", 3)
-    groups = list(grouped(commands))
+    groups = [[request.command for request in group] for group in grouped(map(Request, commands))]
     assert [len(group) for group in groups] == sizes, reason
     assert [command for group in groups for command in group] == commands
 
@@ -106,7 +107,7 @@ def test_which_commands_share_a_transaction(
 def test_a_lost_race_is_run_again_as_a_whole() -> None:
     # W3
     recorder = Recorder(RetryableError("deadlock"), RetryableError("deadlock"))
-    assert recorder.handle_all(CreateBatch("b1", "S", 10), CreateBatch("b2", "S", 10)) == [None, None]
+    assert recorder.handle_all(CreateBatch("b1", "S", 10), CreateBatch("b2", "S", 10)) == [Done(), Done()]
     assert recorder.transactions == 3
 
 
@@ -120,14 +121,14 @@ def test_the_attempts_are_bounded() -> None:
 def test_any_other_error_rolls_the_group_back_and_each_command_is_tried_alone() -> None:
     recorder = Recorder(ZeroDivisionError(), ZeroDivisionError())
     outcomes = recorder.handle_all(CreateBatch("b1", "S", 10), CreateBatch("b2", "S", 10), CreateBatch("b3", "S", 10))
-    assert [type(outcome) for outcome in outcomes] == [ZeroDivisionError, type(None), type(None)]
+    assert [type(outcome) for outcome in outcomes] == [ZeroDivisionError, Done, Done]
 
 
-def test_a_store_that_is_away_ends_it() -> None:
+def test_a_store_that_is_away_is_the_outcome_of_all_that_shared_the_transaction() -> None:
     recorder = Recorder(StoreUnavailable("away"))
-    with pytest.raises(StoreUnavailable):
-        recorder.handle_all(CreateBatch("b1", "S", 10), CreateBatch("b2", "S", 10))
-    assert recorder.transactions == 1
+    outcomes = recorder.handle_all(CreateBatch("b1", "S", 10), CreateBatch("b2", "S", 10), Allocate("o1", "S", 1))
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable, StoreUnavailable, Done]
+    assert recorder.transactions == 2
 
 
 def test_no_events_are_left_over_from_a_transaction_that_failed() -> None:

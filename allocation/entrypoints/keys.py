@@ -1,0 +1,31 @@
+"""Idempotency keys as callers send them."""
+
+from hashlib import sha256
+
+import orjson
+
+from allocation.adapters.bodies import LONGEST_IDENTIFIER, BadCommand
+from allocation.domain.commands import Command
+from allocation.service_layer.idempotency import IdempotencyKey
+
+HEADER = "Idempotency-Key"
+
+
+def scope(route: str, token: str | None) -> str:
+    """Two callers may choose the same key, and one caller may on two routes. The token itself is not kept."""
+    caller = sha256(token.encode()).hexdigest()[:32] if token else "-"
+    return f"{caller} {route}"
+
+
+def key(scope: str, value: str, command: Command) -> IdempotencyKey:
+    """The key of a command. Two bodies that say the same are one, however they are written."""
+    content = orjson.dumps([type(command).__name__, command])
+    return IdempotencyKey(scope, value, sha256(content).hexdigest())
+
+
+def checked(value: str) -> str:
+    """The value of the header. Raises BadCommand."""
+    if not 1 <= len(value) <= LONGEST_IDENTIFIER or not value.isprintable():
+        reason = f"must be a text of 1 to {LONGEST_IDENTIFIER} printable characters, not {value[:80]!r}"
+        raise BadCommand([{"member": HEADER, "message": reason}])
+    return value
