@@ -39,7 +39,7 @@ class SqlOutcomes:
         return from_json(row.outcome)
 
     def keep(self, key: IdempotencyKey, outcome: Done | Refusal, effects: Sequence[Effects]) -> None:
-        self.kept.append((*key.identity, as_json(outcome), orjson.dumps(effects).decode()))
+        self.kept.append((*key.identity, as_json(outcome), orjson.dumps(list(map(tuple, effects))).decode()))
 
     def save(self) -> None:
         if self.kept:

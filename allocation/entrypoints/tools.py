@@ -86,6 +86,21 @@ def digest() -> None:
 
 
 @click.command()
+def audit() -> None:
+    """Check what must always be true of the database; the exit code is 1 where something is not."""
+    from allocation.adapters.audit import audit
+    from allocation.adapters.unit_of_work import engine_for
+
+    broken = 0
+    for finding in audit(engine_for(address("DATABASE_URL"))):
+        broken += finding.breaches > 0
+        instance = f" (one is {finding.example})" if finding.breaches else ""
+        click.echo(f"{finding.breaches:>9} against: {finding.invariant}{instance}")
+    if broken:
+        raise click.ClickException(f"{broken} of the rules are broken")
+
+
+@click.command()
 @click.option("--batches", type=FILE, required=True, help="CSV with ref,sku,qty,eta; may be gzipped (.gz).")
 @click.option("--orders", type=FILE, required=True, help="CSV with orderid,sku,qty; may be gzipped (.gz).")
 def load(batches: Path, orders: Path) -> None:
