@@ -32,7 +32,8 @@ class Settings(BaseSettings):
     run` starts its own, with its data in `ALLOCATION_DATA`. HTTP is served on `ALLOCATION_HOST` and `ALLOCATION_PORT`
     by `ALLOCATION_WORKERS` processes, each with `ALLOCATION_THREADS` threads and as many database connections. Where
     `SMTP_URL` (smtp://, smtp+starttls:// or smtps://) is set, the stock team gets mail, from `ALLOCATION_MAIL_FROM` to
-    `ALLOCATION_MAIL_TO`, for each SKU at most once in `ALLOCATION_MAIL_WINDOW` seconds.
+    `ALLOCATION_MAIL_TO`, for each SKU at most once in `ALLOCATION_MAIL_WINDOW` seconds. Idempotency keys are kept
+    for `ALLOCATION_KEYS_KEPT` seconds.
     """
 
     database_url: DatabaseUrl | None = None
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     mail_from: str = Field("allocations@example.com", validation_alias="ALLOCATION_MAIL_FROM", pattern=ADDRESS)
     mail_to: str = Field("stock@example.com", validation_alias="ALLOCATION_MAIL_TO", pattern=ADDRESS)
     mail_window: int = Field(600, validation_alias="ALLOCATION_MAIL_WINDOW", ge=0)
+    keys_kept: int = Field(86_400, validation_alias="ALLOCATION_KEYS_KEPT", ge=1)
     data: Path = Field(Path(".data"), validation_alias="ALLOCATION_DATA")
 
 

@@ -36,7 +36,7 @@ REASONS = {
     "model_type": "must be a JSON object",
     "bool_type": "must be true or false",
     "list_type": "must be a list of lines",
-    "too_short": "must have a line",
+    "too_short": "must have at least one line",
     "too_long": f"must have at most {MOST_LINES} lines",
 }
 WITHOUT_VALUE = {"missing", "json_invalid", "nul", "twice", "too_long"}

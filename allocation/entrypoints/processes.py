@@ -62,7 +62,7 @@ def serve_app(factory: str, *needed: str) -> None:
 def relay() -> None:
     """Keep the views up to date from the log; announce allocated lines, and mail what is out of stock."""
     from allocation.config import settings
-    from allocation.entrypoints.relay_with_subscribers import relay
+    from allocation.entrypoints.deployed_relay import relay
 
     relay(address("DATABASE_URL"), address("REDIS_URL"), settings(), stop_on_signals()).run()
 

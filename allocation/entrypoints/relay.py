@@ -8,7 +8,7 @@ from redis.client import PubSub
 from redis.exceptions import RedisError
 
 from allocation.adapters.event_log import EventLog, LogBehind
-from allocation.entrypoints.subscriber import Subscriber
+from allocation.entrypoints.companion import Companion
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from allocation.stopping import Stop, Stopped
 from readmodel import keys
@@ -20,30 +20,30 @@ logger = logging.getLogger(__name__)
 
 POLL = 0.25
 PAUSE = 1.0
-SUBSCRIBERS_END_WITHIN = 2.0
+COMPANIONS_END_WITHIN = 2.0
 
 
 class Relay:
-    """`subscribers` are told what is in the log beside it, each at its own pace."""
+    """`companions` work beside it, each at its own pace."""
 
-    def __init__(self, log: EventLog, redis: Redis, stop: Stop, subscribers: Sequence[Subscriber] = ()) -> None:
+    def __init__(self, log: EventLog, redis: Redis, stop: Stop, companions: Sequence[Companion] = ()) -> None:
         self._log = log
         self._redis = redis
         self._store = Store(redis)
         self._stop = stop
-        self._subscribers = subscribers
+        self._companions = companions
 
     def run(self) -> None:
-        """Relay until it is to stop. A store that goes away is waited for. Raises what a subscriber failed of."""
-        for subscriber in self._subscribers:
-            subscriber.start()
+        """Relay until it is to stop. A store that goes away is waited for. Raises what a companion failed of."""
+        for companion in self._companions:
+            companion.start()
         self._run()
-        for subscriber in self._subscribers:
-            subscriber.join(SUBSCRIBERS_END_WITHIN)
+        for companion in self._companions:
+            companion.join(COMPANIONS_END_WITHIN)
 
     def _run(self) -> None:
         while not self._stop.requested:
-            self._check_subscribers()
+            self._check_companions()
             try:
                 self._relay()
             except Stopped:
@@ -63,18 +63,18 @@ class Relay:
                         self._give_news()
                     else:
                         wait_for_commit(commits)
-                    self._check_subscribers()
+                    self._check_companions()
                 except (ModelAbsent, LogBehind) as loss:
                     self._rebuild(loss)
 
     def _give_news(self) -> None:
-        for subscriber in self._subscribers:
-            subscriber.news.set()
+        for companion in self._companions:
+            companion.news.set()
 
-    def _check_subscribers(self) -> None:
-        for subscriber in self._subscribers:
-            if subscriber.failure is not None:
-                raise subscriber.failure
+    def _check_companions(self) -> None:
+        for companion in self._companions:
+            if companion.failure is not None:
+                raise companion.failure
 
     def _rebuild(self, loss: Exception) -> None:
         with self._log.exclusive() as alone:

@@ -1,7 +1,6 @@
 """Tells a subscriber what is in the log, behind a cursor of its own: at least once, in order, at its own pace."""
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 
 from redis.exceptions import RedisError
@@ -10,6 +9,7 @@ from sqlalchemy import Engine
 from allocation.adapters import subscriptions
 from allocation.adapters.event_log import EventLog
 from allocation.adapters.subscriptions import Cursor
+from allocation.entrypoints.companion import Companion
 from allocation.service_layer.out_of_stock import NotSent
 from allocation.service_layer.unit_of_work import Message, RetryableError, StoreUnavailable
 from allocation.stopping import Stop
@@ -22,8 +22,8 @@ PAUSE, LONGEST_PAUSE, LONGEST_PAUSE_OF_MAIL = 1.0, 5.0, 60.0
 AWAY = (RedisError, StoreUnavailable, RetryableError, NotSent)
 
 
-class Subscriber(threading.Thread):
-    """A subscription of the relay, in a thread of its own: however slow it is, it holds up nothing else.
+class Subscriber(Companion):
+    """A subscription of the relay.
 
     `tell` is given the events of `types`, and raises one of AWAY where it has to be given them again. They are told as
     soon as they are final, or not beyond the position that `shown` gives. Of any number of processes one alone tells.
@@ -38,34 +38,25 @@ class Subscriber(threading.Thread):
         stop: Stop,
         shown: Callable[[], int | None] = lambda: None,
     ) -> None:
-        super().__init__(name=name, daemon=True)
-        self.news = threading.Event()
-        self.failure: Exception | None = None
+        super().__init__(name, stop)
         self._types = types
         self._engine = engine
         self._log = EventLog(engine)
         self._shown = shown
         self._tell = tell
-        self._stop_asked = stop
 
-    def run(self) -> None:
-        try:
-            self._run()
-        except Exception as error:
-            self.failure = error  # A bug: the relay ends with it, and is started again.
-
-    def _run(self) -> None:
+    def work(self) -> None:
         pause = PAUSE
-        while not self._stop_asked.requested:
+        while not self.stop_asked.requested:
             try:
                 with subscriptions.held(self._engine, self.name) as cursor:
-                    while cursor is not None and not self._stop_asked.requested:
+                    while cursor is not None and not self.stop_asked.requested:
                         self._step(cursor)
                         pause = PAUSE
-                self._stop_asked.wait(PAUSE)
+                self.stop_asked.wait(PAUSE)
             except AWAY as error:
                 logger.warning("%s tries again in %.0f seconds: %s", self.name, pause, error)
-                self._stop_asked.wait(pause)
+                self.stop_asked.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_OF_MAIL if isinstance(error, NotSent) else LONGEST_PAUSE)
 
     def _step(self, cursor: Cursor) -> None:

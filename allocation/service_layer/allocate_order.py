@@ -28,7 +28,7 @@ def those_without_a_batch(lines: list[OrderLine], products: Products) -> Iterato
     for line in lines:
         try:
             if not product_of(line, products).would_have_a_batch(line):
-                yield refused(line, f"No batch of {line.sku} has {line.qty} left")
+                yield refused(line, f"No batch has {line.qty} left")
         except Refusal as refusal:
             yield refused(line, str(refusal))
 

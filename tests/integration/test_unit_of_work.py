@@ -1,18 +1,16 @@
 """What every unit of work promises: the fake and the one on CSV files are held to the same as the real one."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.event import listen
 
-from allocation.adapters import csv_unit_of_work, repository
-from allocation.adapters.unit_of_work import unit_of_work
+from allocation.adapters import repository
 from allocation.domain.commands import (
     Allocate,
     AllocateOrder,
@@ -30,9 +28,10 @@ from allocation.domain.events import Event
 from allocation.domain.model import Batch, OrderLine
 from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.unit_of_work import Begin, Keys, Message
+from allocation.service_layer.unit_of_work import Keys, Message
 from tests.fakes import FakeStore
 from tests.shrink_cases import CASES, Case, outcome
+from tests.subjects import Subject, every_store, logged, stores_that_keep_waiting_lines, stores_with_a_log
 
 cases = partial(pytest.mark.parametrize, "case", ids=lambda case: case.reason.replace(" ", "-"))
 KEYS = Keys(
@@ -41,50 +40,6 @@ KEYS = Keys(
     refs=frozenset(["b1", "b2"]),
     new_skus=frozenset(["S", "T"]),
 )
-
-
-class Subject:
-    """A way to open units of work, and to see what was logged."""
-
-    def __init__(self, begin: Begin, log: Callable[[], list[Message]]) -> None:
-        self.begin = begin
-        self.log = log
-
-    def commit(self, *commands: Command) -> None:
-        bus = MessageBus(self.begin, lambda events: None)
-        assert set(bus.handle_all(commands)) <= {Done()}
-
-
-every_store = pytest.mark.parametrize("subject", ["fake", "csv", "postgresql"], indirect=True)
-# Files of batches and allocations have no place for a log, nor for a line that is on no batch.
-stores_with_a_log = pytest.mark.parametrize("subject", ["fake", "postgresql"], indirect=True)
-stores_that_keep_waiting_lines = stores_with_a_log
-
-
-@pytest.fixture
-def subject(request: pytest.FixtureRequest) -> Subject:
-    if request.param == "fake":
-        store = FakeStore()
-        return Subject(store.begin, lambda: store.log)
-    if request.param == "csv":
-        return Subject(partial(csv_unit_of_work.unit_of_work, folder(request.getfixturevalue("tmp_path"))), no_log)
-    engine: Engine = request.getfixturevalue("engine")
-    return Subject(lambda keys: unit_of_work(engine, keys), lambda: logged(engine))
-
-
-def folder(path: Path) -> Path:
-    """A folder without a batch."""
-    (path / "batches.csv").write_text("ref,sku,qty,eta\n")
-    return path
-
-
-def no_log() -> list[Message]:
-    raise NotImplementedError("CSV keeps no log")
-
-
-def logged(engine: Engine) -> list[Message]:
-    with engine.connect() as connection:
-        return list(connection.execute(text("SELECT data FROM events ORDER BY position")).scalars())
 
 
 @every_store

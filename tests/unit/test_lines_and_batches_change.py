@@ -6,30 +6,9 @@ import pytest
 
 from allocation.domain.commands import Allocate, ChangeBatchEta, ChangeBatchQuantity, Command, CreateBatch, Deallocate
 from allocation.domain.errors import Refusal, UnknownBatch, UnknownLine
-from allocation.service_layer.messagebus import MessageBus
-from tests.fakes import FakeStore
+from tests.shop import Shop
 
 SOON, LATER = date(2027, 1, 15), date(2027, 3, 1)
-
-
-class Shop:
-    def __init__(self, *commands: Command) -> None:
-        self.store = FakeStore()
-        self.bus = MessageBus(self.store.begin, lambda events: None)
-        self.handle(*commands)
-
-    def handle(self, *commands: Command) -> None:
-        for command in commands:
-            self.bus.handle(command)
-
-    def lines(self) -> dict[str, tuple[str, str | None]]:
-        return {line.orderid: (line.status.value, line.batchref) for line in self.store.lines.values()}
-
-    def room(self) -> dict[str, int]:
-        return {batch.ref: batch.available for batch in self.store.batches.values()}
-
-    def types(self) -> list[str]:
-        return [event["type"] for event in self.store.log]
 
 
 def test_a_line_that_is_taken_back_frees_its_batch() -> None:

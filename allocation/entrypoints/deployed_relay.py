@@ -1,4 +1,4 @@
-"""The relay as it is deployed: the views, and who else is told of the log's events."""
+"""The relay as it is deployed: the views, who else is told of the log's events, and what is deleted in time."""
 
 from redis import Redis
 from sqlalchemy import Engine
@@ -8,6 +8,7 @@ from allocation.adapters.event_log import EventLog
 from allocation.adapters.unit_of_work import engine_for
 from allocation.config import Settings
 from allocation.entrypoints import line_allocated
+from allocation.entrypoints.expiry import Expiry
 from allocation.entrypoints.line_allocated import LineAllocated
 from allocation.entrypoints.relay import Relay
 from allocation.entrypoints.subscriber import Subscriber
@@ -20,8 +21,12 @@ CONNECTIONS = 10
 
 def relay(database_url: str, redis_url: str, config: Settings, stop: Stop) -> Relay:
     engine, redis = engine_for(database_url, connections=CONNECTIONS), client(redis_url)
-    subscribers = [announcements(engine, redis, stop), mails(engine, config, stop)]
-    return Relay(EventLog(engine), redis, stop, subscribers)
+    companions = [
+        announcements(engine, redis, stop),
+        mails(engine, config, stop),
+        Expiry(engine, config.keys_kept, stop),
+    ]
+    return Relay(EventLog(engine), redis, stop, companions)
 
 
 def announcements(engine: Engine, redis: Redis, stop: Stop) -> Subscriber:
