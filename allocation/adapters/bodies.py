@@ -152,7 +152,7 @@ class CancelOrder(Body):
 class Envelope(Body):
     """What a command has besides its own members where commands of several kinds come together."""
 
-    type: Identifier
+    type: Any = None
     id: Identifier | None = None
 
 
@@ -214,6 +214,11 @@ def described(error: ErrorDetails) -> dict[str, str]:
     member = ".".join(map(str, error["loc"])) or "body"
     reason = REASONS.get(error["type"], error["msg"])
     if error["type"] not in WITHOUT_VALUE:
-        shown = repr(error["input"])
-        reason += f", not {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'}"
+        reason += f", not {shortened(error['input'])}"
     return {"member": member, "message": reason}
+
+
+def shortened(value: object) -> str:
+    """The value as it is shown to who sent it."""
+    shown = repr(value)
+    return shown if len(shown) <= SHOWN else shown[:SHOWN] + "…"

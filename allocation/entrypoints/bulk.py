@@ -14,6 +14,7 @@ import orjson
 from flask import Response, abort, request
 
 from allocation.adapters import bodies
+from allocation.adapters.bodies import shortened
 from allocation.entrypoints import keys
 from allocation.entrypoints.answers import COMMANDS, FAILURES, failure
 from allocation.service_layer.idempotency import Done
@@ -89,15 +90,20 @@ def entry(line: bytes, scope: str) -> Entry:
             raise bodies.BadCommand([{"member": "body", "message": f"must have at most {LONGEST_LINE} bytes"}])
         envelope = bodies.parsed(bodies.Envelope, line)
         known = envelope.id
-        if envelope.type not in COMMANDS:
-            reason = f"must be one of {', '.join(COMMANDS)}, not {envelope.type!r}"
-            raise bodies.BadCommand([{"member": "type", "message": reason}])
-        shape, success = COMMANDS[envelope.type]
+        shape, success = kind(envelope.type)
         command = bodies.from_json(shape, line)
         key = keys.key(scope, known, command) if known is not None else None
         return Entry(known, success, Request(command, key), None)
     except bodies.BadCommand as error:
         return Entry(known, 0, None, error)
+
+
+def kind(name: object) -> tuple[type[bodies.Body], int]:
+    """What COMMANDS says of it. Raises BadCommand."""
+    if isinstance(name, str) and name in COMMANDS:
+        return COMMANDS[name]
+    reason = "is missing" if name is None else f"must be one of {', '.join(COMMANDS)}, not {shortened(name)}"
+    raise bodies.BadCommand([{"member": "type", "message": reason}])
 
 
 def result(entry: Entry, outcome: Outcome) -> dict[str, Any]:

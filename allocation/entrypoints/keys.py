@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import orjson
 
-from allocation.adapters.bodies import LONGEST_IDENTIFIER, BadCommand
+from allocation.adapters.bodies import LONGEST_IDENTIFIER, BadCommand, shortened
 from allocation.domain.commands import Command
 from allocation.service_layer.idempotency import IdempotencyKey
 
@@ -26,6 +26,6 @@ def key(scope: str, value: str, command: Command) -> IdempotencyKey:
 def checked(value: str) -> str:
     """The value of the header. Raises BadCommand."""
     if not 1 <= len(value) <= LONGEST_IDENTIFIER or not value.isprintable():
-        reason = f"must be a text of 1 to {LONGEST_IDENTIFIER} printable characters, not {value[:80]!r}"
+        reason = f"must be a text of 1 to {LONGEST_IDENTIFIER} printable characters, not {shortened(value)}"
         raise BadCommand([{"member": HEADER, "message": reason}])
     return value

@@ -29,14 +29,30 @@ class Api:
     def get(self, *path: str) -> Answer:
         return self.request("GET", "/" + "/".join(quote(part, safe="") for part in path))
 
-    def post(self, route: str, body: Any, content_type: str = JSON) -> Answer:
+    def post(self, route: str, body: Any, content_type: str = JSON, **headers: str) -> Answer:
         raw = body if isinstance(body, bytes | Iterator) else json.dumps(body).encode()
-        return self.request("POST", f"/{route}", raw, content_type)
+        return self.request("POST", f"/{route}", raw, content_type, **headers)
+
+    def keyed(self, key: str, route: str, body: Any, **headers: str) -> Answer:
+        return self.post(route, body, **{"Idempotency-Key": key}, **headers)
+
+    def bulk(self, *lines: Any) -> list[dict[str, Any]]:
+        """The result of each line; a line is JSON data, or bytes as they are."""
+        raw = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+        answer = self.post("commands", raw, "application/x-ndjson")
+        assert (answer.status, answer.content_type) == (200, "application/x-ndjson")
+        return [json.loads(line) for line in answer.body.splitlines()]
 
     def request(
-        self, method: str, path: str, body: bytes | Iterator[bytes] | None = None, content_type: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterator[bytes] | None = None,
+        content_type: str | None = None,
+        **headers: str,
     ) -> Answer:
-        self.connection.request(method, path, body, {"Content-Type": content_type} if content_type else {})
+        typed = {"Content-Type": content_type} if content_type else {}
+        self.connection.request(method, path, body, typed | headers)
         response = self.connection.getresponse()
         headers = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, headers.get("content-type", ""), headers, response.read().decode())

@@ -7,8 +7,11 @@ import sys
 from allocation import bootstrap
 from allocation.adapters.unit_of_work import engine_for
 from allocation.domain.commands import Allocate
+from allocation.entrypoints.keys import key
 
 bus = bootstrap.message_bus(
     engine_for(os.environ["DATABASE_URL"]), committed=lambda events: os.kill(os.getpid(), signal.SIGKILL)
 )
-bus.handle(Allocate(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+orderid, sku, qty, *keys = sys.argv[1:]
+command = Allocate(orderid, sku, int(qty))
+bus.handle(command, key("- /allocate", keys[0], command) if keys else None)

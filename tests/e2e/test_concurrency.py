@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from random import Random
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy import Engine, text
 from readmodel.store import Store
 from tests.e2e.api import Answer, Api
 from tests.e2e.conftest import web
+from tests.e2e.waits import lock_waits
 from tests.eventually import eventually
 from tests.oracle import assert_the_state_is_sound, views_are_the_state
 
@@ -48,27 +49,6 @@ def at_once(ports: list[int], requests: list[Callable[[Api], Answer]]) -> list[A
     for api in opened:
         api.connection.close()
     return answers
-
-
-@contextmanager
-def lock_waits(engine: Engine) -> Iterator[set[int]]:
-    """The sessions that were seen to wait for another's row lock."""
-    seen: set[int] = set()
-    done = threading.Event()
-
-    def look() -> None:
-        query = text("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            while not done.is_set():
-                seen.update(connection.execute(query).scalars())
-
-    observer = threading.Thread(target=look)
-    observer.start()
-    try:
-        yield seen
-    finally:
-        done.set()
-        observer.join()
 
 
 def test_one_sku_for_many_threads_and_two_processes(ports: list[int], engine: Engine) -> None:
@@ -166,7 +146,17 @@ def test_everything_at_once_on_few_skus(ports: list[int], engine: Engine, model:
     eventually(lambda: views_are_the_state(engine, model))
 
 
-CHAOS = {"allocate": 10, "deallocate": 6, "add_batch": 2, "change_batch_quantity": 4, "change_batch_eta": 1}
+CHAOS = {
+    "allocate": 10,
+    "deallocate": 6,
+    "add_batch": 2,
+    "change_batch_quantity": 4,
+    "change_batch_eta": 1,
+    "change_line_quantity": 4,
+    "ship": 1,
+    "allocate_order": 4,
+    "cancel_order": 3,
+}
 
 
 def chaos(rng: Random, port: int, deadline: float) -> Counter[tuple[str, int]]:
@@ -189,6 +179,14 @@ def random_body(rng: Random, route: str) -> dict[str, Any]:
         "add_batch": {"ref": ref, "sku": sku, "qty": 20, "eta": None},
         "change_batch_quantity": {"ref": ref, "qty": rng.choice([0, 5, 20, 60])},
         "change_batch_eta": {"ref": ref, "eta": eta},
+        "change_line_quantity": {"orderid": f"o{number}", "sku": sku, "qty": rng.randrange(1, 9)},
+        "ship": {"orderid": f"o{number}", "sku": sku},
+        "allocate_order": {
+            "orderid": f"o{rng.randrange(200)}",
+            "lines": [{"sku": f"S{n}", "qty": number % 7 + 1} for n in rng.sample(range(6), 3)],
+            "all_or_nothing": rng.random() < 0.5,
+        },
+        "cancel_order": {"orderid": f"o{number}"},
     }
     return bodies[route]
 

@@ -12,6 +12,7 @@ from allocation.adapters import event_log
 from allocation.adapters.event_log import EventLog
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
 from allocation.domain.events import OutOfStock, Totals
+from allocation.entrypoints.keys import key
 from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.digest import digest
@@ -38,6 +39,19 @@ def test_a_process_killed_between_commit_and_fast_path_loses_nothing(
     assert allocations_of(model, "o1") == [], "nobody has told the views yet"
     with running("relay", environment):
         eventually(lambda: allocations_of(model, "o1"))
+
+
+def test_who_sends_a_command_again_after_its_process_was_killed_sees_what_it_did(
+    projecting_bus: MessageBus, model: Store, environment: dict[str, str]
+) -> None:
+    """There is no relay here: the second attempt, which does nothing itself, shows what the first has done."""
+    projecting_bus.handle(CreateBatch("b1", "S", 10))
+    program = [sys.executable, "-m", "tests.e2e.dies_after_its_commit", "o1", "S", "3", "k1"]
+    assert subprocess.run(program, env=os.environ | environment, check=False).returncode == -signal.SIGKILL
+    assert allocations_of(model, "o1") == []
+    command = Allocate("o1", "S", 3)
+    projecting_bus.handle(command, key("- /allocate", "k1", command))
+    assert allocations_of(model, "o1") == [{"sku": "S", "batchref": "b1"}]
 
 
 def test_a_process_killed_in_the_middle_of_its_transaction_changes_nothing(

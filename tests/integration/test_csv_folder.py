@@ -27,8 +27,8 @@ from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import Keys, StoreUnavailable
 from tests.csv_folder import Folder
-from tests.integration.test_unit_of_work import random_commands
 from tests.processes import CONSOLE_SCRIPT, only
+from tests.random_commands import random_commands
 
 OLD = b"orderid,sku,qty,batchref\no0,S,1,b1\n"
 LINES = 2_000

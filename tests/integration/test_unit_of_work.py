@@ -1,7 +1,6 @@
 """What every unit of work promises: the fake and the one on CSV files are held to the same as the real one."""
 
 import random
-from collections.abc import Iterable
 from datetime import date
 from functools import partial
 from typing import Any
@@ -13,15 +12,10 @@ from sqlalchemy.event import listen
 from allocation.adapters import repository
 from allocation.domain.commands import (
     Allocate,
-    AllocateOrder,
-    CancelOrder,
     ChangeBatchEta,
     ChangeBatchQuantity,
-    ChangeLineQuantity,
-    Command,
     CreateBatch,
     Deallocate,
-    Ship,
 )
 from allocation.domain.errors import Refusal, UnknownBatch
 from allocation.domain.events import Event
@@ -30,6 +24,7 @@ from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import Keys, Message
 from tests.fakes import FakeStore
+from tests.random_commands import random_commands
 from tests.shrink_cases import CASES, Case, outcome
 from tests.subjects import Subject, every_store, logged, stores_that_keep_waiting_lines, stores_with_a_log
 
@@ -256,26 +251,6 @@ def test_fake_and_real_decide_alike(
     assert any(event["type"] == "Allocated" and event["waiting"]["lines"] for event in fake.log)
     assert set(map(type, fake_outcomes)) >= {Done, *Refusal.__subclasses__()}
     assert {event["type"] for event in fake.log} == {event.__name__ for event in Event.__subclasses__()}
-
-
-def random_commands(rng: random.Random) -> Iterable[Command]:
-    """Some are repeated, some in conflict, some of an unknown SKU."""
-    for _ in range(1_000):
-        sku, ref, orderid = rng.choice("STU"), f"b{rng.randrange(60)}", f"o{rng.randrange(120)}"
-        eta = rng.choice([None, None, date(2027, 1, 15), date(2027, 3, 1)])
-        all_of_it = rng.random() < 0.5
-        kinds: list[Command] = [
-            Allocate(orderid, sku, rng.choice([1, 2, 5, 7, 11, 30])),
-            CreateBatch(ref, sku, rng.choice([1, 3, 10, 40]), eta),
-            Deallocate(orderid, sku),
-            ChangeBatchQuantity(ref, rng.choice([0, 1, 5, 20, 60])),
-            ChangeBatchEta(ref, eta),
-            ChangeLineQuantity(orderid, sku, rng.choice([1, 3, 8, 30])),
-            Ship(orderid, sku),
-            AllocateOrder(orderid, tuple((s, rng.choice([1, 4, 20])) for s in "STX"[: rng.randrange(1, 4)]), all_of_it),
-            CancelOrder(orderid),
-        ]
-        yield rng.choices(kinds, weights=[12, 3, 3, 3, 1, 4, 4, 3, 1])[0]
 
 
 def essence(message: Message) -> dict[str, Any]:
