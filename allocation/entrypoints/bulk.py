@@ -80,6 +80,9 @@ def results(lines: Iterator[bytes], bus: MessageBus, scope: str) -> Iterator[byt
         entries = [entry(line, scope) for line in part]
         outcomes = bus.handle_requests(entry.request for entry in entries if entry.request is not None)
         told = [result(entry, entry.error or next(outcomes)) for entry in entries]
+        failed = sum(one["status"] >= 500 for one in told)
+        if failed:
+            logger.warning("%s commands of a bulk could not be carried out", failed)
         yield b"".join(orjson.dumps(one) + b"\n" for one in told)
 
 

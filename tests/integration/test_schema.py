@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from allocation import bootstrap
 from allocation.adapters.schema import TIMEOUTS, configuration, is_current, migrate
 from allocation.adapters.unit_of_work import engine_for
-from allocation.domain.commands import Deallocate
+from allocation.domain.commands import ChangeBatchQuantity, Deallocate
 from allocation.local.postgres import Postgres
 from tests.conftest import execute
 from tests.processes import allocation
@@ -70,7 +70,7 @@ def test_many_processes_may_migrate_at_once(postgres: Postgres, tmp_path: Path) 
         execute(postgres, "DROP DATABASE empty WITH (FORCE)")
 
 
-def test_what_was_allocated_under_an_older_schema_can_be_taken_back_and_is_not_announced_again(
+def test_what_was_allocated_under_an_older_schema_keeps_its_rank_can_be_taken_back_and_is_not_announced_again(
     postgres: Postgres,
 ) -> None:
     execute(postgres, "CREATE DATABASE older")
@@ -82,10 +82,11 @@ def test_what_was_allocated_under_an_older_schema_can_be_taken_back_and_is_not_a
             command.upgrade(config, "0001")
         bus = bootstrap.message_bus(engine, bootstrap.leave_to_the_relay)
         with engine.begin() as connection:
-            connection.execute(text("INSERT INTO products (sku, version, available) VALUES ('S', 2, 2)"))
-            connection.execute(text(BATCH + "('b1', 'S', 5, 5, 3, 2)"))
+            connection.execute(text("INSERT INTO products (sku, version, available) VALUES ('S', 3, 0)"))
+            connection.execute(text(BATCH + "('b1', 'S', 5, 5, 5, 3)"))
             connection.execute(text(LINE + "('o1', 'S', 3, 2, 'allocated', 'b1', 2)"))
-            for version in (1, 2):
+            connection.execute(text(LINE + "('o2', 'S', 2, 3, 'allocated', 'b1', 3)"))
+            for version in (1, 2, 3):
                 event = "INSERT INTO events (sku, version, type, last, data) VALUES ('S', :version, 't', true, '{}')"
                 connection.execute(text(event), {"version": version})
         assert not is_current(engine)
@@ -94,9 +95,13 @@ def test_what_was_allocated_under_an_older_schema_can_be_taken_back_and_is_not_a
         with engine.connect() as connection:
             told = connection.execute(text("SELECT cursor FROM subscriptions")).scalars().all()
             assert told == [connection.execute(text("SELECT max(position) FROM events")).scalar_one()] * 2
+        bus.handle(ChangeBatchQuantity("b1", 3))
+        with engine.connect() as connection:
+            waiting = text("SELECT orderid FROM order_lines WHERE status = 'waiting'")
+            assert connection.execute(waiting).scalars().all() == ["o2"], "the latest allocated"
         bus.handle(Deallocate("o1", "S"))
         with engine.connect() as connection:
-            assert connection.execute(text("SELECT allocated FROM batches")).scalar_one() == 0
+            assert connection.execute(text("SELECT allocated FROM batches")).scalar_one() == 2
     finally:
         engine.dispose()
         execute(postgres, "DROP DATABASE older WITH (FORCE)")
