@@ -33,6 +33,8 @@ class Stock:
 
     def passed_over(self, taken: Batch | None) -> Sequence[Candidate] | None:
         """The batches with too little left, the preferred first; None where the first one with any left is taken."""
+        if taken is not None and taken is self.batches[0]:
+            return None
         before = islice(self._with_any_left_before(taken), MOST_CANDIDATES)
         candidates = tuple(Candidate(batch.ref, batch.eta, batch.available) for batch in before)
         return candidates if candidates or taken is None else None
