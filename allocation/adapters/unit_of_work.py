@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
 
 from sqlalchemy import Connection, Engine, create_engine
 
@@ -48,12 +47,16 @@ class SqlUnitOfWork:
         self.outcomes = SqlOutcomes(connection, keys.idempotency)
         self._connection = connection
         self._keys = keys
+        self._products: SqlProducts | None = None
         self._now = now
 
-    @cached_property
+    @property
     def products(self) -> SqlProducts:
         """Locked and read when they are first asked for: a command that was carried out before needs none."""
-        return SqlProducts(self._connection, self._keys, self.changes)
+        # No cached_property: until Python 3.12 all threads wait for the one that waits for the database in it.
+        if self._products is None:
+            self._products = SqlProducts(self._connection, self._keys, self.changes)
+        return self._products
 
     def commit(self) -> Sequence[Message]:
         events = self.changes.events

@@ -1,12 +1,13 @@
 """What every unit of work promises: the fake and the one on CSV files are held to the same as the real one."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.event import listen
 
 from allocation.adapters import repository
@@ -23,6 +24,7 @@ from allocation.domain.model import Batch, OrderLine
 from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import Keys, Message
+from tests.eventually import eventually
 from tests.fakes import FakeStore
 from tests.random_commands import random_commands
 from tests.shrink_cases import CASES, Case, outcome
@@ -286,3 +288,20 @@ def test_the_number_of_statements_depends_on_nothing(bus: MessageBus, engine: En
     listen(engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
     list(bus.handle_all(Allocate(f"o{n}", skus[n % 10], 1) for n in range(lines)))
     assert len(seen) == 7, "lock, two reads, four writes"
+
+
+def test_who_waits_for_a_product_holds_up_no_command_on_another(bus: MessageBus, engine: Engine) -> None:
+    list(bus.handle_all([CreateBatch("b1", "S", 10), CreateBatch("b2", "T", 10)]))
+    with ThreadPoolExecutor(1) as pool, engine.begin() as connection:
+        connection.execute(text("SELECT FROM products WHERE sku = 'S' FOR UPDATE"))
+        waiting = pool.submit(bus.handle, Allocate("o1", "S", 1))
+        eventually(lambda: lock_waits(engine))
+        bus.handle(Allocate("o1", "T", 1))
+        assert not waiting.done()
+        connection.rollback()
+        waiting.result()
+
+
+def lock_waits(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one())

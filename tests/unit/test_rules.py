@@ -1,0 +1,7 @@
+from tests.rules.run import COMMANDS, EVENTS, REFUSALS, TURNS, assert_the_rules_hold
+from tests.rules.subjects import OverFakeStore
+
+
+def test_any_sequence_of_commands_comes_to_what_the_rules_say() -> None:
+    everything = COMMANDS | EVENTS | REFUSALS | TURNS
+    assert_the_rules_hold(OverFakeStore, examples=250, steps=40, to_be_reached=everything)
