@@ -17,8 +17,8 @@ from allocation.domain.commands import (
 
 
 def random_commands(rng: random.Random) -> Iterator[Command]:
-    """Some are repeated, some in conflict, some of an unknown SKU."""
-    for _ in range(1_000):
+    """Without an end. Some are repeated, some in conflict, some of an unknown SKU."""
+    while True:
         sku, ref, orderid = rng.choice("STU"), f"b{rng.randrange(60)}", f"o{rng.randrange(120)}"
         eta = rng.choice([None, None, date(2027, 1, 15), date(2027, 3, 1)])
         all_of_it = rng.random() < 0.5

@@ -24,6 +24,7 @@ from allocation.domain import commands
 LARGEST_QTY = 2_147_483_647
 LONGEST_IDENTIFIER = 255
 MOST_LINES = 1_000
+MOST_NAMED = 20
 SHOWN = 80
 
 TEXT = f"must be a text of 1 to {LONGEST_IDENTIFIER} characters"
@@ -43,11 +44,12 @@ WITHOUT_VALUE = {"missing", "json_invalid", "nul", "twice", "too_long"}
 
 
 class BadCommand(Exception):
-    """Members that are missing or wrong: `errors` has a {"member", "message"} for each."""
+    """Members that are missing or wrong: `errors` has a {"member", "message"} for each of the first ones."""
 
-    def __init__(self, errors: list[dict[str, str]]) -> None:
+    def __init__(self, errors: list[dict[str, str]], more: int = 0) -> None:
         self.errors = errors
-        super().__init__("; ".join(f"{error['member']} {error['message']}" for error in errors))
+        told = [f"{error['member']} {error['message']}" for error in errors]
+        super().__init__("; ".join([*told, f"and {more} more"] if more else told))
 
 
 def without_nul(text: str) -> str:
@@ -207,7 +209,8 @@ def bad_members_named() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        raise BadCommand([described(one) for one in error.errors(include_url=False)]) from error
+        named = [described(one) for one in error.errors(include_url=False)[:MOST_NAMED]]
+        raise BadCommand(named, more=error.error_count() - len(named)) from None
 
 
 def described(error: ErrorDetails) -> dict[str, str]:

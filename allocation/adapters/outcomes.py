@@ -22,11 +22,11 @@ DELETED_AT_ONCE = 1_000
 class SqlOutcomes:
     """Of one unit of work; belongs to its connection. `kept` is to be stored, `found` to be handed on again."""
 
-    def __init__(self, connection: Connection, keys: Collection[IdempotencyKey]) -> None:
+    def __init__(self, connection: Connection, keys: Collection[IdempotencyKey], *, wait: bool) -> None:
         self.found: list[Effects] = []
         self.kept: list[tuple[str, str, str, str]] = []
         self._connection = connection
-        new = self._lock(keys) if keys else set()
+        new = self._lock(keys, wait=wait) if keys else set()
         self._earlier = self._read([key for key in keys if key.identity not in new])
 
     def earlier(self, key: IdempotencyKey) -> Done | Refusal | None:
@@ -45,11 +45,15 @@ class SqlOutcomes:
         if self.kept:
             self._connection.execute(statements.KEEP_OUTCOMES, statements.arrays(OUTCOME, self.kept))
 
-    def _lock(self, keys: Collection[IdempotencyKey]) -> set[tuple[str, str]]:
+    def _lock(self, keys: Collection[IdempotencyKey], *, wait: bool) -> set[tuple[str, str]]:
         """Those that no command came with before."""
         rows = [(key.scope, key.value, key.fingerprint) for key in keys]
         try:
+            if not wait:
+                self._connection.execute(statements.DO_NOT_WAIT)
             new = self._connection.execute(statements.LOCK_KEYS, statements.arrays(KEY, rows))
+            if not wait:
+                self._connection.execute(statements.WAIT_AGAIN)
         except DBAPIError as error:
             if code_of(error) == LOCK_TIMEOUT:
                 raise StillRunning("The first request with this idempotency key is still being handled") from error

@@ -28,6 +28,7 @@ class SqlProducts:
         self._connection = connection
         self._changes = changes
         self._saved = 0
+        self._created: Sequence[str] = ()
         products = self._lock(keys)
         lines = self._read_lines(keys)
         if not {line.sku for line in lines} <= {row.sku for row in products}:
@@ -72,6 +73,12 @@ class SqlProducts:
             self._connection.execute(statements.EXTEND_TIMEOUTS)
         return [known.setdefault(row.orderid, as_line(row)) for row in rows]
 
+    def forget_refused(self) -> None:
+        """A product of which the only batch was refused never was."""
+        refused = [sku for sku in self._created if self._products[sku].version == 0]
+        if refused:
+            self._connection.execute(statements.DELETE_PRODUCTS, {"skus": refused})
+
     def save(self) -> None:
         """Write what was touched since the last time, as it is now."""
         touched = {id(row): row for row in self._changes.touched[self._saved :]}.values()
@@ -84,7 +91,8 @@ class SqlProducts:
 
     def _lock(self, keys: Keys) -> Rows:
         if keys.new_skus:
-            self._connection.execute(statements.CREATE_PRODUCTS, {"skus": list(keys.new_skus)})
+            created = self._connection.execute(statements.CREATE_PRODUCTS, {"skus": list(keys.new_skus)})
+            self._created = created.scalars().all()
         skus = keys.skus | self._owners(keys.owners_of) | self._skus_of(keys.orders)
         return self._connection.execute(statements.LOCK_PRODUCTS, {"skus": list(skus)}).all()
 

@@ -10,8 +10,10 @@ from sqlalchemy import text
 CREATE_PRODUCTS = text("""
     INSERT INTO products (sku)
     SELECT sku FROM unnest(CAST(:skus AS text[])) AS sku ORDER BY sku COLLATE "C"
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO NOTHING RETURNING sku
 """)
+
+DELETE_PRODUCTS = text("DELETE FROM products WHERE sku = ANY(CAST(:skus AS text[]))")
 
 # A statement of its own: what later statements read is as of after the lock. Read together with the lock, it would
 # be as of before it, and stale.
@@ -139,6 +141,9 @@ LOCK_KEYS = text("""
     ORDER BY new.scope COLLATE "C", new.key COLLATE "C"
     ON CONFLICT DO NOTHING RETURNING scope, key
 """)
+
+DO_NOT_WAIT = text("SET LOCAL lock_timeout = '10ms'")
+WAIT_AGAIN = text("SET LOCAL lock_timeout TO DEFAULT")
 
 READ_OUTCOMES = text("""
     SELECT scope, key, fingerprint, outcome, effects

@@ -44,7 +44,7 @@ def engine_for(database_url: str, *, connections: int = 5) -> Engine:
 class SqlUnitOfWork:
     def __init__(self, connection: Connection, keys: Keys, now: Clock) -> None:
         self.changes = Changes()
-        self.outcomes = SqlOutcomes(connection, keys.idempotency)
+        self.outcomes = SqlOutcomes(connection, keys.idempotency, wait=keys.wait_for_keys)
         self._connection = connection
         self._keys = keys
         self._products: SqlProducts | None = None
@@ -65,6 +65,8 @@ class SqlUnitOfWork:
         if events:
             self.products.save()
         if events or self.outcomes.kept:
+            if self._products is not None:
+                self._products.forget_refused()
             self.outcomes.save()
             messages += event_log.append(self._connection, events, self._now())
             self._connection.commit()
@@ -73,7 +75,7 @@ class SqlUnitOfWork:
 
 @contextmanager
 def unit_of_work(engine: Engine, keys: Keys, *, now: Clock = utc_now) -> Iterator[SqlUnitOfWork]:
-    """Lock and read what the keys name. Rolls back what was not committed.
+    """Lock the idempotency keys; products are locked when they are asked for. Rolls back what was not committed.
 
     Raises RetryableError where the transaction lost a race, StoreUnavailable where there is no database to be had.
     """

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from functools import partial
 
 from flask import Blueprint, Flask, Response, abort, request
 from sqlalchemy import Engine
@@ -12,8 +11,9 @@ from allocation.adapters import bodies, schema
 from allocation.adapters.unit_of_work import engine_for
 from allocation.config import BadSettings, Settings, settings
 from allocation.domain.commands import Command
-from allocation.entrypoints import bulk, keys
+from allocation.entrypoints import keys
 from allocation.entrypoints.answers import COMMANDS, FAILURES, TRY_AGAIN, failure
+from allocation.entrypoints.bulk import Bulk
 from allocation.service_layer.idempotency import IdempotencyKey
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
@@ -37,7 +37,8 @@ def create_app(config: Settings | None = None) -> Flask:
     engine = engine_for(database_url, connections=config.threads)
     store = Store(client(redis_url, timeout=readmodel_http.READ_TIMEOUT))
     app = readmodel_http.bare_app()
-    app.register_blueprint(commands(bootstrap.message_bus(engine, bootstrap.update_views(redis_url))))
+    bus = bootstrap.message_bus(engine, bootstrap.update_views(redis_url))
+    app.register_blueprint(commands(bus, bulks_at_once=max(1, config.threads // 2)))
     app.register_blueprint(readmodel_http.queries(store))
     app.register_blueprint(
         readmodel_http.health(
@@ -47,12 +48,12 @@ def create_app(config: Settings | None = None) -> Flask:
     return app
 
 
-def commands(bus: MessageBus) -> Blueprint:
+def commands(bus: MessageBus, bulks_at_once: int) -> Blueprint:
     blueprint = Blueprint("commands", __name__)
     for name, (shape, success) in COMMANDS.items():
         blueprint.add_url_rule(f"/{name}", name, handler(bus, shape, success), methods=["POST"])
         blueprint.add_url_rule(f"/preview/{name}", f"preview_{name}", previewer(bus, shape), methods=["POST"])
-    blueprint.add_url_rule("/commands", "bulk", partial(bulk.handle, bus), methods=["POST"])
+    blueprint.add_url_rule("/commands", "bulk", Bulk(bus, bulks_at_once).handle, methods=["POST"])
     for error in FAILURES:
         blueprint.register_error_handler(error, failed)
     return blueprint

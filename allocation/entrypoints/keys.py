@@ -12,7 +12,12 @@ HEADER = "Idempotency-Key"
 
 
 def scope(route: str, token: str | None) -> str:
-    """Two callers may choose the same key, and one caller may on two routes. The token itself is not kept."""
+    """Two callers may choose the same key, and one caller may on two routes. The token itself is not kept.
+
+    Raises BadCommand where there is a token that can't be read: it would be that of another one.
+    """
+    if token == "":
+        raise BadCommand([{"member": "Authorization", "message": "must be printable ASCII"}])
     caller = sha256(token.encode()).hexdigest()[:32] if token else "-"
     return f"{caller} {route}"
 
@@ -25,7 +30,7 @@ def key(scope: str, value: str, command: Command) -> IdempotencyKey:
 
 def checked(value: str) -> str:
     """The value of the header. Raises BadCommand."""
-    if not 1 <= len(value) <= LONGEST_IDENTIFIER or not value.isprintable():
-        reason = f"must be a text of 1 to {LONGEST_IDENTIFIER} printable characters, not {shortened(value)}"
+    if not 1 <= len(value) <= LONGEST_IDENTIFIER or not (value.isascii() and value.isprintable()):
+        reason = f"must be 1 to {LONGEST_IDENTIFIER} printable characters of ASCII, not {shortened(value)}"
         raise BadCommand([{"member": HEADER, "message": reason}])
     return value

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -94,15 +95,24 @@ class MessageBus:
             return with_retries(self._commit, group)
         except StoreUnavailable as error:
             return [error] * len(group)
+        except StillRunning:
+            # They have waited together. One by one, each for as long again, would be for hours.
+            return [outcome for request in group for outcome in self._handle_at_once(request)]
         except Exception as error:
             if len(group) == 1:
                 return [error]
-            if not isinstance(error, StillRunning):
-                logger.exception("A group of %s commands failed; each is tried alone", len(group))
+            logger.exception("A group of %s commands failed; each is tried alone", len(group))
             return [outcome for request in group for outcome in self._handle_together([request])]
 
-    def _commit(self, group: Sequence[Request]) -> list[Outcome]:
-        with self._begin(Keys.union(map(keys_of, group))) as transaction:
+    def _handle_at_once(self, request: Request) -> Sequence[Outcome]:
+        try:
+            return with_retries(partial(self._commit, wait_for_keys=False), [request])
+        except Exception as error:
+            return [error]
+
+    def _commit(self, group: Sequence[Request], *, wait_for_keys: bool = True) -> list[Outcome]:
+        keys = replace(Keys.union(map(keys_of, group)), wait_for_keys=wait_for_keys)
+        with self._begin(keys) as transaction:
             outcomes = [carry_out(request, transaction) for request in group]
             events = transaction.commit()
         if events:
@@ -134,7 +144,7 @@ def carry_out(request: Request, transaction: Transaction) -> Outcome:
         return attempt(request.command, transaction)
     try:
         earlier = transaction.outcomes.earlier(request.key)
-    except KeyReused as error:
+    except (KeyReused, StoreUnavailable) as error:
         return error
     if earlier is not None:
         return earlier
@@ -161,11 +171,13 @@ def grouped(requests: Iterable[Request]) -> Iterator[list[Request]]:
     """Cut into groups that may share a transaction: one type, no line, batch or key twice, at most GROUP_SIZE."""
     group: list[Request] = []
     named: set[object] = set()
+    alone = False
     for request in requests:
         keys = keys_of(request)
         if group and (
             len(group) == GROUP_SIZE
             or type(request.command) is not type(group[0].command)
+            or alone
             or keys.alone
             or not named.isdisjoint(keys.identities)
         ):
@@ -173,5 +185,6 @@ def grouped(requests: Iterable[Request]) -> Iterator[list[Request]]:
             group, named = [], set()
         group.append(request)
         named |= keys.identities
+        alone = keys.alone
     if group:
         yield group

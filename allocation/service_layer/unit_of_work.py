@@ -24,10 +24,11 @@ class StoreUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """All that a unit of work may touch. It is locked and read at once, in one order, before the first handler runs.
+    """All that a unit of work may touch. It is locked and read in one order: idempotency keys, then the rest at once.
 
     `refs` are batches to look at, whatever their SKU; `owners_of` are batches whose products are to be changed,
-    `orders` those whose lines are, whatever their SKUs.
+    `orders` those whose lines are, whatever their SKUs. Where it is not to `wait_for_keys`, an idempotency key that
+    another one holds is StillRunning at once.
     """
 
     skus: frozenset[str] = frozenset()
@@ -37,11 +38,14 @@ class Keys:
     owners_of: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
     idempotency: frozenset[IdempotencyKey] = frozenset()
+    wait_for_keys: bool = True
 
     @classmethod
     def union(cls, several: Iterable["Keys"]) -> "Keys":
         several = list(several)
-        return cls(*(frozenset().union(*(getattr(keys, field.name) for keys in several)) for field in fields(cls)))
+        named = [field.name for field in fields(cls) if field.name != "wait_for_keys"]
+        union: dict[str, Any] = {name: frozenset().union(*(getattr(keys, name) for keys in several)) for name in named}
+        return cls(**union)
 
     @property
     def identities(self) -> frozenset[object]:
@@ -50,7 +54,7 @@ class Keys:
 
     @property
     def alone(self) -> bool:
-        """Whether the command has a transaction of its own: its body does not tell what it touches, or it is much."""
+        """Whether the command has a transaction of its own: its body does not tell its products, or tells several."""
         return bool(self.owners_of or self.orders) or len(self.skus) > 1
 
 

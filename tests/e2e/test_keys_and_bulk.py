@@ -1,5 +1,6 @@
 """Idempotency keys and commands in bulk, as a client meets them."""
 
+import json
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 
 from allocation.entrypoints import bulk
-from tests.e2e.api import Api
+from tests.e2e.api import Answer, Api
+from tests.e2e.conftest import web
+from tests.eventually import eventually
 
 PROBLEM = "application/problem+json"
 NDJSON = "application/x-ndjson"
@@ -56,11 +59,17 @@ def test_the_same_key_with_another_body_is_refused(shared_api: Api) -> None:
     assert shared_api.keyed("kb", "allocate", of_another, Authorization="Bearer x").status == 202, "another caller"
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", "é"])
 def test_a_bad_key_is_a_400(shared_api: Api, key: str) -> None:
     answer = shared_api.keyed(key, "allocate", {"orderid": "bk", "sku": "BK", "qty": 4})
     assert (answer.status, answer.content_type) == (400, PROBLEM)
-    assert "Idempotency-Key must be a text of 1 to 255 printable characters" in answer.json["message"]
+    assert "Idempotency-Key must be 1 to 255 printable characters of ASCII" in answer.json["message"]
+
+
+def test_a_token_that_can_not_be_read_is_nobody_s(shared_api: Api) -> None:
+    body = {"orderid": "bt", "sku": "BT", "qty": 4}
+    answer = shared_api.keyed("bt", "allocate", body, Authorization="Bearer é")
+    assert (answer.status, answer.json["message"]) == (400, "Authorization must be printable ASCII")
 
 
 def test_every_line_has_its_result_in_its_place(shared_api: Api) -> None:
@@ -132,9 +141,10 @@ def test_what_is_not_a_list_of_commands(shared_api: Api) -> None:
     )
 
 
-def test_a_body_that_is_too_large_is_refused_with_nothing_done(shared_api: Api) -> None:
+@pytest.mark.parametrize("length_is_told", [True, False])
+def test_a_body_that_is_too_large_is_refused_with_nothing_done(shared_api: Api, length_is_told: bool) -> None:
     shared_api.add_batch("tl-1", "TL", 10)
-    answer = shared_api.post("commands", too_large(), NDJSON)
+    answer = shared_api.post("commands", b"".join(too_large()) if length_is_told else too_large(), NDJSON)
     assert (answer.status, answer.content_type) == (413, PROBLEM)
     assert answer.json["message"] == "The body has more than 100000000 bytes: nothing was done. Send it in parts"
     assert shared_api.get("orders", "tl").status == 404
@@ -142,4 +152,29 @@ def test_a_body_that_is_too_large_is_refused_with_nothing_done(shared_api: Api) 
 
 def too_large() -> Iterator[bytes]:
     yield b'{"type": "allocate", "orderid": "tl", "sku": "TL", "qty": 1}\n'
-    yield from [b" " * 1_000_000] * (bulk.LARGEST_BODY // 1_000_000)
+    yield from [b" " * 1_000_000] * (bulk.LARGEST_BODY // 1_000_000 + 60)
+
+
+def test_bulks_leave_threads_for_others(environment: dict[str, str], relay: None) -> None:
+    with web(environment | {"ALLOCATION_THREADS": "2"}) as port:
+        slow, other = Api(port), Api(port)
+        slow.connection.putrequest("POST", "/commands")
+        slow.connection.putheader("Content-Type", NDJSON)
+        slow.connection.putheader("Content-Length", "3")
+        slow.connection.endheaders(b"{}")
+        refused = eventually(lambda: refused_bulk(other))
+        assert refused is not None
+        assert (refused.headers["retry-after"], refused.content_type) == ("1", PROBLEM)
+        assert refused.json["message"] == "Too many bulks are being handled: nothing was done"
+        assert other.add_batch("b1", "S", 10).status == 201
+        slow.connection.send(b"\n")
+        response = slow.connection.getresponse()
+        assert (response.status, json.loads(response.read())["message"]) == (200, "type is missing")
+        eventually(lambda: not refused_bulk(other))
+        slow.connection.close()
+        other.connection.close()
+
+
+def refused_bulk(api: Api) -> Answer | None:
+    answer = api.post("commands", b"", NDJSON)
+    return answer if answer.status == 503 else None

@@ -18,7 +18,7 @@ from tests.oracle import views_are_the_state
 from tests.processes import allocation
 
 PROCESSES = 8
-COMMANDS = int(os.environ.get("SAME_COMMANDS", "200"))
+COMMANDS = int(os.environ.get("SAME_COMMANDS", "120"))
 
 # A command that was carried out twice would leave events that no key knows of: its second outcome replaces the first.
 UNKNOWN_EVENTS = """

@@ -7,17 +7,19 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.event import listen
 
 from allocation.adapters import outcomes
 from allocation.adapters.outcomes import delete_old_keys
 from allocation.adapters.unit_of_work import engine_for
 from allocation.bootstrap import message_bus
 from allocation.domain.commands import Allocate, AllocateOrder, Command, CreateBatch, Deallocate
-from allocation.domain.errors import LineConflict, OrderShort, Refusal, UnknownSku
+from allocation.domain.errors import BatchConflict, LineConflict, OrderShort, Refusal, UnknownSku
 from allocation.entrypoints import keys
 from allocation.entrypoints.expiry import Expiry
 from allocation.service_layer.idempotency import Done, KeyReused, StillRunning
 from allocation.service_layer.messagebus import MessageBus, Request
+from allocation.service_layer.unit_of_work import StoreUnavailable
 from allocation.stopping import Stop
 from tests.eventually import eventually
 from tests.oracle import assert_the_state_is_sound
@@ -169,10 +171,17 @@ def test_who_comes_while_the_first_is_running_waits_for_its_answer(bus: MessageB
         assert connection.execute(text("SELECT count(*) FROM order_lines")).scalar_one() == 1
 
 
-def test_nobody_waits_for_ever(database_url: str, bus: MessageBus, engine: Engine) -> None:
+@pytest.fixture
+def impatient(database_url: str) -> Iterator[Engine]:
+    """Waits for a lock for a twentieth of a second."""
+    engine = engine_for(f"{database_url}?options=-clock_timeout%3D50ms", connections=2)
+    yield engine
+    engine.dispose()
+
+
+def test_nobody_waits_for_ever(bus: MessageBus, engine: Engine, impatient: Engine) -> None:
     bus.handle(CreateBatch("b1", "S", 10))
     bus.handle(CreateBatch("t1", "T", 10))
-    impatient = engine_for(f"{database_url}?options=-clock_timeout%3D50ms")
     hurried = message_bus(impatient, lambda events: None)
     with first_still_running(bus, engine, keyed("k1", FIRST)):
         requests = [keyed("k1", FIRST), keyed("k2", Allocate("o2", "T", 1)), keyed("k3", Allocate("o3", "X", 1))]
@@ -180,8 +189,38 @@ def test_nobody_waits_for_ever(database_url: str, bus: MessageBus, engine: Engin
         assert found == [StillRunning, Done, UnknownSku], "each on its own feet"
         with pytest.raises(StillRunning, match="still being handled"):
             hurried.handle(*requests[0])
-    impatient.dispose()
     assert list(bus.handle_requests([keyed("k1", FIRST)])) == [Done()]
+
+
+def test_who_shares_a_transaction_waits_for_a_held_key_once(bus: MessageBus, engine: Engine, impatient: Engine) -> None:
+    """However many of the keys are held: a wait for each, one after the other, would add up."""
+    list(bus.handle_all([CreateBatch("b1", "S", 100), CreateBatch("t1", "T", 100)]))
+    held = [keyed(f"k{n}", Allocate(f"o{n}", "S", 1)) for n in range(30)]
+    free = [keyed(f"t{n}", Allocate(f"o{n}", "T", 1)) for n in range(30)]
+    seen: list[str] = []
+    with first_still_running(bus, engine, *held):
+        listen(impatient, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
+        found = list(message_bus(impatient, lambda events: None).handle_requests([*held, *free]))
+        assert [type(outcome) for outcome in found] == [StillRunning] * 30 + [Done] * 30
+    assert sum("lock_timeout = '10ms'" in statement for statement in seen) == 60, "the others don't wait"
+
+
+def test_an_answer_that_only_a_newer_process_can_read_fails_alone(bus: MessageBus, engine: Engine) -> None:
+    bus.handle(CreateBatch("b1", "S", 10))
+    unknown = keyed("k1", Allocate("o1", "X", 1))
+    list(bus.handle_requests([unknown]))
+    with engine.begin() as connection:
+        connection.execute(text('UPDATE idempotency_keys SET outcome = \'{"refusal": "Unheard", "members": {}}\''))
+    found = [type(outcome) for outcome in bus.handle_requests([keyed("k2", FIRST), unknown])]
+    assert found == [Done, StoreUnavailable]
+
+
+def test_a_refused_batch_leaves_no_product(bus: MessageBus, engine: Engine) -> None:
+    bus.handle(CreateBatch("b1", "S", 10))
+    other = CreateBatch("b1", "GHOST", 10)
+    assert [type(outcome) for outcome in bus.handle_requests([keyed("k1", other)])] == [BatchConflict]
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT sku FROM products")).scalars().all() == ["S"]
 
 
 def test_where_the_first_is_rolled_back_the_next_one_does_it(bus: MessageBus, engine: Engine) -> None:

@@ -4,6 +4,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -239,13 +240,13 @@ def test_lines_lose_their_batch_by_the_same_rule_where_no_other_waits(case: Case
     assert outcome(case, subject.begin)[0] == case.expected
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_fake_and_real_decide_alike(
     seed: int, bus: MessageBus, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Random deliveries and orders on few SKUs; the real queue read in small pages, the fake one looked through."""
     monkeypatch.setattr(repository, "LINES_PAGE", 3)
-    commands = list(random_commands(random.Random(seed)))
+    commands = list(islice(random_commands(random.Random(seed)), 1_000))
     fake = FakeStore()
     fake_outcomes = list(MessageBus(fake.begin, lambda events: None).handle_all(commands))
     assert list(map(repr, bus.handle_all(commands))) == list(map(repr, fake_outcomes))

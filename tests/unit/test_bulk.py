@@ -62,7 +62,21 @@ def test_results_come_while_lines_are_still_to_be_handled() -> None:
     bus = MessageBus(shop.begin, lambda events: None)
     body = io.BytesIO(b"".join(json.dumps(allocate(f"o{n}")).encode() + b"\n" for n in range(2 * bulk.LINES_AT_ONCE)))
     first = next(bulk.results(bulk.lines(body), bus, "- /commands"))
-    assert len(first.splitlines()) == len(shop.store.lines) == bulk.LINES_AT_ONCE
+    assert json.loads(first) == {"status": 202}
+    assert len(shop.store.lines) == bulk.LINES_AT_ONCE
+
+
+def test_a_part_ends_with_so_many_lines_or_bytes() -> None:
+    small, large = [b"x"] * (bulk.LINES_AT_ONCE + 1), [b"x" * (bulk.BYTES_AT_ONCE // 2)] * 3
+    assert [len(part) for part in bulk.parts(iter(small))] == [bulk.LINES_AT_ONCE, 1]
+    assert [len(part) for part in bulk.parts(iter(large))] == [2, 1]
+    assert list(bulk.parts(iter(()))) == []
+
+
+def test_the_first_wrong_members_are_named() -> None:
+    [result] = Shop().send({"type": "allocate_order", "orderid": "o1", "lines": [1] * 1_000})
+    assert [error["member"] for error in result["errors"]] == [f"lines.{n}" for n in range(20)]
+    assert result["message"].endswith("lines.19 must be a JSON object, not 1; and 980 more")
 
 
 @pytest.mark.parametrize("length", [bulk.READ_AT_ONCE - 1, bulk.LONGEST_LINE + 1, 3 * bulk.LONGEST_LINE])

@@ -3,7 +3,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from allocation.domain.commands import Allocate, Command, CreateBatch
+from allocation.domain.commands import Allocate, AllocateOrder, Command, CreateBatch
 from allocation.domain.errors import BatchConflict, LineConflict, UnknownSku
 from allocation.service_layer import messagebus
 from allocation.service_layer.idempotency import Done
@@ -102,6 +102,12 @@ def test_which_commands_share_a_transaction(
     groups = [[request.command for request in group] for group in grouped(map(Request, commands))]
     assert [len(group) for group in groups] == sizes, reason
     assert [command for group in groups for command in group] == commands
+
+
+def test_a_command_over_several_products_shares_with_none() -> None:
+    two, one = AllocateOrder("o1", (("S", 1), ("T", 1))), [AllocateOrder(f"o{n}", (("S", 1),)) for n in (2, 3, 4)]
+    groups = [[request.command for request in group] for group in grouped(map(Request, [one[0], two, *one[1:]]))]
+    assert groups == [[one[0]], [two], one[1:]]
 
 
 def test_a_lost_race_is_run_again_as_a_whole() -> None:
