@@ -1,4 +1,4 @@
-"""Real order lines, of every sixth SKU: a plain-Python oracle, plain SQL and the views must agree on each of them."""
+"""Real order lines, of every tenth SKU: a plain-Python oracle, plain SQL and the views must agree on each of them."""
 
 import csv
 import gzip
@@ -37,7 +37,7 @@ def rows(path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Whole SKUs, so that they run short as they did; a sixth of them, so that the suite is done in time."""
+    """Whole SKUs, so that they run short as they did; a tenth of them, so that the suite is done in time."""
     for name in NAMES:
         with (
             gzip.open(DATA / f"{name}.gz", "rt", newline="") as given,
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
             reader = csv.reader(given)
             writer = csv.writer(taken)
             writer.writerow(next(reader))
-            writer.writerows(row for row in reader if crc32(row[1].encode()) % 6 == 0)
+            writer.writerows(row for row in reader if crc32(row[1].encode()) % 10 == 0)
     return tmp_path
 
 
@@ -99,7 +99,7 @@ def test_every_line_gets_what_the_rules_say(
         identity = EventLog(engine).identity()
         eventually(lambda: (model.cursor(live, identity) or 0) >= last, within=60)
         assert in_the_views(model) == expected
-        assert len(expected) > 80_000
+        assert len(expected) > 40_000
         assert None in expected.values(), "some wait"
         a_rebuild_gives_the_same_views_while_queries_are_answered(model, environment, port, expected)
 

@@ -33,7 +33,8 @@ UNKNOWN_EVENTS = """
 def test_the_same_commands_from_many_processes_are_one_pass(
     way: str, environment: dict[str, str], relay: None, engine: Engine, model: Store
 ) -> None:
-    with web(environment, workers=2) as port, lock_waits(engine) as waits:
+    threads = {"ALLOCATION_THREADS": str(2 * PROCESSES)}  # Half of them take bulks.
+    with web(environment | threads, workers=2) as port, lock_waits(engine) as waits:
         program = [sys.executable, "-m", "tests.e2e.sends_commands", str(port), str(COMMANDS)]
         clients = [
             subprocess.Popen([*program, str(seed), way], stdout=subprocess.PIPE, text=True) for seed in range(PROCESSES)

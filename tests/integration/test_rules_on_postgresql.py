@@ -8,4 +8,4 @@ from tests.rules.subjects import OverPostgres
 
 def test_any_sequence_of_commands_comes_to_what_the_rules_say_on_postgresql(engine: Engine) -> None:
     to_be_reached = COMMANDS | EVENTS | TURNS
-    assert_the_rules_hold(partial(OverPostgres, engine), examples=25, steps=40, to_be_reached=to_be_reached)
+    assert_the_rules_hold(partial(OverPostgres, engine), examples=15, steps=40, to_be_reached=to_be_reached)

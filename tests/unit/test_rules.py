@@ -4,4 +4,4 @@ from tests.rules.subjects import OverFakeStore
 
 def test_any_sequence_of_commands_comes_to_what_the_rules_say() -> None:
     everything = COMMANDS | EVENTS | REFUSALS | TURNS
-    assert_the_rules_hold(OverFakeStore, examples=250, steps=40, to_be_reached=everything)
+    assert_the_rules_hold(OverFakeStore, examples=150, steps=40, to_be_reached=everything)
