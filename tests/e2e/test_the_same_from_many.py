@@ -45,8 +45,7 @@ def test_the_same_commands_from_many_processes_are_one_pass(
     for other in answers[1:]:
         assert other == answers[0], "the same answer for each key"
     statuses = Counter(answer[0] if way == "one-by-one" else answer["status"] for answer in answers[0].values())
-    assert set(statuses) <= {201, 202, 400, 404, 409}, statuses
-    assert statuses[202] > COMMANDS / 4
+    assert {201, 202, 404} <= set(statuses) <= {201, 202, 400, 404, 409}, statuses
 
     assert scalar(engine, "SELECT count(*) FROM idempotency_keys") == COMMANDS
     assert scalar(engine, "SELECT count(*) FROM batches") == sum(
