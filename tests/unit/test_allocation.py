@@ -81,6 +81,13 @@ def test_new_stock_goes_to_waiting_lines(
     assert batches_of(product) == {"o0": "used-up"} | expected, reason
 
 
+def test_a_batch_that_comes_later_is_preferred_less_from_then_on() -> None:
+    product = product_with(("b1", 5, SOON), ("b2", 5, LATER))
+    product.change_batch_eta("b1", date(2027, 6, 1))
+    allocate(product, ("o1", 5))
+    assert batches_of(product) == {"o1": "b2"}
+
+
 def test_the_same_line_twice_is_one_line_and_one_event() -> None:
     # W5, W6: on the same batch or on another
     product = product_with(("b1", 10, None), ("b2", 10, None))
