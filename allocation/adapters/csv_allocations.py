@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from allocation.adapters import bodies
+from allocation.adapters.bad_command import BadCommand
 from allocation.adapters.csv_rows import Row, members
 from allocation.adapters.csv_table import Table
+from allocation.adapters.members import Identifier, Quantity
 from allocation.domain.errors import UnknownBatch
 from allocation.domain.model import Batch, Line, Status
 
@@ -18,10 +20,10 @@ Key = tuple[str, ...]
 
 
 class AllocationRow(bodies.Body):
-    orderid: bodies.Identifier
-    sku: bodies.Identifier
-    qty: bodies.Quantity
-    batchref: bodies.Identifier
+    orderid: Identifier
+    sku: Identifier
+    qty: Quantity
+    batchref: Identifier
 
 
 class Unusable(Exception):
@@ -64,7 +66,7 @@ class AllocationsCsv:
         """The line of a row that can be used."""
         try:
             line = self._line(row)
-        except (bodies.BadCommand, UnknownBatch, Unusable) as error:
+        except (BadCommand, UnknownBatch, Unusable) as error:
             place = f"{self._table.path}, line {row.line}"
             self.problems.append(f"{place}: {error}; the row is left as it is")
             self.in_doubt[tuple(row.fields[:2])] = place

@@ -4,14 +4,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from allocation.adapters import bodies
+from allocation.adapters.bad_command import BadCommand
 from allocation.adapters.csv_rows import Row, members
 from allocation.adapters.csv_table import Table
+from allocation.adapters.members import QuantityLeft
 from allocation.domain.errors import BatchConflict
 from allocation.domain.model import Batch
 
 
 class BatchRow(bodies.CreateBatch):
-    qty: bodies.QuantityLeft  # A batch that was cut to nothing is still a batch.
+    qty: QuantityLeft  # A batch that was cut to nothing is still a batch.
 
 
 class BatchesCsv:
@@ -50,7 +52,7 @@ class BatchesCsv:
             known = self.batches.setdefault(batch.ref, batch)
             if not known.was_created_as(batch.sku, batch.purchased, batch.eta):
                 raise BatchConflict(batch.ref)
-        except (bodies.BadCommand, BatchConflict) as error:
+        except (BadCommand, BatchConflict) as error:
             self.problems.append(f"{self._table.path}, line {row.line}: {error}")
             return None
         return batch.ref

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from allocation.adapters import bodies
+from allocation.adapters.bad_command import BadCommand
 
 csv.field_size_limit(sys.maxsize)  # A field that is too long is a bad row, not the end of the file.
 
@@ -105,5 +106,5 @@ def check_header(path: Path, header: list[str], shape: type[bodies.Body], *, str
 
 def members(row: Row) -> dict[str, str]:
     if len(row.fields) != len(row.header):
-        raise bodies.BadCommand([{"member": "row", "message": f"has {len(row.fields)} fields, not {len(row.header)}"}])
+        raise BadCommand([{"member": "row", "message": f"has {len(row.fields)} fields, not {len(row.header)}"}])
     return dict(zip(row.header, row.fields, strict=True))

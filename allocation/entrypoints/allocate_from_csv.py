@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allocation.adapters import bodies
+from allocation.adapters.bad_command import BadCommand
 from allocation.adapters.csv_repository import LineInDoubt
 from allocation.adapters.csv_rows import Row, Rows, members
 from allocation.adapters.csv_unit_of_work import CsvUnitOfWork, unit_of_work
@@ -49,7 +50,7 @@ def allocate_from_csv(folder: Path, report: Callable[[str], None]) -> Summary:
             try:
                 allocate(row, uow)
                 summary.allocated += 1
-            except (bodies.BadCommand, LineInDoubt, NoRoom, Refusal) as reason:
+            except (BadCommand, LineInDoubt, NoRoom, Refusal) as reason:
                 summary.short += isinstance(reason, NoRoom)
                 summary.refused += not isinstance(reason, NoRoom)
                 report(f"{rows.path}, line {row.line}: {reason}")

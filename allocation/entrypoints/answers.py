@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from allocation.adapters import bodies
+from allocation.adapters.bad_command import BadCommand
 from allocation.domain import errors
 from allocation.service_layer.idempotency import KeyReused, StillRunning
 from allocation.service_layer.unit_of_work import StoreUnavailable
@@ -20,7 +21,7 @@ COMMANDS: dict[str, tuple[type[bodies.Body], int]] = {
 }
 
 FAILURES: dict[type[Exception], int] = {
-    bodies.BadCommand: 400,
+    BadCommand: 400,
     errors.UnknownSku: 400,
     errors.UnknownLine: 404,
     errors.UnknownOrder: 404,
@@ -57,7 +58,7 @@ def failure(error: Exception) -> Failure:
 
 
 def members(error: Exception) -> dict[str, Any]:
-    if isinstance(error, bodies.BadCommand):
+    if isinstance(error, BadCommand):
         return {"errors": error.errors}
     if isinstance(error, errors.OrderShort):
         return {"lines": error.lines}

@@ -15,7 +15,7 @@ import orjson
 from flask import Response, abort, request
 
 from allocation.adapters import bodies
-from allocation.adapters.bodies import BadCommand, shortened
+from allocation.adapters.bad_command import BadCommand, shortened
 from allocation.entrypoints import keys
 from allocation.entrypoints.answers import COMMANDS, FAILURES, failure
 from allocation.service_layer.idempotency import Done

@@ -9,6 +9,7 @@ from redis.client import PubSub
 from redis.exceptions import RedisError
 
 from allocation.adapters import bodies
+from allocation.adapters.bad_command import BadCommand
 from allocation.domain.errors import Refusal
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable
@@ -64,7 +65,7 @@ class Consumer:
         """Handle a message. One that can't be handled is logged and counted, and is nobody else's trouble."""
         try:
             self._handle(data)
-        except (bodies.BadCommand, Refusal, StoreUnavailable) as error:
+        except (BadCommand, Refusal, StoreUnavailable) as error:
             self._refuse(data, str(error))
         except Exception:
             logger.exception("A message could not be handled for a reason of our own")

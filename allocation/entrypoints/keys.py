@@ -4,7 +4,8 @@ from hashlib import sha256
 
 import orjson
 
-from allocation.adapters.bodies import LONGEST_IDENTIFIER, BadCommand, shortened
+from allocation.adapters.bad_command import BadCommand, shortened
+from allocation.adapters.members import LONGEST_IDENTIFIER
 from allocation.domain.commands import Command
 from allocation.service_layer.idempotency import IdempotencyKey
 

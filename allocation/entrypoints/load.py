@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from allocation.adapters import bodies
+from allocation.adapters.bad_command import BadCommand
 from allocation.adapters.csv_rows import Rows, members
 from allocation.domain.commands import Command
 from allocation.service_layer.messagebus import MessageBus
@@ -42,7 +43,7 @@ class Loader:
         for row in rows:
             try:
                 command = bodies.from_text(shape, members(row))
-            except bodies.BadCommand as error:
+            except BadCommand as error:
                 self._reject(rows.path, row.line, error)
                 self._done()
             else:

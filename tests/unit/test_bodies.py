@@ -5,6 +5,7 @@ import orjson
 import pytest
 
 from allocation.adapters import bodies
+from allocation.adapters.bad_command import BadCommand
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, CreateBatch
 
 BATCH = {"ref": "b1", "sku": "S", "qty": 10, "eta": None}
@@ -47,19 +48,19 @@ def test_a_bad_member_is_named_with_its_value(member: str, value: Any, message: 
     body = BATCH | {member: value}
     if value is MISSING:
         del body[member]
-    with pytest.raises(bodies.BadCommand) as caught:
+    with pytest.raises(BadCommand) as caught:
         bodies.from_json(bodies.CreateBatch, orjson.dumps(body))
     assert caught.value.errors == [{"member": member, "message": message}]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"null", b'"text"', b"1e999", b"[" * 100_000])
 def test_what_is_not_an_object_is_said_to_be_none(body: bytes) -> None:
-    with pytest.raises(bodies.BadCommand, match=r"^body .*(JSON|object)"):
+    with pytest.raises(BadCommand, match=r"^body .*(JSON|object)"):
         bodies.from_json(bodies.Allocate, body)
 
 
 def test_every_bad_member_is_named() -> None:
-    with pytest.raises(bodies.BadCommand) as caught:
+    with pytest.raises(BadCommand) as caught:
         bodies.from_json(bodies.Allocate, b'{"sku": 1, "qty": 0}')
     assert [error["member"] for error in caught.value.errors] == ["orderid", "sku", "qty"]
 
@@ -94,7 +95,7 @@ def test_a_batch_may_shrink_to_nothing_and_be_called_as_the_book_calls_it() -> N
     ],
 )
 def test_other_bodies_name_what_is_wrong_too(shape: type[bodies.Body], body: bytes, errors: list[str]) -> None:
-    with pytest.raises(bodies.BadCommand) as caught:
+    with pytest.raises(BadCommand) as caught:
         bodies.from_json(shape, body)
     for found, expected in zip(str(caught.value).split("; "), errors, strict=True):
         assert found.startswith(expected)
@@ -108,5 +109,5 @@ def test_rows_of_text() -> None:
 
 @pytest.mark.parametrize("qty", ["", "ten", "1.5", "-1", "0", "99999999999999999999", "١٠"])
 def test_rows_with_a_bad_quantity(qty: str) -> None:
-    with pytest.raises(bodies.BadCommand, match="qty"):
+    with pytest.raises(BadCommand, match="qty"):
         bodies.from_text(bodies.Allocate, {"orderid": "o1", "sku": "S", "qty": qty})
