@@ -2,7 +2,7 @@
 
 batches.csv is replaced before allocations.csv: a process that dies between them leaves lines on a batch that has been
 cut, which the next one reports. Lines that wait are not kept, nor is there a log: what was asked before is not handed
-on again, and a line that was taken back is one that never was.
+on again, a line that was taken back is one that never was, and one that was shipped is allocated.
 """
 
 from collections.abc import Iterator, Sequence

@@ -16,27 +16,31 @@ class Ledger:
         self.stock = stock
         self.changes = changes
 
+    def count(self, *, available: int = 0, waiting_lines: int = 0, waiting_units: int = 0) -> None:
+        """So many more, or fewer."""
+        self.totals = self.totals.plus(available, waiting_lines, waiting_units)
+
     def put(self, line: Line, batch: Batch) -> None:
         why = self.stock.passed_over(batch)
         batch.allocated += line.qty
-        self.totals = self.totals.plus(available=-line.qty)
+        self.count(available=-line.qty)
         line.status, line.batchref, line.placed = Status.ALLOCATED, batch.ref, self.version + 1
         self.record(Allocated, line=line, batch=batch, why=why)
 
     def release(self, line: Line) -> Batch | None:
         """Take the line off its batch, which is returned, or out of the queue."""
         if line.batchref is None:
-            self.totals = self.totals.plus(waiting_lines=-1, waiting_units=-line.qty)
+            self.count(waiting_lines=-1, waiting_units=-line.qty)
             return None
         batch = self.stock.batch(line.batchref)
         batch.allocated -= line.qty
-        self.totals = self.totals.plus(available=+line.qty)
+        self.count(available=+line.qty)
         line.batchref = None
         return batch
 
     def enqueue(self, line: Line) -> None:
         line.status = Status.WAITING
-        self.totals = self.totals.plus(waiting_lines=+1, waiting_units=line.qty)
+        self.count(waiting_lines=+1, waiting_units=line.qty)
 
     def record(
         self,

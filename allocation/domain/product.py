@@ -60,7 +60,7 @@ class Product:
 
     def add_batch(self, batch: Batch) -> None:
         self.stock.add(batch)
-        self.ledger.totals = self.totals.plus(available=batch.available)
+        self.ledger.count(available=batch.available)
         self.ledger.record(BatchCreated, batch=batch)
         self._queue.place()
 
@@ -73,7 +73,7 @@ class Product:
         if batch.shipped > qty:
             raise BatchShipped(ref, qty, batch.shipped)
         displaced = list(self._queue.displace(batch, qty))
-        self.ledger.totals = self.totals.plus(available=qty - batch.purchased)
+        self.ledger.count(available=qty - batch.purchased)
         batch.purchased = qty
         self.ledger.record(BatchQuantityChanged, batch=batch)
         self._queue.place()
@@ -173,7 +173,7 @@ class Product:
     def _resize(self, line: Line, qty: int) -> None:
         batch, freed = self.stock.batch(line.batchref), line.qty - qty
         batch.allocated -= freed
-        self.ledger.totals = self.totals.plus(available=freed)
+        self.ledger.count(available=freed)
         line.qty = qty
         self.ledger.record(LineQuantityChanged, line=line, batch=batch)
         if freed > 0:

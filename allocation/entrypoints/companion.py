@@ -1,12 +1,12 @@
 """What a relay does beside its views."""
 
 import threading
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
 from allocation.stopping import Stop
 
 
-class Companion(threading.Thread):
+class Companion(threading.Thread, ABC):
     """A thread of the relay: however slow it is, it holds up nothing else. `news` is set when there are new events."""
 
     def __init__(self, name: str, stop: Stop) -> None:

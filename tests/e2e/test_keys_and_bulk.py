@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, text
 
 from allocation.entrypoints import bulk
 from tests.e2e.api import Answer, Api
 from tests.e2e.conftest import web
 from tests.eventually import eventually
+from tests.processes import running
 
 PROBLEM = "application/problem+json"
 NDJSON = "application/x-ndjson"
@@ -70,6 +72,40 @@ def test_a_token_that_can_not_be_read_is_nobody_s(shared_api: Api) -> None:
     body = {"orderid": "bt", "sku": "BT", "qty": 4}
     answer = shared_api.keyed("bt", "allocate", body, Authorization="Bearer é")
     assert (answer.status, answer.json["message"]) == (400, "Authorization must be printable ASCII")
+
+
+def test_who_comes_while_the_first_is_running_is_told_to_come_again(
+    engine: Engine, environment: dict[str, str]
+) -> None:
+    body = {"orderid": "o1", "sku": "S", "qty": 1}
+    first = "INSERT INTO idempotency_keys VALUES ('- /allocate', 'k1', 'x')"
+    with engine.begin() as connection:
+        name = connection.execute(text("SELECT quote_ident(current_database())")).scalar_one()
+        connection.execute(text(f"ALTER ROLE CURRENT_USER IN DATABASE {name} SET lock_timeout = '100ms'"))
+    with engine.connect() as other, web(environment) as port:
+        other.execute(text(first))
+        api = Api(port)
+        answer = api.keyed("k1", "allocate", body)
+        assert (answer.status, answer.headers["retry-after"], answer.content_type) == (409, "1", PROBLEM)
+        assert answer.json["message"] == "The first request with this idempotency key is still being handled"
+        other.rollback()
+        assert api.keyed("k1", "allocate", body).json["message"] == "Invalid sku S"
+        api.connection.close()
+
+
+def test_a_deployed_relay_deletes_keys_when_it_is_told_to(engine: Engine, environment: dict[str, str]) -> None:
+    old = "INSERT INTO idempotency_keys VALUES ('s', 'old', 'x', '{}', '[]', now() - interval '100 s')"
+    young = "INSERT INTO idempotency_keys VALUES ('s', 'young', 'x', '{}', '[]', now() - interval '10 s')"
+    with engine.begin() as connection:
+        connection.execute(text(old))
+        connection.execute(text(young))
+    with running("relay", environment | {"ALLOCATION_KEYS_KEPT": "50"}):
+        eventually(lambda: keys_kept(engine) == ["young"])
+
+
+def keys_kept(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return list(connection.execute(text("SELECT key FROM idempotency_keys")).scalars())
 
 
 def test_every_line_has_its_result_in_its_place(shared_api: Api) -> None:

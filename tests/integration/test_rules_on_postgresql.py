@@ -2,8 +2,8 @@ from functools import partial
 
 from sqlalchemy import Engine
 
+from tests.rules.observed import OverPostgres
 from tests.rules.run import COMMANDS, EVENTS, TURNS, assert_the_rules_hold
-from tests.rules.subjects import OverPostgres
 
 
 def test_any_sequence_of_commands_comes_to_what_the_rules_say_on_postgresql(engine: Engine) -> None:

@@ -16,7 +16,7 @@ from allocation.domain.commands import (
     Deallocate,
     Ship,
 )
-from tests.rules.subjects import State
+from tests.rules.observed import State
 
 
 def refs_to_name(state: State) -> list[str]:

@@ -7,7 +7,7 @@ from allocation.domain.errors import OrderShort, Refusal
 from allocation.service_layer.idempotency import KeyReused
 from allocation.service_layer.states import as_text
 from tests.rules.model import Model
-from tests.rules.subjects import BatchRow, State
+from tests.rules.observed import BatchRow, State
 
 Answer = dict[str, Any] | None
 

@@ -46,13 +46,13 @@ from tests.rules.any_command import (
 )
 from tests.rules.comparisons import Answer, assert_foretold, assert_same, compared, outcome
 from tests.rules.model import Model
-from tests.rules.subjects import State, Subject
+from tests.rules.observed import Observed, State
 
 
 class Rules(RuleBasedStateMachine):
     """`subject` opens an empty store; `reached` counts what all of the sequences have come to."""
 
-    subject: ClassVar[Callable[[], Subject]]
+    subject: ClassVar[Callable[[], Observed]]
     reached: ClassVar[Counter[str]]
 
     sent = Bundle[Command]("sent")

@@ -16,7 +16,7 @@ from allocation.domain.commands import Command
 from allocation.domain.errors import Refusal
 from allocation.domain.events import Event
 from tests.rules.machine import Rules
-from tests.rules.subjects import Subject
+from tests.rules.observed import Observed
 
 COMMANDS = {command.__name__ for command in get_args(Command)}
 EVENTS = {event.__name__ for event in Event.__subclasses__()}
@@ -32,7 +32,7 @@ TURNS = {
 
 
 def assert_the_rules_hold(
-    open_subject: Callable[[], Subject], *, examples: int, steps: int, to_be_reached: Set[str]
+    open_subject: Callable[[], Observed], *, examples: int, steps: int, to_be_reached: Set[str]
 ) -> None:
     """Over so many sequences, the same ones each time; and all that was to be reached has happened in one of them."""
     asked_for = os.environ.get("RULES_EXAMPLES")

@@ -5,7 +5,7 @@ from typing import Any
 
 from allocation.service_layer.states import as_text
 from allocation.service_layer.unit_of_work import Message
-from tests.rules.subjects import State
+from tests.rules.observed import State
 
 
 def assert_the_store_is_sound(state: State, log: Sequence[Message]) -> None:

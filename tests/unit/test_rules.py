@@ -1,5 +1,5 @@
+from tests.rules.observed import OverFakeStore
 from tests.rules.run import COMMANDS, EVENTS, REFUSALS, TURNS, assert_the_rules_hold
-from tests.rules.subjects import OverFakeStore
 
 
 def test_any_sequence_of_commands_comes_to_what_the_rules_say() -> None:

@@ -47,7 +47,7 @@ class State(NamedTuple):
     lines: dict[tuple[str, str], LineRow]
 
 
-class Subject(Protocol):
+class Observed(Protocol):
     @property
     def bus(self) -> MessageBus: ...
 
