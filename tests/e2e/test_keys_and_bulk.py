@@ -75,7 +75,7 @@ def test_a_token_that_can_not_be_read_is_nobody_s(shared_api: Api) -> None:
 
 
 def test_who_comes_while_the_first_is_running_is_told_to_come_again(
-    engine: Engine, environment: dict[str, str]
+    engine: Engine, environment: dict[str, str], relay: None
 ) -> None:
     body = {"orderid": "o1", "sku": "S", "qty": 1}
     first = "INSERT INTO idempotency_keys VALUES ('- /allocate', 'k1', 'x')"
