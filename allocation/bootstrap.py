@@ -22,9 +22,9 @@ from readmodel.store import Store
 Committed = Callable[[Sequence[Message]], None]
 
 
-def message_bus(engine: Engine, committed: Committed) -> MessageBus:
+def message_bus(engine: Engine, committed: Committed, most_together: int = 1) -> MessageBus:
     """A bus over PostgreSQL. `committed` gets the events of each commit: the fast path, or nothing but the relay."""
-    return MessageBus(partial(unit_of_work, engine), committed)
+    return MessageBus(partial(unit_of_work, engine), committed, most_together)
 
 
 def update_views(redis_url: str) -> Committed:

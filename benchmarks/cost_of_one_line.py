@@ -16,7 +16,8 @@ from allocation.adapters.schema import migrate
 from allocation.adapters.unit_of_work import engine_for, unit_of_work
 from allocation.domain.commands import Allocate
 from allocation.service_layer.idempotency import Done
-from allocation.service_layer.messagebus import Request, attempt, keys_of
+from allocation.service_layer.messagebus import attempt
+from allocation.service_layer.requests import Request, keys_of
 from benchmarks.stack import Stack, throw_away
 
 ALLOWED = 1.3

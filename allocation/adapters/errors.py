@@ -7,7 +7,7 @@ import psycopg2
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
+from allocation.service_layer.unit_of_work import Busy, RetryableError, StoreUnavailable
 
 LOST_RACES = {"40001", "40P01"}  # serialization failure, deadlock
 UNIQUE_VIOLATION = "23505"
@@ -17,7 +17,6 @@ UNAVAILABLE = (
     "25006",  # read-only: no longer the primary
     "42P01",  # a table is missing: not migrated
     "53",  # resources
-    LOCK_TIMEOUT,
     "57",  # shutdown, statement time-out
 )
 
@@ -31,6 +30,8 @@ def translated_errors() -> Iterator[None]:
         raise StoreUnavailable("Every database connection is in use") from error
     except DBAPIError as error:
         code = code_of(error)
+        if code == LOCK_TIMEOUT:
+            raise Busy(in_one_line(error.orig)) from error
         if code in LOST_RACES or is_a_second_creation(error) or error.connection_invalidated:
             raise RetryableError(in_one_line(error.orig)) from error
         if code is None or code.startswith(UNAVAILABLE):

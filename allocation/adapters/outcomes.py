@@ -12,7 +12,7 @@ from allocation.adapters import statements
 from allocation.adapters.errors import LOCK_TIMEOUT, code_of, translated_errors
 from allocation.domain.errors import Refusal
 from allocation.service_layer.idempotency import Done, Effects, IdempotencyKey, KeyReused, StillRunning
-from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
+from allocation.service_layer.unit_of_work import Patience, RetryableError, StoreUnavailable
 
 KEY = ("scope", "key", "fingerprint")
 OUTCOME = ("scope", "key", "outcome", "effects")
@@ -22,11 +22,11 @@ DELETED_AT_ONCE = 1_000
 class SqlOutcomes:
     """Of one unit of work; belongs to its connection. `kept` is to be stored, `found` to be handed on again."""
 
-    def __init__(self, connection: Connection, keys: Collection[IdempotencyKey], *, wait: bool) -> None:
+    def __init__(self, connection: Connection, keys: Collection[IdempotencyKey], patience: Patience) -> None:
         self.found: list[Effects] = []
         self.kept: list[tuple[str, str, str, str]] = []
         self._connection = connection
-        new = self._lock(keys, wait=wait) if keys else set()
+        new = self._lock(keys, patience) if keys else set()
         self._earlier = self._read([key for key in keys if key.identity not in new])
 
     def earlier(self, key: IdempotencyKey) -> Done | Refusal | None:
@@ -45,14 +45,15 @@ class SqlOutcomes:
         if self.kept:
             self._connection.execute(statements.KEEP_OUTCOMES, statements.arrays(OUTCOME, self.kept))
 
-    def _lock(self, keys: Collection[IdempotencyKey], *, wait: bool) -> set[tuple[str, str]]:
+    def _lock(self, keys: Collection[IdempotencyKey], patience: Patience) -> set[tuple[str, str]]:
         """Those that no command came with before."""
         rows = [(key.scope, key.value, key.fingerprint) for key in keys]
         try:
-            if not wait:
+            if patience is Patience.NOT_FOR_KEYS:
                 self._connection.execute(statements.DO_NOT_WAIT)
-            new = self._connection.execute(statements.LOCK_KEYS, statements.arrays(KEY, rows))
-            if not wait:
+            lock = statements.locking(statements.LOCK_KEYS, patience)
+            new = self._connection.execute(lock, statements.arrays(KEY, rows))
+            if patience is Patience.NOT_FOR_KEYS:
                 self._connection.execute(statements.WAIT_AGAIN)
         except DBAPIError as error:
             if code_of(error) == LOCK_TIMEOUT:

@@ -91,10 +91,11 @@ class SqlProducts:
 
     def _lock(self, keys: Keys) -> Rows:
         if keys.new_skus:
-            created = self._connection.execute(statements.CREATE_PRODUCTS, {"skus": list(keys.new_skus)})
-            self._created = created.scalars().all()
+            create = statements.locking(statements.CREATE_PRODUCTS, keys.patience)
+            self._created = self._connection.execute(create, {"skus": list(keys.new_skus)}).scalars().all()
         skus = keys.skus | self._owners(keys.owners_of) | self._skus_of(keys.orders)
-        return self._connection.execute(statements.LOCK_PRODUCTS, {"skus": list(skus)}).all()
+        lock = statements.locking(statements.LOCK_PRODUCTS, keys.patience)
+        return self._connection.execute(lock, {"skus": list(skus)}).all()
 
     def _owners(self, refs: Collection[str]) -> set[str]:
         """Read without a lock: a batch never changes its SKU."""

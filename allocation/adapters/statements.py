@@ -5,7 +5,9 @@ They take arrays, so that their number does not depend on how many commands shar
 
 from collections.abc import Sequence
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
+
+from allocation.service_layer.unit_of_work import Patience
 
 CREATE_PRODUCTS = text("""
     INSERT INTO products (sku)
@@ -141,6 +143,18 @@ LOCK_KEYS = text("""
     ORDER BY new.scope COLLATE "C", new.key COLLATE "C"
     ON CONFLICT DO NOTHING RETURNING scope, key
 """)
+
+# In the same trip as the first lock.
+SHORTLY = {
+    statement: text(f"SET LOCAL lock_timeout = '500ms'; {statement.text}")
+    for statement in (LOCK_KEYS, CREATE_PRODUCTS, LOCK_PRODUCTS)
+}
+
+
+def locking(statement: TextClause, patience: Patience) -> TextClause:
+    """The statement, as one that waits no longer than its unit of work may."""
+    return SHORTLY[statement] if patience is Patience.SHORT else statement
+
 
 DO_NOT_WAIT = text("SET LOCAL lock_timeout = '10ms'")
 WAIT_AGAIN = text("SET LOCAL lock_timeout TO DEFAULT")

@@ -44,7 +44,7 @@ def engine_for(database_url: str, *, connections: int = 5) -> Engine:
 class SqlUnitOfWork:
     def __init__(self, connection: Connection, keys: Keys, now: Clock) -> None:
         self.changes = Changes()
-        self.outcomes = SqlOutcomes(connection, keys.idempotency, wait=keys.wait_for_keys)
+        self.outcomes = SqlOutcomes(connection, keys.idempotency, keys.patience)
         self._connection = connection
         self._keys = keys
         self._products: SqlProducts | None = None

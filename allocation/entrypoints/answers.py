@@ -6,7 +6,7 @@ from allocation.adapters import bodies
 from allocation.adapters.bad_command import BadCommand
 from allocation.domain import errors
 from allocation.service_layer.idempotency import KeyReused, StillRunning
-from allocation.service_layer.unit_of_work import StoreUnavailable
+from allocation.service_layer.unit_of_work import Busy, StoreUnavailable
 
 COMMANDS: dict[str, tuple[type[bodies.Body], int]] = {
     "add_batch": (bodies.CreateBatch, 201),
@@ -37,6 +37,7 @@ FAILURES: dict[type[Exception], int] = {
     StillRunning: 409,
     KeyReused: 422,
     StoreUnavailable: 503,
+    Busy: 503,
 }
 
 TRY_AGAIN = (StillRunning, StoreUnavailable)

@@ -19,7 +19,8 @@ from allocation.adapters.bad_command import BadCommand, shortened
 from allocation.entrypoints import keys
 from allocation.entrypoints.answers import COMMANDS, FAILURES, failure
 from allocation.service_layer.idempotency import Done
-from allocation.service_layer.messagebus import MessageBus, Outcome, Request
+from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.requests import Outcome, Request
 from readmodel.problems import RETRY_LATER, problem
 
 logger = logging.getLogger(__name__)

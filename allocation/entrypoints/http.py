@@ -37,7 +37,7 @@ def create_app(config: Settings | None = None) -> Flask:
     engine = engine_for(database_url, connections=config.threads)
     store = Store(client(redis_url, timeout=readmodel_http.READ_TIMEOUT))
     app = readmodel_http.bare_app()
-    bus = bootstrap.message_bus(engine, bootstrap.update_views(redis_url))
+    bus = bootstrap.message_bus(engine, bootstrap.update_views(redis_url), config.commands_together)
     app.register_blueprint(commands(bus, bulks_at_once=max(1, config.threads // 2)))
     app.register_blueprint(readmodel_http.queries(store))
     app.register_blueprint(

@@ -4,12 +4,13 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from allocation.domain.commands import Command
 from allocation.domain.errors import Refusal
+from allocation.service_layer.group_commit import Alone, GroupCommit
 from allocation.service_layer.handlers import COMMAND_HANDLERS
 from allocation.service_layer.idempotency import (
     Answer,
@@ -20,10 +21,13 @@ from allocation.service_layer.idempotency import (
     effects_since,
 )
 from allocation.service_layer.preview import foreseen
+from allocation.service_layer.requests import Outcome, Request, grouped, keys_of
 from allocation.service_layer.unit_of_work import (
     Begin,
+    Busy,
     Keys,
     Message,
+    Patience,
     RetryableError,
     StoreUnavailable,
     Transaction,
@@ -33,39 +37,33 @@ from allocation.service_layer.unit_of_work import (
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 8
-GROUP_SIZE = 500
 
 T = TypeVar("T")
 R = TypeVar("R")
-Outcome = Done | Exception
-"""What became of a command: done, or why it was not."""
-
-
-class Request(NamedTuple):
-    """A command, and the key under which it is carried out once."""
-
-    command: Command
-    key: IdempotencyKey | None = None
 
 
 class MessageBus:
-    """Handles commands. Keeps nothing between calls, so that any number of threads may share it.
+    """Handles commands. Any number of threads may share one.
 
-    `committed` gets the events of each commit right after it, and must not raise for what goes wrong beyond
-    the commit: the command has succeeded by then.
+    Commands of concurrent threads share a transaction, at most `most_together` of them. `committed` gets the events of
+    each commit right after it, and must not raise for what goes wrong beyond the commit: the command has succeeded by
+    then.
     """
 
-    def __init__(self, begin: Begin, committed: Callable[[Sequence[Message]], None]) -> None:
+    def __init__(self, begin: Begin, committed: Callable[[Sequence[Message]], None], most_together: int = 1) -> None:
         self._begin = begin
         self._committed = committed
+        self._handle: Alone = self._handle_alone
+        if most_together > 1:
+            self._handle = GroupCommit(self._handle_shortly, self._handle_alone, most_together).handle
 
     def handle(self, command: Command, key: IdempotencyKey | None = None) -> Answer:
-        """Handle one command in a transaction of its own.
+        """Handle one command, in a transaction of its own or with others that came at the same time.
 
         Raises the `Refusal` of its handler, KeyReused, StillRunning: nothing has changed; StoreUnavailable: nothing has
         changed, unless the connection was lost in the middle of the commit.
         """
-        [outcome] = self._handle_together([Request(command, key)])
+        outcome = self._handle(Request(command, key))
         if isinstance(outcome, Exception):
             raise outcome
         return outcome.answer
@@ -97,21 +95,32 @@ class MessageBus:
             return [error] * len(group)
         except StillRunning:
             # They have waited together. One by one, each for as long again, would be for hours.
-            return [outcome for request in group for outcome in self._handle_at_once(request)]
+            return [self._handle_alone(request, Patience.NOT_FOR_KEYS) for request in group]
         except Exception as error:
             if len(group) == 1:
                 return [error]
             logger.exception("A group of %s commands failed; each is tried alone", len(group))
-            return [outcome for request in group for outcome in self._handle_together([request])]
+            return [self._handle_alone(request) for request in group]
 
-    def _handle_at_once(self, request: Request) -> Sequence[Outcome]:
+    def _handle_shortly(self, group: Sequence[Request]) -> Sequence[Outcome]:
         try:
-            return with_retries(partial(self._commit, wait_for_keys=False), [request])
-        except Exception as error:
-            return [error]
+            return with_retries(partial(self._commit, patience=Patience.SHORT), group)
+        except StillRunning as error:
+            raise Busy(str(error)) from error
+        except Busy:
+            raise
+        except StoreUnavailable as error:
+            return [error] * len(group)
 
-    def _commit(self, group: Sequence[Request], *, wait_for_keys: bool = True) -> list[Outcome]:
-        keys = replace(Keys.union(map(keys_of, group)), wait_for_keys=wait_for_keys)
+    def _handle_alone(self, request: Request, patience: Patience = Patience.FULL) -> Outcome:
+        try:
+            [outcome] = with_retries(partial(self._commit, patience=patience), [request])
+        except Exception as error:
+            return error
+        return outcome
+
+    def _commit(self, group: Sequence[Request], patience: Patience = Patience.FULL) -> list[Outcome]:
+        keys = replace(Keys.union(map(keys_of, group)), patience=patience)
         with self._begin(keys) as transaction:
             outcomes = [carry_out(request, transaction) for request in group]
             events = transaction.commit()
@@ -160,31 +169,3 @@ def attempt(command: Command, uow: UnitOfWork) -> Done | Refusal:
         return Done(COMMAND_HANDLERS[type(command)].handle(command, uow))
     except Refusal as refusal:
         return refusal
-
-
-def keys_of(request: Request) -> Keys:
-    keys = COMMAND_HANDLERS[type(request.command)].keys(request.command)
-    return keys if request.key is None else replace(keys, idempotency=frozenset([request.key]))
-
-
-def grouped(requests: Iterable[Request]) -> Iterator[list[Request]]:
-    """Cut into groups that may share a transaction: one type, no line, batch or key twice, at most GROUP_SIZE."""
-    group: list[Request] = []
-    named: set[object] = set()
-    alone = False
-    for request in requests:
-        keys = keys_of(request)
-        if group and (
-            len(group) == GROUP_SIZE
-            or type(request.command) is not type(group[0].command)
-            or alone
-            or keys.alone
-            or not named.isdisjoint(keys.identities)
-        ):
-            yield group
-            group, named = [], set()
-        group.append(request)
-        named |= keys.identities
-        alone = keys.alone
-    if group:
-        yield group

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
+from enum import Enum
 from typing import Any, Protocol
 
 from allocation.domain.changes import Changes
@@ -22,13 +23,24 @@ class StoreUnavailable(Exception):
     """The store can't be reached, or did not answer in time, or is not ready to be used."""
 
 
+class Busy(StoreUnavailable):
+    """Another transaction holds what this one needs, for longer than it may wait. Nothing was done."""
+
+
+class Patience(Enum):
+    """How long a unit of work waits for what another one holds."""
+
+    FULL = "as long as the store has anyone wait"
+    SHORT = "for half a second"
+    NOT_FOR_KEYS = "not at all for an idempotency key, else in full"
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """All that a unit of work may touch. It is locked and read in one order: idempotency keys, then the rest at once.
 
     `refs` are batches to look at, whatever their SKU; `owners_of` are batches whose products are to be changed,
-    `orders` those whose lines are, whatever their SKUs. Where it is not to `wait_for_keys`, an idempotency key that
-    another one holds is StillRunning at once.
+    `orders` those whose lines are, whatever their SKUs.
     """
 
     skus: frozenset[str] = frozenset()
@@ -38,12 +50,12 @@ class Keys:
     owners_of: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
     idempotency: frozenset[IdempotencyKey] = frozenset()
-    wait_for_keys: bool = True
+    patience: Patience = Patience.FULL
 
     @classmethod
     def union(cls, several: Iterable["Keys"]) -> "Keys":
         several = list(several)
-        named = [field.name for field in fields(cls) if field.name != "wait_for_keys"]
+        named = [field.name for field in fields(cls) if field.name != "patience"]
         union: dict[str, Any] = {name: frozenset().union(*(getattr(keys, name) for keys in several)) for name in named}
         return cls(**union)
 

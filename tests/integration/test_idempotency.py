@@ -18,7 +18,8 @@ from allocation.domain.errors import BatchConflict, LineConflict, OrderShort, Re
 from allocation.entrypoints import keys
 from allocation.entrypoints.expiry import Expiry
 from allocation.service_layer.idempotency import Done, KeyReused, StillRunning
-from allocation.service_layer.messagebus import MessageBus, Request
+from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.requests import Request
 from allocation.service_layer.unit_of_work import StoreUnavailable
 from allocation.stopping import Stop
 from tests.eventually import eventually

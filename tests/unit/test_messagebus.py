@@ -5,9 +5,10 @@ import pytest
 
 from allocation.domain.commands import Allocate, AllocateOrder, Command, CreateBatch
 from allocation.domain.errors import BatchConflict, LineConflict, UnknownSku
-from allocation.service_layer import messagebus
+from allocation.service_layer import messagebus, requests
 from allocation.service_layer.idempotency import Done
-from allocation.service_layer.messagebus import MessageBus, Outcome, Request, grouped
+from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.requests import Outcome, Request, grouped
 from allocation.service_layer.unit_of_work import Keys, Message, RetryableError, StoreUnavailable, Transaction
 from tests.fakes import FakeStore
 
@@ -98,7 +99,7 @@ def test_a_batch_created_with_other_data_is_refused_under_any_sku() -> None:
 def test_which_commands_share_a_transaction(
     reason: str, commands: list[Command], sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messagebus, "GROUP_SIZE", 3)
+    monkeypatch.setattr(requests, "GROUP_SIZE", 3)
     groups = [[request.command for request in group] for group in grouped(map(Request, commands))]
     assert [len(group) for group in groups] == sizes, reason
     assert [command for group in groups for command in group] == commands
