@@ -28,7 +28,7 @@ def message_bus(engine: Engine, committed: Committed, most_together: int = 1) ->
 
 
 def update_views(redis_url: str) -> Committed:
-    return FastPath(Store(client(redis_url, timeout=fast_path.TIMEOUT, retries=0)))
+    return FastPath(Store(client(redis_url, timeout=fast_path.TIMEOUT)))
 
 
 def tell_the_stock_team(engine: Engine, config: Settings) -> Callable[[Sequence[Message]], None]:

@@ -17,6 +17,7 @@ def client(url: str, *, timeout: float = 5.0, retries: int = 1, decode: bool = T
     return Redis.from_url(
         url,
         decode_responses=decode,
+        protocol=3,
         socket_keepalive=True,
         socket_keepalive_options={
             getattr(socket, name): value for name, value in KEEPALIVE.items() if hasattr(socket, name)

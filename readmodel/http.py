@@ -91,7 +91,7 @@ def view(store: Store, fetch: Fetch, missing: str) -> Callable[[str], Response]:
 
 
 def asked_for(flag: str) -> bool:
-    value = request.args.get(flag, "0")
+    value = request.args.get(flag, "0") if request.query_string else "0"
     if value not in {"0", "1"}:
         abort(400, f"{flag} must be 0 or 1, not {value!r}")
     return value == "1"

@@ -10,11 +10,11 @@ from importlib.resources import files
 from typing import TypeVar, cast
 
 from redis import Redis
-from redis.client import Pipeline
 
 from readmodel import keys
 from readmodel.generations import Generations
 from readmodel.registers import Register, by_bucket
+from readmodel.wire import Command, Wire
 
 T = TypeVar("T")
 
@@ -36,17 +36,15 @@ class TornRead(Exception):
 class Snapshot:
     """Reads from one generation, and makes sure on each trip that it still is the live one."""
 
-    def __init__(self, redis: Redis, generation: str) -> None:
-        self._redis = redis
+    def __init__(self, wire: Wire, generation: str) -> None:
+        self._wire = wire
         self._generation = generation
 
     def hashes(self, *names: str) -> list[dict[str, str]]:
         """The hashes of those keys, in one trip; an empty one for a key that is not there."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for name in names:
-            pipeline.hgetall(f"{self._generation}:{name}")
-        pipeline.get(keys.GENERATIONS)  # Last: had the generation been dropped before, it could not be live now.
-        *found, stored = pipeline.execute()
+        commands = [("HGETALL", f"{self._generation}:{name}") for name in names]
+        # Last: had the generation been dropped before, it could not be live now.
+        *found, stored = self._wire.trip([*commands, ("GET", keys.GENERATIONS)])
         if Generations.parse(stored).live != self._generation:
             raise TornRead
         if not all(found):
@@ -56,11 +54,7 @@ class Snapshot:
     def _make_sure_of(self, buckets: Iterable[str]) -> None:
         """That something is not there can only be said of buckets that are."""
         cursors = [f"{self._generation}:{keys.cursor(bucket)}" for bucket in set(buckets)]
-        pipeline = self._redis.pipeline(transaction=False)
-        for cursor in cursors:
-            pipeline.exists(cursor)
-        pipeline.get(keys.GENERATIONS)
-        *present, stored = pipeline.execute()
+        *present, stored = self._wire.trip([*(("EXISTS", cursor) for cursor in cursors), ("GET", keys.GENERATIONS)])
         if Generations.parse(stored).live != self._generation:
             raise TornRead
         if not all(present):
@@ -72,6 +66,7 @@ class Store:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
+        self._wire = Wire(redis)
         self._seen = Generations()
 
     def install(self) -> None:
@@ -89,7 +84,7 @@ class Store:
             if live is None:
                 break
             try:
-                return fetch(Snapshot(self.redis, live))
+                return fetch(Snapshot(self._wire, live))
             except TornRead:
                 self.generations()
                 time.sleep(PAUSE)
@@ -118,46 +113,43 @@ class Store:
         False where a bucket is gone or has not come as far as `expected`: then its cursor stays.
         """
         buckets = by_bucket(registers)
-        pipeline = self.redis.pipeline(transaction=False)
-        for bucket in keys.BUCKETS:
-            queue_apply(pipeline, generation, bucket, buckets.get(bucket, []), expected, position)
-        return all(pipeline.execute())
+        calls = [call(generation, bucket, buckets.get(bucket, ()), expected, position) for bucket in keys.BUCKETS]
+        return all(self._wire.trip(calls))
 
     def cursor(self, generation: str, log: str) -> int | None:
         """The position in that log up to which all of the generation's buckets have come.
 
         None where one is gone, or where the generation was made from another log.
         """
-        pipeline = self.redis.pipeline(transaction=False)
-        pipeline.get(f"{generation}:{keys.LOG}")
-        for bucket in keys.BUCKETS:
-            pipeline.get(f"{generation}:{keys.cursor(bucket)}")
-        found, *cursors = pipeline.execute()
+        names = [keys.LOG, *map(keys.cursor, keys.BUCKETS)]
+        found, *cursors = self._wire.trip([("GET", f"{generation}:{name}") for name in names])
         return None if None in cursors or found != log else min(map(int, cursors))
 
     def _apply(self, target: Generations, buckets: Mapping[str, list[Register]]) -> tuple[bool, Generations]:
         """Whether every bucket took its registers, and the generations that are known after that."""
-        pipeline = self.redis.pipeline(transaction=False)
-        for generation in target.written:
-            for bucket, registers in buckets.items():
-                queue_apply(pipeline, generation, bucket, registers)
-        pipeline.publish(keys.COMMITTED, "")
-        pipeline.get(keys.GENERATIONS)  # Last: who announces a generation after this finds these writes committed.
-        *applied, _, stored = pipeline.execute()
+        calls = [
+            call(generation, bucket, registers)
+            for generation in target.written
+            for bucket, registers in buckets.items()
+        ]
+        # Last: who announces a generation after this finds these writes committed.
+        commands = [*calls, ("PUBLISH", keys.COMMITTED, ""), ("GET", keys.GENERATIONS)]
+        *applied, _, stored = self._wire.trip(commands)
         return all(applied), Generations.parse(stored)
 
 
-def queue_apply(
-    pipeline: Pipeline,
+def call(
     generation: str,
     bucket: str,
     registers: Iterable[Register],
     expected: int | None = None,
     position: int | None = None,
-) -> None:
-    names = [keys.cursor(bucket)]
+) -> Command:
+    """Of the function that applies registers to a bucket, and moves its cursor where a position is given."""
+    names = [f"{generation}:{keys.cursor(bucket)}"]
     values: list[str | int] = ["" if expected is None else expected, "" if position is None else position]
     for register in registers:
-        names += (register.home, register.elsewhere or register.home)
+        home = f"{generation}:{register.home}"
+        names += (home, home if register.elsewhere is None else f"{generation}:{register.elsewhere}")
         values += (register.field, register.version, register.value)
-    pipeline.fcall("readmodel_apply", len(names), *(f"{generation}:{name}" for name in names), *values)
+    return ("FCALL", "readmodel_apply", len(names), *names, *values)

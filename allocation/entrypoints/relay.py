@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 POLL = 0.25
 PAUSE = 1.0
+REST = 0.1
+"""Seconds after a page, so that the next one has more than one commit. Who commits shows its own in the meantime."""
 COMPANIONS_END_WITHIN = 2.0
 
 
@@ -61,6 +63,7 @@ class Relay:
                 try:
                     if follow(self._store, self._log):
                         self._give_news()
+                        self._stop.wait(REST)
                     else:
                         wait_for_commit(commits)
                     self._check_companions()

@@ -27,7 +27,7 @@ def batch(snapshot: Snapshot, ref: str) -> State | None:
 def etas(snapshot: Snapshot, refs: Iterable[str]) -> dict[str, str | None]:
     """The ETA of each batch, by reference. Raises TornRead where a line was written and its batch is yet to be."""
     refs = list(refs)
-    found = snapshot.hashes(*map(keys.batch, refs))
+    found = snapshot.hashes(*map(keys.batch, refs)) if refs else []
     if not all(found):
         raise TornRead
     return {ref: state_of(stored[STATE])["eta"] for ref, stored in zip(refs, found, strict=True)}

@@ -1,7 +1,9 @@
 """The registers' function, the cursors and the generations, on a real Redis."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -11,6 +13,7 @@ from readmodel.generations import Generations
 from readmodel.projections import fold, orders, products
 from readmodel.registers import Register
 from readmodel.store import ModelAbsent, Snapshot, Store
+from readmodel.wire import Command, Wire
 from tests.unit.test_golden_events import golden
 
 EVENTS = golden("events.json")
@@ -144,14 +147,15 @@ def test_a_generation_announced_during_a_write_is_written_before_the_answer(stor
     store.generations()
     other = Store(store.redis)
 
-    class Announcing(Redis):
-        def pipeline(self, *args, **options):  # type: ignore[no-untyped-def]
+    class Announcing(Wire):
+        def trip(self, commands: Sequence[Command]) -> list[Any]:
             if not announced:
                 announced.append(generation(other, Generations("g1"), "g2", live=False))
-            return super().pipeline(*args, **options)
+            return super().trip(commands)
 
     announced: list[str] = []
-    slow = Store(Announcing(connection_pool=store.redis.connection_pool))
+    slow = Store(store.redis)
+    slow._wire = Announcing(store.redis)
     slow._seen = Generations("g1")
     slow.apply([line(1)])
     assert announced

@@ -1,0 +1,43 @@
+"""Commands to Redis that are sent together, on a connection that each thread keeps."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+Command = Sequence[str | int]
+
+
+class Wire(threading.local):
+    """A connection of its own for each thread: a pool and a pipeline would cost more than Redis itself.
+
+    One that Redis has closed meanwhile is opened again, as often as the client may retry.
+    """
+
+    def __init__(self, redis: Redis) -> None:  # Called in each thread that uses it.
+        pool = redis.connection_pool
+        self._connection = pool.connection_class(**pool.connection_kwargs)
+        self._retry = self._connection.retry
+
+    def trip(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies. Raises RedisError: of several commands that failed, the first one's."""
+        replies: list[Any] = self._retry.call_with_retry(
+            lambda: self._exchange(commands), lambda _: self._connection.disconnect()
+        )
+        return replies
+
+    def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        self._connection.send_packed_command(self._connection.pack_commands(commands))
+        replies = [self._reply() for _ in commands]  # All of them: one that is left would be taken for the next trip's.
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                raise reply
+        return replies
+
+    def _reply(self) -> Any:
+        try:
+            return self._connection.read_response()
+        except ResponseError as error:
+            return error
