@@ -105,13 +105,13 @@ def model(store: Store, log: EventLog) -> Store:
 @pytest.fixture
 def bus(engine: Engine) -> MessageBus:
     """Handles commands and leaves the views to others."""
-    return bootstrap.message_bus(engine, bootstrap.leave_to_the_relay)
+    return bootstrap.message_bus(engine, bootstrap.leave_to_the_relay, most_together=100)
 
 
 @pytest.fixture
 def projecting_bus(engine: Engine, model: Store, redis_url: str) -> MessageBus:
     """Handles commands and updates the views, as a web worker does."""
-    return bootstrap.message_bus(engine, bootstrap.update_views(redis_url))
+    return bootstrap.message_bus(engine, bootstrap.update_views(redis_url), most_together=100)
 
 
 def execute(server: Postgres, statement: str) -> list[tuple[str, ...]]:

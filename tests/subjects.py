@@ -18,7 +18,7 @@ class Subject:
         self.begin = begin
         self.log = log
         self.handed_on: list[Message] = []
-        self.bus = MessageBus(begin, self.handed_on.extend)
+        self.bus = MessageBus(begin, self.handed_on.extend, most_together=100)
 
     def commit(self, *commands: Command) -> None:
         assert set(self.bus.handle_all(commands)) <= {Done()}
