@@ -1,17 +1,14 @@
 """The schema, and the time-outs that belong to it."""
 
 import logging
-from functools import cache
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters.errors import translated_errors
 
-logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of every look at the revision, as a health check is.
+logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of every step.
 
 MIGRATION_LOCK = 0x2A13 << 48
 TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "30s"}
@@ -38,19 +35,6 @@ def limit_waits(connection: Connection) -> None:
     database = connection.execute(text("SELECT quote_ident(current_database())")).scalar_one()
     for setting, value in TIMEOUTS.items():
         connection.execute(text(f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET {setting} = '{value}'"))
-
-
-def is_current(engine: Engine) -> bool:
-    """Whether the schema is as new as this code, or newer: in a rolling upgrade the old processes go on."""
-    with translated_errors(), engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    return found is not None and found not in older_revisions()
-
-
-@cache
-def older_revisions() -> set[str]:
-    scripts = ScriptDirectory.from_config(configuration())
-    return {script.revision for script in scripts.walk_revisions()} - set(scripts.get_heads())
 
 
 def configuration() -> Config:

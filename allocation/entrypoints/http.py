@@ -7,7 +7,8 @@ from flask import Blueprint, Flask, Response, abort, request
 from sqlalchemy import Engine
 
 from allocation import bootstrap
-from allocation.adapters import bodies, schema
+from allocation.adapters import bodies
+from allocation.adapters.revision import is_current
 from allocation.adapters.unit_of_work import engine_for
 from allocation.config import BadSettings, Settings, settings
 from allocation.domain.commands import Command
@@ -104,6 +105,6 @@ def failed(error: Exception) -> Response:
 def trouble(engine: Engine) -> str | None:
     """Why commands can't be carried out now; None where they can."""
     try:
-        return None if schema.is_current(engine) else "The database is not migrated"
+        return None if is_current(engine) else "The database is not migrated"
     except (StoreUnavailable, RetryableError):
         return "The database can't be reached"

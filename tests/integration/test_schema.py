@@ -1,14 +1,18 @@
 """What the database guards by itself, whatever the code does."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from allocation import bootstrap
-from allocation.adapters.schema import TIMEOUTS, configuration, is_current, migrate
+from allocation.adapters.revision import is_current, revisions
+from allocation.adapters.schema import TIMEOUTS, configuration, migrate
 from allocation.adapters.unit_of_work import engine_for
 from allocation.domain.commands import ChangeBatchQuantity, Deallocate
 from allocation.local.postgres import Postgres
@@ -118,3 +122,17 @@ def test_commands_run_at_read_committed(engine: Engine) -> None:
     # W4: the level that is tested is the one that ships
     with engine.connect() as connection:
         assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
+
+
+def test_the_files_of_the_migrations_are_named_after_their_revisions() -> None:
+    scripts = ScriptDirectory.from_config(configuration())
+    assert revisions() == [script.revision for script in scripts.walk_revisions()][::-1]
+    assert scripts.get_heads() == revisions()[-1:]
+
+
+def test_a_web_process_loads_no_library_that_it_does_not_use() -> None:
+    program = (
+        "import sys, allocation.entrypoints.http; print([name for name in ('alembic', 'tqdm') if name in sys.modules])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert loaded.stdout == "[]\n"
