@@ -5,7 +5,7 @@ from html import escape
 from typing import NamedTuple
 
 WIDTH, LEFT, HEIGHT, GAP, TOP = 960, 190, 34, 26, 46
-COLOURS = ("#8da0b6", "#4e79a7", "#f28e2b", "#59a14f", "#b6992d", "#9c755f", "#e15759", "#76b7b2", "#b07aa1", "#ff9da7")
+COLOURS = ("#8da0b6", "#4e79a7", "#f28e2b", "#59a14f", "#b6992d", "#9c755f", "#e15759", "#76b7b2", "#b07aa1", "#ff9da7", "#2f4b3a", "#6b6ecf")
 
 
 class Bar(NamedTuple):
@@ -14,14 +14,13 @@ class Bar(NamedTuple):
 
 
 def picture(title: str, unit: str, rows: Mapping[str, Sequence[Bar]]) -> str:
-    """Each row's bars end to end, all rows to one scale, and what each colour is."""
-    scale = (WIDTH - LEFT - 90) / max(sum(bar.length for bar in bars) for bars in rows.values())
+    """Each row's bars end to end, each row as wide as the others, and what each colour is."""
     names = list(dict.fromkeys(bar.name for bars in rows.values() for bar in bars))
     colours = dict(zip(names, COLOURS * (len(names) // len(COLOURS) + 1), strict=False))
     drawn = [text(LEFT, 26, title, size=15)]
     for number, (name, bars) in enumerate(rows.items()):
         y = TOP + number * (HEIGHT + GAP)
-        drawn += [text(LEFT - 12, y + 22, name, anchor="end"), *row(bars, y, scale, colours, unit)]
+        drawn += [text(LEFT - 12, y + 22, name, anchor="end"), *row(bars, y, colours, unit)]
     y = TOP + len(rows) * (HEIGHT + GAP) + 8
     drawn += [part for number, name in enumerate(names) for part in key(number, name, colours[name], y)]
     height = y + (len(names) + 3) // 4 * 24 + 10
@@ -30,7 +29,8 @@ def picture(title: str, unit: str, rows: Mapping[str, Sequence[Bar]]) -> str:
     return "\n".join([head, f"<rect width='{WIDTH}' height='{height}' fill='white'/>", *drawn, "</svg>"]) + "\n"
 
 
-def row(bars: Sequence[Bar], y: int, scale: float, colours: Mapping[str, str], unit: str) -> list[str]:
+def row(bars: Sequence[Bar], y: int, colours: Mapping[str, str], unit: str) -> list[str]:
+    scale = (WIDTH - LEFT - 90) / sum(bar.length for bar in bars)
     drawn, x = list[str](), float(LEFT)
     for bar in bars:
         width = bar.length * scale

@@ -164,7 +164,7 @@ def main() -> None:
         found = dict(bars)
         cells = [f"{found[part]:.0f}" if part in found else "" for part in names]
         print(f"| `{name}` | {' | '.join(cells)} | {sum(found.values()):.0f} |")
-    PICTURE.write_text(picture("One client: where the microseconds of a request go", "µs", rows))
+    PICTURE.write_text(picture("One client: where the microseconds of a request go (each row to a scale of its own)", "µs", rows))
 
 
 if __name__ == "__main__":
