@@ -30,7 +30,8 @@ ADDRESS = r"^[!-+\--:=?A-~]+@[A-Za-z0-9.-]+$"
 class Settings(BaseSettings):
     """`DATABASE_URL` (postgresql://…) and `REDIS_URL` (redis://…) name the servers; where one is missing, `allocation
     run` starts its own, with its data in `ALLOCATION_DATA`. HTTP is served on `ALLOCATION_HOST` and `ALLOCATION_PORT`
-    by `ALLOCATION_WORKERS` processes, each with `ALLOCATION_THREADS` threads and as many database connections. Where
+    by `ALLOCATION_WORKERS` processes, each with `ALLOCATION_THREADS` threads and at most as many database connections;
+    `ALLOCATION_COMMANDS_TOGETHER` is how many commands of a process may share a commit. Where
     `SMTP_URL` (smtp://, smtp+starttls:// or smtps://) is set, the stock team gets mail, from `ALLOCATION_MAIL_FROM` to
     `ALLOCATION_MAIL_TO`, for each SKU at most once in `ALLOCATION_MAIL_WINDOW` seconds. Idempotency keys are kept
     for `ALLOCATION_KEYS_KEPT` seconds.
