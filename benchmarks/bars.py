@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import cycle
 from typing import NamedTuple
 
 WIDTH, LEFT, HEIGHT, GAP, TOP = 960, 190, 34, 26, 46
-COLOURS = ("#8da0b6", "#4e79a7", "#f28e2b", "#59a14f", "#b6992d", "#9c755f", "#e15759", "#76b7b2", "#b07aa1", "#ff9da7", "#2f4b3a", "#6b6ecf")
+COLOURS = "#8da0b6 #4e79a7 #f28e2b #59a14f #b6992d #9c755f #e15759 #76b7b2 #b07aa1 #ff9da7 #2f4b3a #6b6ecf".split()
 
 
 class Bar(NamedTuple):
@@ -16,7 +17,7 @@ class Bar(NamedTuple):
 def picture(title: str, unit: str, rows: Mapping[str, Sequence[Bar]]) -> str:
     """Each row's bars end to end, each row as wide as the others, and what each colour is."""
     names = list(dict.fromkeys(bar.name for bars in rows.values() for bar in bars))
-    colours = dict(zip(names, COLOURS * (len(names) // len(COLOURS) + 1), strict=False))
+    colours = dict(zip(names, cycle(COLOURS), strict=False))
     drawn = [text(LEFT, 26, title, size=15)]
     for number, (name, bars) in enumerate(rows.items()):
         y = TOP + number * (HEIGHT + GAP)

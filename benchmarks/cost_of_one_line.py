@@ -17,7 +17,7 @@ from allocation.adapters.unit_of_work import engine_for, unit_of_work
 from allocation.domain.commands import Allocate
 from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import attempt
-from allocation.service_layer.requests import Request, keys_of
+from allocation.service_layer.requests import Request
 from benchmarks.stack import Stack, throw_away
 
 ALLOWED = 1.3
@@ -72,7 +72,7 @@ def statements_of(engine: Engine, command: Allocate) -> list[tuple[str, Any]]:
     """What the service sends for the command, which is rolled back."""
     sent: list[tuple[str, Any]] = []
     listen(engine, "before_cursor_execute", lambda *arguments: sent.append((arguments[2], arguments[3])))
-    with unit_of_work(engine, keys_of(Request(command))) as uow:
+    with unit_of_work(engine, Request(command).keys) as uow:
         assert attempt(command, uow) == Done()
         uow.products.save()
         event_log.append(uow._connection, uow.changes.events, datetime.now(UTC))

@@ -32,6 +32,7 @@ from readmodel.fast_path import FastPath
 from readmodel.wire import Wire
 
 PICTURE = Path("docs/where-time-goes.svg")
+TITLE = "One client: where the microseconds of a request go (each row to a scale of its own)"
 REQUESTS = 2_000
 WARM_UP = 300
 
@@ -164,7 +165,7 @@ def main() -> None:
         found = dict(bars)
         cells = [f"{found[part]:.0f}" if part in found else "" for part in names]
         print(f"| `{name}` | {' | '.join(cells)} | {sum(found.values()):.0f} |")
-    PICTURE.write_text(picture("One client: where the microseconds of a request go (each row to a scale of its own)", "µs", rows))
+    PICTURE.write_text(picture(TITLE, "µs", rows))
 
 
 if __name__ == "__main__":

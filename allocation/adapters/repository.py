@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from itertools import starmap
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -112,7 +113,7 @@ class SqlProducts:
         rows = list(self._connection.execute(statements.READ_OPEN_BATCHES, {"skus": list(skus)}))
         if refs:
             rows += self._connection.execute(statements.READ_BATCHES, {"refs": list(refs)})
-        return (Batch(**row._mapping) for row in rows)
+        return starmap(Batch, rows)
 
     def _read_lines(self, keys: Keys) -> Sequence[Line]:
         lines: list[Line] = []
@@ -150,9 +151,9 @@ class SqlProducts:
             self._connection.execute(statement, statements.arrays(columns, rows))
 
 
-def as_line(row: Row[Any]) -> Line:
-    values = dict(row._mapping)
-    return Line(**values | {"status": Status(values["status"])})
+def as_line(row: Sequence[Any]) -> Line:
+    orderid, sku, qty, arrived, status, *rest = row
+    return Line(orderid, sku, qty, arrived, Status(status), *rest)
 
 
 def product_row(product: Product) -> tuple[object, ...]:

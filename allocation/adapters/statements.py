@@ -25,6 +25,7 @@ LOCK_PRODUCTS = text("""
     ORDER BY sku FOR NO KEY UPDATE
 """)
 
+# The members of Batch and of Line, in their order.
 BATCH = ("ref", "sku", "purchased", "eta", "created_qty", "created_eta", "allocated", "shipped", "version")
 LINE = ("orderid", "sku", "qty", "arrived", "status", "batchref", "placed", "version")
 EVENT = ("sku", "version", "type", "last", "data")

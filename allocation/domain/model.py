@@ -38,7 +38,7 @@ class Line:
 
     @property
     def state(self) -> LineState:
-        return LineState(self.orderid, self.qty, self.status.value, self.batchref)
+        return LineState(self.orderid, self.qty, self.status, self.batchref)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 
 from allocation.service_layer.handlers import COMMAND_HANDLERS
-from allocation.service_layer.requests import Outcome, Request, keys_of
+from allocation.service_layer.requests import Outcome, Request
 from allocation.service_layer.unit_of_work import Busy, Keys
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class GroupCommit:
         self._held = frozenset[object]()
 
     def handle(self, request: Request) -> Outcome:
-        keys = keys_of(request)
+        keys = request.keys
         if keys.alone or not self._held.isdisjoint(names(keys)):
             return self._go_alone(request, keys)
         outcome = self._lanes[type(request.command)].handle(request, keys.identities)
@@ -130,7 +130,7 @@ class GroupCommit:
         try:
             return self._carry_out(group)
         except Busy:
-            self._hold(frozenset[object]().union(*(names(keys_of(request)) for request in group)))
+            self._hold(frozenset[object]().union(*(names(request.keys) for request in group)))
         except Exception:
             logger.exception("A group of %s commands failed; each is tried alone", len(group))
         return None

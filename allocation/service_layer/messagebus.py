@@ -21,7 +21,7 @@ from allocation.service_layer.idempotency import (
     effects_since,
 )
 from allocation.service_layer.preview import foreseen
-from allocation.service_layer.requests import Outcome, Request, grouped, keys_of
+from allocation.service_layer.requests import Outcome, Request, grouped
 from allocation.service_layer.unit_of_work import (
     Begin,
     Busy,
@@ -120,7 +120,7 @@ class MessageBus:
         return outcome
 
     def _commit(self, group: Sequence[Request], patience: Patience = Patience.FULL) -> list[Outcome]:
-        keys = replace(Keys.union(map(keys_of, group)), patience=patience)
+        keys = replace(Keys.union(request.keys for request in group), patience=patience)
         with self._begin(keys) as transaction:
             outcomes = [carry_out(request, transaction) for request in group]
             events = transaction.commit()
@@ -129,7 +129,7 @@ class MessageBus:
         return outcomes
 
     def _preview(self, command: Command) -> dict[str, Any]:
-        with self._begin(keys_of(Request(command))) as transaction:
+        with self._begin(Request(command).keys) as transaction:
             answer = COMMAND_HANDLERS[type(command)].handle(command, transaction)
             return foreseen(answer, transaction)
 

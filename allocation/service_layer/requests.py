@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
 
 from allocation.domain.commands import Command
 from allocation.service_layer.handlers import COMMAND_HANDLERS
@@ -15,16 +14,16 @@ Outcome = Done | Exception
 """What became of a command: done, or why it was not."""
 
 
-class Request(NamedTuple):
-    """A command, and the key under which it is carried out once."""
+class Request:
+    """A command, and the key under which it is carried out once. `keys` are what it may touch."""
 
-    command: Command
-    key: IdempotencyKey | None = None
+    __slots__ = ("command", "key", "keys")
 
-
-def keys_of(request: Request) -> Keys:
-    keys = COMMAND_HANDLERS[type(request.command)].keys(request.command)
-    return keys if request.key is None else replace(keys, idempotency=frozenset([request.key]))
+    def __init__(self, command: Command, key: IdempotencyKey | None = None) -> None:
+        self.command = command
+        self.key = key
+        keys = COMMAND_HANDLERS[type(command)].keys(command)
+        self.keys: Keys = keys if key is None else replace(keys, idempotency=frozenset([key]))
 
 
 def grouped(requests: Iterable[Request]) -> Iterator[list[Request]]:
@@ -33,7 +32,7 @@ def grouped(requests: Iterable[Request]) -> Iterator[list[Request]]:
     named: set[object] = set()
     alone = False
     for request in requests:
-        keys = keys_of(request)
+        keys = request.keys
         if group and (
             len(group) == GROUP_SIZE
             or type(request.command) is not type(group[0].command)

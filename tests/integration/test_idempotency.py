@@ -189,7 +189,7 @@ def test_nobody_waits_for_ever(bus: MessageBus, engine: Engine, impatient: Engin
         found = [type(outcome) for outcome in hurried.handle_requests(requests)]
         assert found == [StillRunning, Done, UnknownSku], "each on its own feet"
         with pytest.raises(StillRunning, match="still being handled"):
-            hurried.handle(*requests[0])
+            hurried.handle(requests[0].command, requests[0].key)
     assert list(bus.handle_requests([keyed("k1", FIRST)])) == [Done()]
 
 
