@@ -6,7 +6,20 @@ from itertools import cycle
 from typing import NamedTuple
 
 WIDTH, LEFT, HEIGHT, GAP, TOP = 960, 190, 34, 26, 46
-COLOURS = "#8da0b6 #4e79a7 #f28e2b #59a14f #b6992d #9c755f #e15759 #76b7b2 #b07aa1 #ff9da7 #2f4b3a #6b6ecf".split()
+COLOURS = [
+    "#8da0b6",
+    "#4e79a7",
+    "#f28e2b",
+    "#59a14f",
+    "#b6992d",
+    "#9c755f",
+    "#e15759",
+    "#76b7b2",
+    "#b07aa1",
+    "#ff9da7",
+    "#2f4b3a",
+    "#6b6ecf",
+]
 
 
 class Bar(NamedTuple):
