@@ -5,6 +5,7 @@ A target that is missed is shown. The exit code is 1 where something could not b
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -69,7 +70,7 @@ class Run:
 
     def report(self) -> Iterator[str]:
         yield "# What the service does, beside what it is built on\n\n"
-        yield f"Made by `make bench`: {self._options.rounds} rounds of {self._options.seconds:g} s each, "
+        yield f"Made by `make bench`: {self._options.rounds} rounds of {self._options.seconds} s each, "
         yield "after a warm-up, in which the two sides of a row take turns. min, median and max "
         yield "are of the ratio of each round; where there is nothing to compare with, of the figure.\n\n"
         yield f"{table(self.rows)}\n"
@@ -77,10 +78,17 @@ class Run:
         yield f"- Took: {time.monotonic() - self._started:.0f} s\n"
 
 
+def positive(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise ValueError
+    return number
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=Options.rounds, help="default: %(default)s")
-    parser.add_argument("--seconds", type=float, default=Options.seconds, help="of a round; default: %(default)s")
+    parser.add_argument("--rounds", type=positive, default=Options.rounds, help="default: %(default)s")
+    parser.add_argument("--seconds", type=positive, default=Options.seconds, help="of a round; default: %(default)s")
     parser.add_argument("--full", action="store_true", help="load the real orders three times")
     told = f"print these rows, write nothing: {', '.join(NAMES)}"
     parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=told)
@@ -89,6 +97,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     asked = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # Else it would leave its servers behind.
     run = Run(Options(asked.rounds, asked.seconds, asked.full))
     run.measure(asked.only or NAMES)
     report = "".join(run.report())

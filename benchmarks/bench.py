@@ -16,7 +16,7 @@ CLIENTS_OF_PGBENCH = 8
 @dataclass(frozen=True)
 class Options:
     rounds: int = 5
-    seconds: float = 2.0
+    seconds: int = 2
     full: bool = False
 
 

@@ -8,7 +8,7 @@ from benchmarks.traffic import Figures, Traffic, WrongAnswers
 CLIENTS = 64
 
 
-def send(port: int, traffic: Traffic, seconds: float, clients: int = CLIENTS) -> Figures:
+def send(port: int, traffic: Traffic, seconds: int, clients: int = CLIENTS) -> Figures:
     """Raises WrongAnswers."""
     return checked(traffic, (wrk if wrk.is_there() else client).send(port, traffic, clients, seconds))
 

@@ -62,13 +62,13 @@ class Reference:
     url: str
     sent: Sequence[str]
 
-    def measure(self, name: str, clients: int, seconds: float) -> Measured:
+    def measure(self, name: str, clients: int, seconds: int) -> Measured:
         """`name` is of a product, or shop.ANY."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "allocate.sql"
             file.write_text(script(self.sent, name))
             # psycopg2 speaks the simple protocol too.
-            options = ["-n", "-M", "simple", "-j", "1", "-c", str(clients), "-T", str(max(1, round(seconds)))]
+            options = ["-n", "-M", "simple", "-j", "1", "-c", str(clients), "-T", str(seconds)]
             program = [binary(), *options, "-f", str(file), self.url]
             done = subprocess.run(program, capture_output=True, text=True, timeout=seconds + 60)
         if done.returncode:

@@ -1,9 +1,14 @@
 -- Arguments: method, path, body, the status of success, the bound of <random>, a prefix of <id>, a seed.
 
 local threads = {}
+local prepared = {}
 
 function setup(thread)
   table.insert(threads, thread)
+end
+
+local function request_with(values)
+  return wrk.format(method, (path:gsub("<(%a+)>", values)), headers, (body:gsub("<(%a+)>", values)))
 end
 
 function init(args)
@@ -12,15 +17,16 @@ function init(args)
   math.randomseed(tonumber(args[7]))
   headers = {["Content-Type"] = "application/json"}
   sent, wrong = 0, 0
-end
-
-local function filled(text)
-  return (text:gsub("<(%a+)>", {id = prefix .. sent, random = math.random(0, many - 1)}))
+  if not (path .. body):find("<id>") then
+    -- Made beforehand, since what the generator takes of the machine is not left for the service.
+    for number = 0, many - 1 do table.insert(prepared, request_with({random = number})) end
+  end
 end
 
 function request()
   sent = sent + 1
-  return wrk.format(method, filled(path), headers, filled(body))
+  if #prepared > 0 then return prepared[math.random(#prepared)] end
+  return request_with({id = prefix .. sent, random = math.random(0, many - 1)})
 end
 
 function response(status)

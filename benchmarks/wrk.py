@@ -18,10 +18,9 @@ def is_there() -> bool:
     return shutil.which("wrk") is not None
 
 
-def send(port: int, traffic: Traffic, clients: int, seconds: float) -> Figures:
+def send(port: int, traffic: Traffic, clients: int, seconds: int) -> Figures:
     """Each client sends its next request when it has the answer to the last one."""
-    # wrk takes whole seconds.
-    options = ["-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "-s", str(SCRIPT), f"http://127.0.0.1:{port}"]
+    options = ["-t1", f"-c{clients}", f"-d{seconds}s", "-s", str(SCRIPT), f"http://127.0.0.1:{port}"]
     prefix, seed = f"{uuid.uuid4().hex[:12]}-", random.randrange(1_000_000)
     values = [traffic.method, traffic.path, traffic.body, traffic.success, traffic.many, prefix, seed]
     program = ["wrk", *options, "--", *map(str, values)]
