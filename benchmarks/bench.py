@@ -51,10 +51,10 @@ class Bench:
 
 
 @contextmanager
-def bench(options: Options) -> Iterator[Bench]:
+def bench(options: Options, orders: int = shop.ORDERS) -> Iterator[Bench]:
     with throw_away() as stack, stack.running("relay"), ExitStack() as ending:
         shop.stock(stack.engine)
-        shop.orders(stack.engine)
+        shop.orders(stack.engine, orders)
         port = ending.enter_context(stack.serving_as_configured())
         views.wait_for(stack)
         yield Bench(stack, port, options, ending)

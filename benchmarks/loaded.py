@@ -11,7 +11,7 @@ from benchmarks.numbers import tell
 from benchmarks.stack import CLI, ROOT, Stack, throw_away
 
 DATA = ROOT.parent / "shared" / "data" / "online-retail"
-MADE_UP = 100_000
+MADE_UP = 50_000
 ROUNDS_IN_FULL = 3
 
 

@@ -25,7 +25,7 @@ def stock(engine: Engine) -> None:
         connection.execute(text("VACUUM ANALYZE"))
 
 
-def orders(engine: Engine, number: int = ORDERS) -> None:
+def orders(engine: Engine, number: int) -> None:
     """So many orders, with one to five lines each."""
     carry_out(engine, lines_of_orders(number))
 
@@ -50,6 +50,6 @@ def allocations(name: str) -> Traffic:
     return Traffic("POST", "/allocate", body, success=202, many=SKUS)
 
 
-def queries(route: str, number: int = ORDERS) -> Traffic:
+def queries(route: str) -> Traffic:
     """Of one order or another."""
-    return Traffic("GET", f"/{route}/{ORDER.format(name='<random>')}", many=number)
+    return Traffic("GET", f"/{route}/{ORDER.format(name='<random>')}", many=ORDERS)

@@ -45,10 +45,10 @@ class Stack:
             yield process
 
     @contextmanager
-    def serving(self, workers: int = 1) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-        """A web server with so many workers, and its port."""
+    def serving(self) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+        """A web server with one worker, and its port."""
         port = free_port()
-        with self.running("serve", ALLOCATION_PORT=str(port), ALLOCATION_WORKERS=str(workers)) as process:
+        with self.running("serve", ALLOCATION_PORT=str(port), ALLOCATION_WORKERS="1") as process:
             wait_until(lambda: is_ready(port), process)
             yield port, process
 

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from benchmarks.bench import Bench
 from benchmarks.generator import CLIENTS
-from benchmarks.loaded import Loaded
 from benchmarks.numbers import alternate
 from benchmarks.shop import ANY, allocations, queries
 from benchmarks.stack import CLI, Stack
 from benchmarks.table import Row
 
+ORDERS = 20_000
+"""So few that a whole rebuild fits into each round, and so many that it is long against the start of its process."""
 READS = 200
 """A second: so few that they wait for what the machine does, not for one another."""
 
@@ -52,7 +53,7 @@ class Rebuilds:
             self._current.send_signal(SIGINT)  # Upon which it takes back what it has announced.
 
 
-def rows(bench: Loaded) -> list[Row]:
+def rows(bench: Bench) -> list[Row]:
     found = alternate(bench.options.rounds, {"beside": lambda: beside(bench), "without": lambda: measure(bench)})
 
     def row(name: str, unit: str, part: int) -> Row:
