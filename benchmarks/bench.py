@@ -36,17 +36,17 @@ class Bench:
         return self.ending.enter_context(reference(self.stack))
 
     def send(self, traffic: Traffic, port: int | None = None, clients: int = generator.CLIENTS) -> Figures:
-        """To the service, or to another app. The relay comes to its end before."""
-        views.wait_for(self.stack)
+        """To the service, or to another app. All is done with what was sent before."""
+        views.settle(self.stack)
         return generator.send(port or self.port, traffic, self.options.seconds, clients)
 
     def send_at(self, rate: float, traffic: Traffic, port: int | None = None) -> Figures:
-        views.wait_for(self.stack)
+        views.settle(self.stack)
         return generator.send_at(rate, port or self.port, traffic, self.options.seconds)
 
     def pgbench(self, name: str, clients: int = CLIENTS_OF_PGBENCH) -> Measured:
         reference = self.reference
-        views.wait_for(self.stack)
+        views.settle(self.stack)
         return reference.measure(name, clients, self.options.seconds)
 
 
