@@ -5,7 +5,7 @@ DATA := ../shared/data/online-retail
 SAMPLE := tests/data
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check load rebuild
+.PHONY: help run test check load bench rebuild
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ check: $(VENV)/installed-dev ## Check style, types, architecture and containers
 load: $(VENV)/installed-run ## Load real orders (or a sample) into the running service
 	@data=$(SAMPLE); [ -d $(DATA) ] && data=$(DATA); \
 	$(BIN)/allocation load --batches $$data/batches.csv* --orders $$data/orders.csv*
+
+bench: $(VENV)/installed-dev ## Measure the service beside what it is built on, into benchmarks/results.md
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 rebuild: $(VENV)/installed-run ## Rebuild the views of the running service from its log
 	@$(BIN)/allocation rebuild

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -21,31 +21,62 @@ from allocation.local.ports import free_port
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
 
+ROOT = Path(__file__).parent.parent
+CLI = "allocation.entrypoints.cli"
+SERVICE = "allocation.entrypoints.http:create_app"
+
 
 @dataclass(frozen=True)
 class Stack:
     environment: dict[str, str]
     engine: Engine
 
+    def started(self, module: str, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+        program = [sys.executable, "-m", module, *arguments]
+        environment = os.environ | self.environment | variables
+        return subprocess.Popen(
+            program, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
     @contextmanager
     def running(self, command: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
         """`allocation <command>`, until the end of the block."""
-        program = [sys.executable, "-m", "allocation.entrypoints.cli", *command.split()]
-        process = subprocess.Popen(program, env=os.environ | self.environment | variables, stderr=subprocess.DEVNULL)
-        try:
+        with until_the_end(self.started(CLI, *command.split(), **variables)) as process:
             yield process
-        finally:
-            process.terminate()
-            process.wait(15)
 
     @contextmanager
     def serving(self) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
         """A web server with one worker, and its port."""
         port = free_port()
         with self.running("serve", ALLOCATION_PORT=str(port), ALLOCATION_WORKERS="1") as process:
-            while not is_ready(port):
-                time.sleep(0.05)
+            wait_until(lambda: is_ready(port), process)
             yield port, process
+
+    @contextmanager
+    def serving_as_configured(self, factory: str = SERVICE, **variables: str) -> Iterator[int]:
+        """The port of a web server as `allocation serve` starts it, for the service or for another app."""
+        port = free_port()
+        process = self.started("benchmarks.serve", factory, ALLOCATION_PORT=str(port), **variables)
+        with until_the_end(process):
+            wait_until(lambda: is_ready(port), process)
+            yield port
+
+
+@contextmanager
+def until_the_end(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+def wait_until(done: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    """Poll; raises RuntimeError where the process that should bring it about has ended."""
+    while not done():
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with code {process.returncode}")
+        time.sleep(0.05)
 
 
 @contextmanager

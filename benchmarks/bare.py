@@ -1,0 +1,24 @@
+"""What a query costs at the least: a Flask route that does one GET. Served by the server of the service."""
+
+import os
+
+from flask import Flask, Response
+
+from readmodel.clients import client
+
+PREFIX = "bare:"
+
+
+def create_app() -> Flask:
+    app = Flask("bare", static_folder=None)
+    redis = client(os.environ["REDIS_URL"], decode=False)
+
+    @app.get("/bare/<name>")
+    def bare(name: str) -> Response:
+        return Response(redis.get(PREFIX + name), content_type="application/json")
+
+    @app.get("/health/ready")
+    def ready() -> dict[str, object]:
+        return {"roles": {"bare": "ready"}}
+
+    return app
