@@ -40,7 +40,7 @@ def create_app() -> Flask:
     file = Path(os.environ[FOLDER]) / str(os.getpid())
 
     def update_views(redis_url: str) -> Timed:
-        return Timed(FastPath(Store(client(redis_url, timeout=TIMEOUT, retries=0))), file)
+        return Timed(FastPath(Store(client(redis_url, timeout=TIMEOUT))), file)
 
     with patch.object(bootstrap, "update_views", update_views):
         return http.create_app()

@@ -4,14 +4,10 @@ The service's own functions are timed in a server process of one worker that ans
 spends in another one that is timed counts there. What is left of the client's time is the web server and the sockets.
 """
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
@@ -23,14 +19,14 @@ from sqlalchemy import Connection
 
 from allocation.adapters import bodies, event_log, repository
 from allocation.adapters.repository import SqlProducts
-from allocation.local.ports import free_port
 from allocation.service_layer import messagebus
 from benchmarks.bars import Bar, picture
-from benchmarks.stack import Stack, is_ready, request, throw_away
+from benchmarks.stack import Stack, request, throw_away
 from readmodel import http as readmodel_http
 from readmodel.fast_path import FastPath
 from readmodel.wire import Wire
 
+APP = "benchmarks.where_time_goes:create_app"
 PICTURE = Path("docs/where-time-goes.svg")
 TITLE = "One client: where the microseconds of a request go (each row to a scale of its own)"
 REQUESTS = 2_000
@@ -90,24 +86,6 @@ def take_spent() -> dict[str, float]:
     return taken
 
 
-@contextmanager
-def timed_server(stack: Stack) -> Iterator[int]:
-    """A server of the timed app, with one worker, and its port."""
-    port = free_port()
-    words = f"--interface wsgi --port {port} --workers 1 --blocking-threads 8 --http 1 --log-level error --no-ws"
-    factory = ["--factory", "benchmarks.where_time_goes:create_app"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "granian", *words.split(), *factory], env=os.environ | stack.environment
-    )
-    try:
-        while not is_ready(port):
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(15)
-
-
 class Client:
     def __init__(self, port: int) -> None:
         self._port = port
@@ -147,7 +125,7 @@ class Client:
 
 
 def measure(stack: Stack) -> Iterator[tuple[str, list[Bar]]]:
-    with stack.running("relay"), timed_server(stack) as port:
+    with stack.running("relay"), stack.serving_as_configured(APP, ALLOCATION_WORKERS="1") as port:
         for number in range(1_000):
             request(port, "POST", "/add_batch", {"ref": f"b-{number}", "sku": f"SKU-{number}", "qty": 1_000_000})
         client = Client(port)
