@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from redis import Redis
 
 from readmodel import keys
+from readmodel.bulk import Bulk, Command, packed, send
 from readmodel.registers import Register
 
 DROPPED_AT_ONCE = 1_000
@@ -50,22 +51,31 @@ def begin(redis: Redis, generation: str, log: str) -> None:
     pipeline.execute()
 
 
-def fill(redis: Redis, generation: str, registers: Iterable[Register], cursor: int, position: int) -> bool:
-    """Write registers as they are, into a generation that nobody else reads or writes yet: later ones win.
+def filling(generation: str, registers: Iterable[Register], position: int) -> Bulk:
+    """The commands that write registers as they are: later ones win.
+
+    They move the buckets from where they were left to `position`, and so find out first where that was.
+    """
+    homes: dict[str, list[str | bytes]] = defaultdict(list)
+    former: dict[str, list[str]] = defaultdict(list)
+    for home, field, _, value, elsewhere in registers:
+        homes[home] += (field, value)
+        if elsewhere is not None:
+            former[elsewhere].append(field)
+    commands: list[Command] = [
+        ("SET", f"{generation}:{keys.filled(bucket)}", position, "GET") for bucket in keys.BUCKETS
+    ]
+    commands += [("HDEL", f"{generation}:{home}", *fields) for home, fields in former.items()]
+    commands += [("HSET", f"{generation}:{home}", *fields) for home, fields in homes.items()]
+    return packed(commands)
+
+
+def fill(redis: Redis, commands: Bulk, cursor: int) -> bool:
+    """Carry out what fills a generation that nobody else reads or writes yet.
 
     False where a bucket is no longer as it was left at `cursor`: something was lost in between.
     """
-    homes: dict[str, dict[Any, Any]] = defaultdict(dict)
-    pipeline = redis.pipeline(transaction=False)
-    for bucket in keys.BUCKETS:
-        pipeline.set(f"{generation}:{keys.filled(bucket)}", position, get=True)
-    for register in registers:
-        homes[register.home][register.field] = register.value
-        if register.elsewhere is not None:
-            pipeline.hdel(f"{generation}:{register.elsewhere}", register.field)
-    for home, fields in homes.items():
-        pipeline.hset(f"{generation}:{home}", mapping=fields)
-    return set(pipeline.execute()[: len(keys.BUCKETS)]) == {str(cursor)}
+    return set(send(redis, commands)[: len(keys.BUCKETS)]) == {str(cursor)}
 
 
 def open_for_writers(redis: Redis, generation: str) -> None:

@@ -156,7 +156,7 @@ def queue_apply(
     position: int | None = None,
 ) -> None:
     names = [keys.cursor(bucket)]
-    values: list[str | int] = ["" if expected is None else expected, "" if position is None else position]
+    values: list[str | int | bytes] = ["" if expected is None else expected, "" if position is None else position]
     for register in registers:
         names += (register.home, register.elsewhere or register.home)
         values += (register.field, register.version, register.value)
