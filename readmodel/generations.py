@@ -99,10 +99,7 @@ def drop_all_but(redis: Redis, live: str | None) -> None:
 
 
 def delete(redis: Redis, names: Iterable[str]) -> None:
-    pipeline = redis.pipeline(transaction=False)
-    for name in names:
-        pipeline.unlink(name)
-    pipeline.execute()
+    send(redis, packed([("UNLINK", name) for name in names]))
 
 
 def generation_of(key: str) -> str:

@@ -9,6 +9,7 @@
 A rebuild that is killed leaves the live generation as it was; the next one clears up after it.
 """
 
+import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -27,7 +28,7 @@ from readmodel.registers import decode
 from readmodel.store import ModelAbsent, Store
 
 POLL = 0.02
-READ_AT_ONCE = 20_000
+READ_AT_ONCE = 40_000
 """In larger pages more folds away, but not much more."""
 VERIFIED_AT_ONCE = 10_000
 LOST = "The read model was flushed, or rebuilt by another process, in the meantime"
@@ -70,7 +71,7 @@ def fill(redis: Redis, log: Log, new: str, progress: Progress) -> tuple[int, dic
     versions: dict[str, int] = {}
     applied, end = 0, log.end()
     generations.begin(redis, new, log.identity())
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+    with no_search_for_cycles(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         written: Future[bool] | None = None
         for events, cursor, position in pages(log, end, reader):
             commands = generations.filling(new, fold(noting(versions, events)), position)
@@ -84,6 +85,18 @@ def fill(redis: Redis, log: Log, new: str, progress: Progress) -> tuple[int, dic
     except ResponseError as error:
         raise RebuildFailed(LOST) from error
     return applied, versions
+
+
+@contextmanager
+def no_search_for_cycles() -> Iterator[None]:
+    """Nothing that is made of events is in a cycle; to search it for cycles took a fifth of the whole time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def pages(log: Log, end: int, reader: Executor) -> Iterator[tuple[Events, int, int]]:
