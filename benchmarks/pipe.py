@@ -63,7 +63,7 @@ def send_standard_input(host: str, port: int, database: int, password: str) -> N
 
 
 def forward(redis: socket.socket) -> None:
-    while part := sys.stdin.buffer.read1(1 << 20):
+    while part := os.read(sys.stdin.fileno(), 1 << 20):
         redis.sendall(part)
     redis.sendall(b"PING the-end\r\n")
 
