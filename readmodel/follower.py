@@ -1,22 +1,26 @@
 """Follows the log: applies to a generation what it does not have yet. Any number of processes may do so at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
 from readmodel.projections import fold
 from readmodel.store import ModelAbsent, Store
 
+Events = Collection[Mapping[str, Any]]
+
 
 class Log(Protocol):
+    """Its methods may be called from any thread."""
+
     def identity(self) -> str:
         """The same for the same log, wherever it is; another one for any other."""
 
     def end(self) -> int:
         """The position that the log has reached; below it some events may still be uncommitted."""
 
-    def read(self, after: int) -> tuple[Sequence[Mapping[str, Any]], int]:
-        """Some of the events behind `after`, whole transactions in order, and the cursor from which to read on.
+    def read(self, after: int, limit: int = ...) -> tuple[Events, int]:
+        """About `limit` events behind `after`, whole transactions in order, and the cursor from which to read on.
 
         Every event at or below that cursor has been returned, now or earlier. The cursor stays at `after` as long as
         nothing behind it is final.

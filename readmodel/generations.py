@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from redis import Redis
 
 from readmodel import keys
 from readmodel.registers import Register
+from readmodel.wire import Command, Packed, Wire, packed
 
 DROPPED_AT_ONCE = 1_000
 
@@ -50,22 +51,31 @@ def begin(redis: Redis, generation: str, log: str) -> None:
     pipeline.execute()
 
 
-def fill(redis: Redis, generation: str, registers: Iterable[Register], cursor: int, position: int) -> bool:
-    """Write registers as they are, into a generation that nobody else reads or writes yet: later ones win.
+def filling(generation: str, registers: Iterable[Register], position: int) -> Packed:
+    """The commands that write registers as they are: later ones win.
+
+    They move the buckets from where they were left to `position`, and so find out first where that was.
+    """
+    homes: dict[str, list[str | bytes]] = defaultdict(list)
+    former: dict[str, list[str]] = defaultdict(list)
+    for home, field, _, value, elsewhere in registers:
+        homes[home] += (field, value)
+        if elsewhere is not None:
+            former[elsewhere].append(field)
+    commands: list[Command] = [
+        ("SET", f"{generation}:{keys.filled(bucket)}", position, "GET") for bucket in keys.BUCKETS
+    ]
+    commands += [("HDEL", f"{generation}:{home}", *fields) for home, fields in former.items()]
+    commands += [("HSET", f"{generation}:{home}", *fields) for home, fields in homes.items()]
+    return packed(commands)
+
+
+def fill(wire: Wire, commands: Packed, cursor: int) -> bool:
+    """Carry out what fills a generation that nobody else reads or writes yet.
 
     False where a bucket is no longer as it was left at `cursor`: something was lost in between.
     """
-    homes: dict[str, dict[Any, Any]] = defaultdict(dict)
-    pipeline = redis.pipeline(transaction=False)
-    for bucket in keys.BUCKETS:
-        pipeline.set(f"{generation}:{keys.filled(bucket)}", position, get=True)
-    for register in registers:
-        homes[register.home][register.field] = register.value
-        if register.elsewhere is not None:
-            pipeline.hdel(f"{generation}:{register.elsewhere}", register.field)
-    for home, fields in homes.items():
-        pipeline.hset(f"{generation}:{home}", mapping=fields)
-    return set(pipeline.execute()[: len(keys.BUCKETS)]) == {str(cursor)}
+    return set(wire.send(commands)[: len(keys.BUCKETS)]) == {str(cursor)}
 
 
 def open_for_writers(redis: Redis, generation: str) -> None:
@@ -78,21 +88,18 @@ def open_for_writers(redis: Redis, generation: str) -> None:
 
 def drop_all_but(redis: Redis, live: str | None) -> None:
     """Delete every other generation, its cursors first: a writer that still knows of it writes nothing to it then."""
-    dropped: set[str] = set()
+    wire, dropped = Wire(redis), set[str]()
     found = redis.scan_iter(match="g[0-9]*:{[0-9][0-9]}:*", count=DROPPED_AT_ONCE)
     while chunk := list(islice(found, DROPPED_AT_ONCE)):
         doomed = [key for key in chunk if generation_of(key) != live]
         for generation in set(map(generation_of, doomed)) - dropped:
-            delete(redis, [f"{generation}:{keys.cursor(bucket)}" for bucket in keys.BUCKETS])
+            delete(wire, [f"{generation}:{keys.cursor(bucket)}" for bucket in keys.BUCKETS])
             dropped.add(generation)
-        delete(redis, doomed)
+        delete(wire, doomed)
 
 
-def delete(redis: Redis, names: Iterable[str]) -> None:
-    pipeline = redis.pipeline(transaction=False)
-    for name in names:
-        pipeline.unlink(name)
-    pipeline.execute()
+def delete(wire: Wire, names: Iterable[str]) -> None:
+    wire.trip([("UNLINK", name) for name in names])
 
 
 def generation_of(key: str) -> str:

@@ -17,6 +17,7 @@ A bucket is a hash tag: its keys are on one node of a cluster, and one call chan
 give keys without their generation.
 """
 
+from functools import lru_cache
 from zlib import crc32
 
 GENERATIONS = "allocation:generations"
@@ -26,6 +27,9 @@ COMMITTED = "allocation:committed"
 BUCKETS = [f"{{{number:02}}}" for number in range(32)]
 
 LOG = f"{BUCKETS[0]}:log"
+
+remembered = lru_cache(maxsize=10_000)
+"""The lines of an order come one after the other, and every event tells of a product and its batches."""
 
 
 def bucket_for(identifier: str) -> str:
@@ -44,17 +48,21 @@ def filled(bucket: str) -> str:
     return f"{bucket}:filled"
 
 
+@remembered
 def order(orderid: str) -> str:
     return f"{bucket_for(orderid)}:order:{orderid}"
 
 
+@remembered
 def product(sku: str) -> str:
     return f"{bucket_for(sku)}:product:{sku}"
 
 
+@remembered
 def used_up(sku: str) -> str:
     return f"{bucket_for(sku)}:used-up:{sku}"
 
 
+@remembered
 def batch(ref: str) -> str:
     return f"{bucket_for(ref)}:batch:{ref}"

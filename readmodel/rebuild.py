@@ -9,22 +9,28 @@
 A rebuild that is killed leaves the live generation as it was; the next one clears up after it.
 """
 
+import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import islice
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from readmodel import generations, keys
-from readmodel.follower import Log, advance
+from readmodel.follower import Events, Log, advance
 from readmodel.generations import Generations
 from readmodel.projections import fold, products
 from readmodel.registers import decode
 from readmodel.store import ModelAbsent, Store
+from readmodel.wire import Wire
 
 POLL = 0.02
+READ_AT_ONCE = 40_000
+"""In larger pages more folds away, but not much more."""
 VERIFIED_AT_ONCE = 10_000
 LOST = "The read model was flushed, or rebuilt by another process, in the meantime"
 
@@ -59,24 +65,64 @@ def rebuild(store: Store, log: Log, progress: Progress = lambda *_: None) -> int
 
 
 def fill(redis: Redis, log: Log, new: str, progress: Progress) -> tuple[int, dict[str, int]]:
-    """Write all that the log holds; return the number of events, and the last version of each product."""
-    versions: dict[str, int] = {}
-    cursor, applied, end = 0, 0, log.end()
+    """Write all that the log holds; return the number of events, and the last version of each product.
+
+    While a page is folded, the next one is read and the one before is written: three pages are held at a time.
+    """
+    wire, versions = Wire(redis), dict[str, int]()
+    applied, end = 0, log.end()
     generations.begin(redis, new, log.identity())
-    while cursor < end:
-        events, position = log.read(cursor)
-        if position == cursor:
-            break  # What follows is not committed yet.
-        if not generations.fill(redis, new, fold(events), cursor, position):
-            raise RebuildFailed(LOST)
-        versions.update((event["sku"], event["version"]) for event in events)
-        cursor, applied = position, applied + len(events)
-        progress(applied, cursor, max(cursor, end))
+    with no_search_for_cycles(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        written: Future[bool] | None = None
+        for events, cursor, position in pages(log, end, reader):
+            commands = generations.filling(new, fold(noting(versions, events)), position)
+            make_sure_of(written)
+            written = writer.submit(generations.fill, wire, commands, cursor)
+            applied += len(events)
+            progress(applied, position, max(position, end))
+        make_sure_of(written)
     try:
         generations.open_for_writers(redis, new)
     except ResponseError as error:
         raise RebuildFailed(LOST) from error
     return applied, versions
+
+
+@contextmanager
+def no_search_for_cycles() -> Iterator[None]:
+    """Nothing that is made of events is in a cycle; to search it for cycles took a fifth of the whole time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def pages(log: Log, end: int, reader: Executor) -> Iterator[tuple[Events, int, int]]:
+    """The events of each page, and the cursors before and behind it; the next page is being read meanwhile."""
+    cursor = 0
+    page = reader.submit(log.read, cursor, READ_AT_ONCE)
+    while cursor < end:
+        events, position = page.result()
+        if position == cursor:
+            break  # What follows is not committed yet.
+        if position < end:
+            page = reader.submit(log.read, position, READ_AT_ONCE)
+        yield events, cursor, position
+        cursor = position
+
+
+def noting(versions: dict[str, int], events: Events) -> Iterator[Mapping[str, Any]]:
+    for event in events:
+        versions[event["sku"]] = event["version"]
+        yield event
+
+
+def make_sure_of(written: Future[bool] | None) -> None:
+    if written is not None and not written.result():
+        raise RebuildFailed(LOST)
 
 
 @contextmanager

@@ -21,13 +21,13 @@ class Register(NamedTuple):
     home: str
     field: str
     version: int
-    state: State
+    value: bytes
     elsewhere: str | None = None
 
-    @property
-    def value(self) -> str:
-        """As stored: the version, a space, the state as JSON."""
-        return f"{self.version} {orjson.dumps(self.state).decode()}"
+
+def encode(version: int, state: State) -> bytes:
+    """The value of a register, as stored: the version, a space, the state as JSON."""
+    return b"%d %b" % (version, orjson.dumps(state))
 
 
 def decode(value: str) -> tuple[int, State]:
@@ -38,18 +38,6 @@ def decode(value: str) -> tuple[int, State]:
 
 def state_of(value: str) -> State:
     return decode(value)[1]
-
-
-def newest(registers: Iterable[Register]) -> Iterable[Register]:
-    """Of each register the last state alone: nobody shall read what was true only within a transaction."""
-    latest: dict[tuple[str, str], Register] = {}
-    for register in registers:
-        view = min(register.home, register.elsewhere or register.home)
-        identity = (view, register.field)
-        known = latest.get(identity)
-        if known is None or known.version < register.version:
-            latest[identity] = register
-    return latest.values()
 
 
 def by_bucket(registers: Iterable[Register]) -> dict[str, list[Register]]:

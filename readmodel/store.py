@@ -147,7 +147,7 @@ def call(
 ) -> Command:
     """Of the function that applies registers to a bucket, and moves its cursor where a position is given."""
     names = [f"{generation}:{keys.cursor(bucket)}"]
-    values: list[str | int] = ["" if expected is None else expected, "" if position is None else position]
+    values: list[str | int | bytes] = ["" if expected is None else expected, "" if position is None else position]
     for register in registers:
         home = f"{generation}:{register.home}"
         names += (home, home if register.elsewhere is None else f"{generation}:{register.elsewhere}")

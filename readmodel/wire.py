@@ -2,12 +2,25 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from hiredis import pack_command
 from redis import Redis
 from redis.exceptions import ResponseError
 
-Command = Sequence[str | int]
+Command = tuple[str | int | bytes, ...]
+
+
+class Packed(NamedTuple):
+    """Commands, ready to be sent."""
+
+    data: bytes
+    replies: int
+
+
+def packed(commands: Sequence[Command]) -> Packed:
+    data = b"".join(map(pack_command, commands))  # type: ignore[arg-type]  # Its stub knows tuples of one alone.
+    return Packed(data, len(commands))
 
 
 class Wire(threading.local):
@@ -23,14 +36,18 @@ class Wire(threading.local):
 
     def trip(self, commands: Sequence[Command]) -> list[Any]:
         """The replies. Raises RedisError: of several commands that failed, the first one's."""
+        return self.send(packed(commands))
+
+    def send(self, commands: Packed) -> list[Any]:
         replies: list[Any] = self._retry.call_with_retry(
             lambda: self._exchange(commands), lambda _: self._connection.disconnect()
         )
         return replies
 
-    def _exchange(self, commands: Sequence[Command]) -> list[Any]:
-        self._connection.send_packed_command(self._connection.pack_commands(commands))
-        replies = [self._reply() for _ in commands]  # All of them: one that is left would be taken for the next trip's.
+    def _exchange(self, commands: Packed) -> list[Any]:
+        self._connection.send_packed_command([commands.data])
+        # All of them: one that is left would be taken for the next trip's.
+        replies = [self._reply() for _ in range(commands.replies)]
         for reply in replies:
             if isinstance(reply, ResponseError):
                 raise reply

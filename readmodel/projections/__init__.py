@@ -1,14 +1,24 @@
 """The views, one module each: its keys, how an event changes it, how it is read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from readmodel.projections import batches, orders, products
-from readmodel.registers import Register, newest
-
-VIEWS = (orders, products, batches)
+from readmodel.registers import Register
 
 
-def fold(events: Iterable[Mapping[str, Any]]) -> Iterable[Register]:
-    """The registers that the events leave. Live updates and rebuilds use this same function."""
-    return newest(register for event in events for view in VIEWS for register in view.registers(event))
+def fold(events: Iterable[Mapping[str, Any]]) -> Iterator[Register]:
+    """The registers that the events leave. Live updates and rebuilds use this same function.
+
+    Of each register the last state alone: nobody shall read what was true only within a transaction.
+    """
+    lines: orders.Lines = {}
+    totals: products.Totals = {}
+    told: batches.Told = {}
+    for event in events:
+        orders.gather(event, lines)
+        products.gather(event, totals)
+        batches.gather(event, told)
+    yield from products.registers(totals, told)
+    yield from batches.registers(told)
+    yield from orders.registers(lines)

@@ -4,16 +4,30 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from readmodel import keys
-from readmodel.registers import Register, State, state_of
+from readmodel.registers import Register, State, encode, state_of
 from readmodel.store import Snapshot, TornRead
 
 STATE = "state"
 
 
-def registers(event: Mapping[str, Any]) -> Iterator[Register]:
+Told = dict[tuple[str, str], tuple[int, Mapping[str, Any]]]
+"""By SKU and reference: the version of what was told last of a batch, and what it was."""
+
+
+def gather(event: Mapping[str, Any], told: Told) -> None:
+    """Keep what the event tells of batches, where it is newer."""
+    version = event["version"]
     for batch in event["batches"]:
-        state = {name: batch[name] for name in ("qty", "allocated", "eta")}
-        yield Register(keys.batch(batch["ref"]), STATE, event["version"], {"sku": event["sku"]} | state)
+        identity = event["sku"], batch["ref"]
+        known = told.get(identity)
+        if known is None or known[0] < version:
+            told[identity] = version, batch
+
+
+def registers(told: Told) -> Iterator[Register]:
+    for (sku, ref), (version, batch) in told.items():
+        state = {"sku": sku, "qty": batch["qty"], "allocated": batch["allocated"], "eta": batch["eta"]}
+        yield Register(keys.batch(ref), STATE, version, encode(version, state))
 
 
 def batch(snapshot: Snapshot, ref: str) -> State | None:

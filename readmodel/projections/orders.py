@@ -5,17 +5,32 @@ from typing import Any
 
 from readmodel import keys
 from readmodel.projections import batches
-from readmodel.registers import Register, State, decode
+from readmodel.registers import Register, State, decode, encode
 from readmodel.store import Snapshot
 
+Lines = dict[tuple[str, str], tuple[int, bytes]]
+"""By order and SKU: the version of what was told last, and the value of its register."""
 
-def registers(event: Mapping[str, Any]) -> Iterator[Register]:
+
+def gather(event: Mapping[str, Any], lines: Lines) -> None:
+    """Keep what the event tells of its line, where it is newer."""
     line = event.get("line")
-    if line is not None:
+    if line is None:
+        return
+    version = event["version"]
+    identity = line["orderid"], event["sku"]
+    known = lines.get(identity)
+    if known is None or known[0] < version:
         state = {"qty": line["qty"], "status": line["status"], "batchref": line["batchref"]}
         if "why" in event:
             state["why"] = event["why"]
-        yield Register(keys.order(line["orderid"]), event["sku"], event["version"], state)
+        # Encoded now: few lines are told of twice, and states kept in their hundred thousands are what takes time.
+        lines[identity] = version, encode(version, state)
+
+
+def registers(lines: Lines) -> Iterator[Register]:
+    for (orderid, sku), (version, value) in lines.items():
+        yield Register(keys.order(orderid), sku, version, value)
 
 
 def allocations(snapshot: Snapshot, orderid: str) -> list[State]:

@@ -4,23 +4,35 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from readmodel import keys
-from readmodel.registers import Register, State, decode, state_of
+from readmodel.projections import batches
+from readmodel.registers import Register, State, decode, encode, state_of
 from readmodel.store import Snapshot
 
 TOTALS = "totals"
 
 
-def registers(event: Mapping[str, Any]) -> Iterator[Register]:
+Totals = dict[str, tuple[int, State]]
+"""By SKU: the version of what was told last, and the totals."""
+
+
+def gather(event: Mapping[str, Any], totals: Totals) -> None:
+    """Keep what the event tells of its product's totals, where it is newer."""
     sku, version = event["sku"], event["version"]
-    with_room, without = keys.product(sku), keys.used_up(sku)
-    yield Register(with_room, TOTALS, version, {"available": event["available"], "waiting": event["waiting"]})
-    for told in event["batches"]:
-        batch = {name: told[name] for name in ("ref", "qty", "allocated", "eta")}
-        field = f"batch:{batch['ref']}"
+    known = totals.get(sku)
+    if known is None or known[0] < version:
+        totals[sku] = version, {"available": event["available"], "waiting": event["waiting"]}
+
+
+def registers(totals: Totals, told: batches.Told) -> Iterator[Register]:
+    for sku, (version, state) in totals.items():
+        yield Register(keys.product(sku), TOTALS, version, encode(version, state))
+    for (sku, ref), (version, batch) in told.items():
+        with_room, without = keys.product(sku), keys.used_up(sku)
+        value = encode(version, {name: batch[name] for name in ("ref", "qty", "allocated", "eta")})
         if batch["allocated"] < batch["qty"]:
-            yield Register(with_room, field, version, batch, elsewhere=without)
+            yield Register(with_room, f"batch:{ref}", version, value, elsewhere=without)
         else:
-            yield Register(without, field, version, batch, elsewhere=with_room)
+            yield Register(without, f"batch:{ref}", version, value, elsewhere=with_room)
 
 
 def product(snapshot: Snapshot, sku: str) -> State | None:
@@ -29,8 +41,8 @@ def product(snapshot: Snapshot, sku: str) -> State | None:
     if TOTALS not in stored:
         return None
     version, totals = decode(stored.pop(TOTALS))
-    batches = sorted(map(state_of, stored.values()), key=preference)
-    return {"sku": sku} | totals | {"batches": [with_available(batch) for batch in batches], "version": version}
+    with_room = sorted(map(state_of, stored.values()), key=preference)
+    return {"sku": sku} | totals | {"batches": [with_available(batch) for batch in with_room], "version": version}
 
 
 def with_available(batch: State) -> State:

@@ -11,7 +11,7 @@ from redis import Redis
 from readmodel import generations, keys
 from readmodel.generations import Generations
 from readmodel.projections import fold, orders, products
-from readmodel.registers import Register
+from readmodel.registers import Register, encode
 from readmodel.store import ModelAbsent, Snapshot, Store
 from readmodel.wire import Command, Wire
 from tests.unit.test_golden_events import golden
@@ -39,7 +39,7 @@ def opened(store: Store, name: str) -> None:
 
 
 def line(version: int, state: str = "s") -> Register:
-    return Register(KEY, "S", version, {"state": state})
+    return Register(KEY, "S", version, encode(version, {"state": state}))
 
 
 def stored(store: Store, name: str = "g1", key: str = KEY) -> dict[str, str]:
@@ -84,12 +84,12 @@ def view_keys(redis: Redis) -> list[str]:
 
 def test_a_used_up_batch_moves_aside_and_back_with_its_version(store: Store, live: str) -> None:
     with_room, without = keys.product("S"), keys.used_up("S")
-    store.apply([Register(with_room, "batch:b", 1, {"n": 1}, elsewhere=without)])
-    store.apply([Register(without, "batch:b", 2, {"n": 2}, elsewhere=with_room)])
+    store.apply([Register(with_room, "batch:b", 1, encode(1, {"n": 1}), elsewhere=without)])
+    store.apply([Register(without, "batch:b", 2, encode(2, {"n": 2}), elsewhere=with_room)])
     assert (stored(store, key=with_room), stored(store, key=without)) == ({}, {"batch:b": '2 {"n":2}'})
-    store.apply([Register(with_room, "batch:b", 1, {"n": 1}, elsewhere=without)])
+    store.apply([Register(with_room, "batch:b", 1, encode(1, {"n": 1}), elsewhere=without)])
     assert stored(store, key=with_room) == {}, "an older state must not come back from aside"
-    store.apply([Register(with_room, "batch:b", 3, {"n": 3}, elsewhere=without)])
+    store.apply([Register(with_room, "batch:b", 3, encode(3, {"n": 3}), elsewhere=without)])
     assert (stored(store, key=with_room), stored(store, key=without)) == ({"batch:b": '3 {"n":3}'}, {})
 
 
@@ -194,7 +194,7 @@ def test_a_reader_never_mixes_generations(store: Store, live: str) -> None:
 def test_dropping_spares_the_live_generation_and_whatever_is_not_ours(store: Store, live: str) -> None:
     for name in ("g2", "g11"):
         generations.begin(store.redis, name, LOG)
-        assert generations.fill(store.redis, name, fold(EVENTS), 0, 7)
+        assert generations.fill(Wire(store.redis), generations.filling(name, fold(EVENTS), 7), 0)
         generations.open_for_writers(store.redis, name)
     store.redis.set("game:{17}:order:1", "not ours")
     store.apply([line(1)])

@@ -3,8 +3,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from readmodel import keys
 from readmodel.projections import fold
-from readmodel.registers import Register, newest
 from tests.unit.test_golden_events import golden
 
 EVENTS = golden("events.json")
@@ -21,12 +21,14 @@ def test_events_in_any_order_and_number_leave_the_same_registers(events: list[di
 
 def test_a_batch_is_in_one_of_its_products_hashes_alone() -> None:
     # What was true only in between (room, then none) is not written at all.
+    [batch] = EVENTS[0]["batches"]
     states = [
-        Register("{00}:product:S", "batch:b", 1, {}, elsewhere="{00}:used-up:S"),
-        Register("{00}:used-up:S", "batch:b", 2, {}, elsewhere="{00}:product:S"),
+        EVENTS[0] | {"version": version, "batches": [batch | {"allocated": allocated}]}
+        for version, allocated in ((1, 0), (2, batch["qty"]))
     ]
-    assert [register.version for register in newest(states)] == [2]
-    assert [register.version for register in newest(reversed(states))] == [2]
+    for events in (states, states[::-1]):
+        [register] = [register for register in fold(events) if register.field == "batch:wh-1"]
+        assert (register.home, register.version) == (keys.used_up("RED-CHAIR"), 2)
 
 
 def test_identifiers_that_look_like_keys_stay_apart() -> None:
