@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
+from uuid import uuid4
 
 from redis import Redis
 
@@ -46,6 +47,7 @@ def begin(redis: Redis, generation: str, log: str) -> None:
     """Begin to fill a generation from that log: every bucket is filled up to position 0."""
     pipeline = redis.pipeline(transaction=False)
     pipeline.set(f"{generation}:{keys.LOG}", log)
+    pipeline.set(keys.ETAS, uuid4().hex)  # A generation before a flush may have had the same name.
     for bucket in keys.BUCKETS:
         pipeline.set(f"{generation}:{keys.filled(bucket)}", 0)
     pipeline.execute()
@@ -58,7 +60,7 @@ def filling(generation: str, registers: Iterable[Register], position: int) -> Pa
     """
     homes: dict[str, list[str | bytes]] = defaultdict(list)
     former: dict[str, list[str]] = defaultdict(list)
-    for home, field, _, value, elsewhere in registers:
+    for home, field, _, value, elsewhere, _ in registers:
         homes[home] += (field, value)
         if elsewhere is not None:
             former[elsewhere].append(field)

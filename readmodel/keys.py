@@ -3,6 +3,7 @@
     allocation:generations      string   "<live> <other>": the generation that is read, and a second one that is also
                                          written (the one being rebuilt, or the former one until it is dropped)
     allocation:generation       string   counter that names the next generation
+    allocation:etas             string   another one whenever an ETA has changed: until then, readers remember them
     allocation:committed        channel  wakes the relay
 
     g<n>:{<bucket>}:cursor          string  position in the log up to which the bucket holds every event
@@ -22,6 +23,7 @@ from zlib import crc32
 
 GENERATIONS = "allocation:generations"
 GENERATION_COUNTER = "allocation:generation"
+ETAS = "allocation:etas"
 COMMITTED = "allocation:committed"
 
 BUCKETS = [f"{{{number:02}}}" for number in range(32)]

@@ -16,13 +16,17 @@ State = dict[str, Any]
 
 
 class Register(NamedTuple):
-    """`home` is the hash that it belongs to; `elsewhere` another one in which it may stand from before."""
+    """`home` is the hash that it belongs to; `elsewhere` another one in which it may stand from before.
+
+    It says whether readers are to `forget` what they remember of it.
+    """
 
     home: str
     field: str
     version: int
     value: bytes
     elsewhere: str | None = None
+    forget: bool = False
 
 
 def encode(version: int, state: State) -> bytes:

@@ -5,15 +5,17 @@ is not there: nothing is written to it, so what a flush took away does not come 
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import TypeVar, cast
+from uuid import uuid4
 
 from redis import Redis
 
 from readmodel import keys
 from readmodel.generations import Generations
 from readmodel.registers import Register, by_bucket
+from readmodel.remembered import Etas, Remembered
 from readmodel.wire import Command, Wire
 
 T = TypeVar("T")
@@ -36,20 +38,30 @@ class TornRead(Exception):
 class Snapshot:
     """Reads from one generation, and makes sure on each trip that it still is the live one."""
 
-    def __init__(self, wire: Wire, generation: str) -> None:
+    def __init__(self, wire: Wire, generation: str, remembered: Remembered) -> None:
         self._wire = wire
         self._generation = generation
+        self._remembered = remembered
 
     def hashes(self, *names: str) -> list[dict[str, str]]:
         """The hashes of those keys, in one trip; an empty one for a key that is not there."""
+        found, _ = self._trip(names)
+        return found
+
+    def with_etas(self, name: str) -> tuple[dict[str, str], Etas]:
+        """The hash of that key, and the ETAs that are remembered: to be added to, by reference, where one is not."""
+        [found], token = self._trip([name])
+        return found, self._remembered.etas(self._generation, token)
+
+    def _trip(self, names: Sequence[str]) -> tuple[list[dict[str, str]], str | None]:
         commands = [("HGETALL", f"{self._generation}:{name}") for name in names]
         # Last: had the generation been dropped before, it could not be live now.
-        *found, stored = self._wire.trip([*commands, ("GET", keys.GENERATIONS)])
+        *found, token, stored = self._wire.trip([*commands, ("GET", keys.ETAS), ("GET", keys.GENERATIONS)])
         if Generations.parse(stored).live != self._generation:
             raise TornRead
         if not all(found):
             self._make_sure_of(keys.bucket_of(name) for name, fields in zip(names, found, strict=True) if not fields)
-        return found
+        return found, token
 
     def _make_sure_of(self, buckets: Iterable[str]) -> None:
         """That something is not there can only be said of buckets that are."""
@@ -68,6 +80,7 @@ class Store:
         self.redis = redis
         self._wire = Wire(redis)
         self._seen = Generations()
+        self._remembered = Remembered()
 
     def install(self) -> None:
         """Load the function library. Doing it again is harmless."""
@@ -84,7 +97,7 @@ class Store:
             if live is None:
                 break
             try:
-                return fetch(Snapshot(self._wire, live))
+                return fetch(Snapshot(self._wire, live, self._remembered))
             except TornRead:
                 self.generations()
                 time.sleep(PAUSE)
@@ -101,6 +114,8 @@ class Store:
         for _ in range(ATTEMPTS):
             complete, found = self._apply(target, buckets)
             if found == target and complete and target.live:
+                if any(map(to_be_forgotten, buckets.values())):
+                    self._have_readers_forget()
                 return
             if found == target:
                 break
@@ -113,6 +128,10 @@ class Store:
         False where a bucket is gone or has not come as far as `expected`: then its cursor stays.
         """
         buckets = by_bucket(registers)
+        if any(map(to_be_forgotten, buckets.values())):
+            # Before the cursor moves: who dies in between must leave this to be done again.
+            self._wire.trip([call(generation, bucket, buckets[bucket]) for bucket in buckets])
+            self._have_readers_forget()
         calls = [call(generation, bucket, buckets.get(bucket, ()), expected, position) for bucket in keys.BUCKETS]
         return all(self._wire.trip(calls))
 
@@ -125,6 +144,10 @@ class Store:
         found, *cursors = self._wire.trip([("GET", f"{generation}:{name}") for name in names])
         return None if None in cursors or found != log else min(map(int, cursors))
 
+    def _have_readers_forget(self) -> None:
+        """To be called when the views have what they will read instead."""
+        self._wire.trip([("SET", keys.ETAS, uuid4().hex)])
+
     def _apply(self, target: Generations, buckets: Mapping[str, list[Register]]) -> tuple[bool, Generations]:
         """Whether every bucket took its registers, and the generations that are known after that."""
         calls = [
@@ -136,6 +159,10 @@ class Store:
         commands = [*calls, ("PUBLISH", keys.COMMITTED, ""), ("GET", keys.GENERATIONS)]
         *applied, _, stored = self._wire.trip(commands)
         return all(applied), Generations.parse(stored)
+
+
+def to_be_forgotten(registers: Iterable[Register]) -> bool:
+    return any(register.forget for register in registers)
 
 
 def call(

@@ -14,7 +14,7 @@ def fold(events: Iterable[Mapping[str, Any]]) -> Iterator[Register]:
     """
     lines: orders.Lines = {}
     totals: products.Totals = {}
-    told: batches.Told = {}
+    told = batches.Told()
     for event in events:
         orders.gather(event, lines)
         products.gather(event, totals)

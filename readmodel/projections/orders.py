@@ -37,7 +37,7 @@ def allocations(snapshot: Snapshot, orderid: str) -> list[State]:
     """The lines that have a batch, as {"sku", "batchref"}, by SKU. Empty where none has."""
     return [
         {"sku": line["sku"], "batchref": line["batchref"]}
-        for line in lines(snapshot, orderid)
+        for line in lines(*snapshot.hashes(keys.order(orderid)))
         if line["batchref"] is not None
     ]
 
@@ -49,15 +49,15 @@ def order(snapshot: Snapshot, orderid: str, *, explain: bool = False) -> State |
     [{"ref", "eta", "available"}, …], at most five, the preferred first; null for a line that got the first batch with
     any stock left, and for one that was changed since.
     """
-    found = lines(snapshot, orderid)
-    if not found:
+    stored, etas = snapshot.with_etas(keys.order(orderid))
+    if not stored:
         return None
-    etas = batches.etas(snapshot, {line["batchref"] for line in found if line["batchref"] is not None})
+    found = lines(stored)
+    batches.add_etas(snapshot, {line["batchref"] for line in found if line["batchref"] is not None}, etas)
     return {"orderid": orderid, "lines": [shown(line, etas, explain) for line in found]}
 
 
-def lines(snapshot: Snapshot, orderid: str) -> list[State]:
-    [stored] = snapshot.hashes(keys.order(orderid))
+def lines(stored: Mapping[str, str]) -> list[State]:
     return [line(sku, *decode(stored[sku])) for sku in sorted(stored)]
 
 

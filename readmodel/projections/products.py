@@ -26,7 +26,7 @@ def gather(event: Mapping[str, Any], totals: Totals) -> None:
 def registers(totals: Totals, told: batches.Told) -> Iterator[Register]:
     for sku, (version, state) in totals.items():
         yield Register(keys.product(sku), TOTALS, version, encode(version, state))
-    for (sku, ref), (version, batch) in told.items():
+    for (sku, ref), (version, batch) in told.latest.items():
         with_room, without = keys.product(sku), keys.used_up(sku)
         value = encode(version, {name: batch[name] for name in ("ref", "qty", "allocated", "eta")})
         if batch["allocated"] < batch["qty"]:

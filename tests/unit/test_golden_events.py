@@ -51,7 +51,7 @@ def test_the_write_side_sends_the_golden_events() -> None:
 
 def test_the_read_model_makes_the_golden_registers_of_the_golden_events() -> None:
     registers = [
-        [home, field, version, state_of(value.decode()), elsewhere]
-        for home, field, version, value, elsewhere in fold(golden("events.json"))
+        [register.home, register.field, register.version, state_of(register.value.decode()), register.elsewhere]
+        for register in fold(golden("events.json"))
     ]
     assert sorted(registers) == sorted(golden("registers.json"))
