@@ -37,9 +37,9 @@ INLINE = 60_000
 STORED = "SELECT command FROM benchmark_commands WHERE kind = '{kind}' ORDER BY number"
 STORE = "INSERT INTO benchmark_commands (kind, command) VALUES %s"
 PIPES = {
-    "COPY of an HSET per hash": STORED.format(kind="hash"),
-    "COPY of an HSET per register": STORED.format(kind="register"),
-    "COPY from the log": log_as_commands.COMMANDS,
+    "`COPY` of stored HSETs, one for each hash": STORED.format(kind="hash"),
+    "`COPY` of stored HSETs, one for each register": STORED.format(kind="register"),
+    "`COPY` that makes them of the log": log_as_commands.COMMANDS,
 }
 
 

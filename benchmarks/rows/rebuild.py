@@ -1,20 +1,26 @@
-"""The rebuild, against `COPY … | redis-cli --pipe` of the same bytes."""
+"""The rebuild, against `COPY … | redis-cli --pipe` of what it leaves: stored beforehand, and made of the log."""
 
-from importlib import import_module
-from importlib.util import find_spec
+from itertools import islice
 
+from benchmarks import rebuild
 from benchmarks.loaded import Loaded
-from benchmarks.table import Missing, Row, at_least
-
-MODULE = "benchmarks.rebuild"
-"""Its `rounds(stack, n)` returns n pairs: the seconds of a rebuild, and those of the reference."""
+from benchmarks.table import Row, at_least
 
 
-def rows(bench: Loaded) -> list[Row | Missing]:
-    what = "rebuild of the views"
-    if find_spec(MODULE) is None:
-        return [Missing(what, f"skipped: there is no {MODULE}")]
-    pairs: list[tuple[float, float]] = import_module(MODULE).rounds(bench.stack, bench.options.rounds)
-    ours, theirs = map(list, zip(*pairs, strict=True))
-    against = "`COPY … | redis-cli --pipe` of the same bytes"
-    return [Row(what, "s", ours, against, theirs, at_least(0.7), of_speeds=True)]
+def rows(bench: Loaded) -> list[Row]:
+    rebuild.prepare(bench.stack)
+    count = bench.options.rounds
+    measured = list(islice(rebuild.rounds(bench.stack, count), count))
+    ours = [one.rebuild for one in measured]
+    return [
+        Row(
+            "rebuild of the views",
+            "s",
+            ours,
+            f"{pipe}, into {rebuild.sender()}",
+            [one.pipes[number] for one in measured],
+            at_least(0.7),
+            of_speeds=True,
+        )
+        for number, pipe in enumerate(rebuild.PIPES)
+    ]
