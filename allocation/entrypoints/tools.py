@@ -111,8 +111,9 @@ def load(batches: Path, orders: Path) -> None:
     from allocation.adapters import bodies
     from allocation.adapters.csv_rows import count_rows
     from allocation.adapters.unit_of_work import engine_for
-    from allocation.entrypoints.load import Loader
+    from allocation.entrypoints.load import Loader, search_for_cycles_rarely
 
+    search_for_cycles_rarely()
     bus = bootstrap.message_bus(engine_for(address("DATABASE_URL")), bootstrap.leave_to_the_relay)
     with tqdm(total=count_rows(batches) + count_rows(orders), unit=" rows", unit_scale=True) as bar:
         loader = Loader(bus, report=lambda line: tqdm.write(line, file=sys.stderr), done=bar.update)

@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from benchmarks import rebuild
+from benchmarks import pipe, rebuild
 from benchmarks.loaded import Loaded
 from benchmarks.table import Row, at_least
 
@@ -17,10 +17,10 @@ def rows(bench: Loaded) -> list[Row]:
             "rebuild of the views",
             "s",
             ours,
-            f"{pipe}, into {rebuild.sender()}",
+            f"{name}, into {pipe.sender()}",
             [one.pipes[number] for one in measured],
             at_least(0.7),
             of_speeds=True,
         )
-        for number, pipe in enumerate(rebuild.PIPES)
+        for number, name in enumerate(rebuild.PIPES)
     ]
