@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", validation_alias="ALLOCATION_HOST")
     port: int = Field(5005, validation_alias="ALLOCATION_PORT", ge=1, le=65535)
     workers: int = Field(2, validation_alias="ALLOCATION_WORKERS", ge=1)
-    threads: int = Field(16, validation_alias="ALLOCATION_THREADS", ge=1)
+    threads: int = Field(32, validation_alias="ALLOCATION_THREADS", ge=1)
     commands_together: int = Field(100, validation_alias="ALLOCATION_COMMANDS_TOGETHER", ge=1)
     smtp_url: SmtpUrl | None = None
     mail_from: str = Field("allocations@example.com", validation_alias="ALLOCATION_MAIL_FROM", pattern=ADDRESS)

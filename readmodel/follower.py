@@ -27,8 +27,8 @@ class Log(Protocol):
         """
 
 
-def follow(store: Store, log: Log) -> bool:
-    """Bring the live generation one page further. False where there is nothing new.
+def follow(store: Store, log: Log) -> int:
+    """Bring the live generation one page further; return by how many positions. 0 where there is nothing new.
 
     One that is being rebuilt is brought further first, so that readers don't go back in time when it becomes the live
     one. Raises ModelAbsent where a part of the live generation is gone, and what the log and Redis raise.
@@ -38,12 +38,12 @@ def follow(store: Store, log: Log) -> bool:
         raise ModelAbsent
     events, position = log.read(cursor)
     if position == cursor:
-        return False
+        return 0
     other = store.generations().other  # Now: the page of one announced later is covered by its catching up.
     if other is not None:
         with suppress(ModelAbsent):
             advance(store, log, other)
-    return store.advance(live, fold(events), cursor, position)
+    return position - cursor if store.advance(live, fold(events), cursor, position) else 0
 
 
 def advance(store: Store, log: Log, generation: str) -> bool:

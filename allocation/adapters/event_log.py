@@ -21,6 +21,7 @@ from allocation.service_layer.unit_of_work import Message
 
 FENCE_TAG = 0x2A11
 APPENDED_AT_ONCE = 5_000
+READ_AT_ONCE = 5_000
 SEARCHED_AT_ONCE = 100_000
 REBUILD_LOCK = 0x2A12 << 48
 
@@ -127,7 +128,7 @@ class EventLog:
         with self._connection() as connection:
             return last_position(connection)
 
-    def read(self, after: int, limit: int = 5_000) -> tuple[Messages, int]:
+    def read(self, after: int, limit: int = READ_AT_ONCE) -> tuple[Messages, int]:
         """Whole transactions behind `after`, in order, and the cursor from which to read on.
 
         Every event at or below the returned cursor has been returned, now or earlier. An event above it may come

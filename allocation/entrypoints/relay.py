@@ -7,7 +7,7 @@ from redis import Redis
 from redis.client import PubSub
 from redis.exceptions import RedisError
 
-from allocation.adapters.event_log import EventLog, LogBehind
+from allocation.adapters.event_log import READ_AT_ONCE, EventLog, LogBehind
 from allocation.entrypoints.companion import Companion
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from allocation.stopping import Stop, Stopped
@@ -21,7 +21,10 @@ logger = logging.getLogger(__name__)
 POLL = 0.25
 PAUSE = 1.0
 REST = 0.1
-"""Seconds after a page, so that the next one has more than one commit. Who commits shows its own in the meantime."""
+"""Seconds after a page that was not full, so that the next one has more than one commit in it.
+
+In the meantime those who commit show their own.
+"""
 COMPANIONS_END_WITHIN = 2.0
 
 
@@ -61,14 +64,19 @@ class Relay:
             logger.info("The relay follows the log")
             while not self._stop.requested:
                 try:
-                    if follow(self._store, self._log):
-                        self._give_news()
-                        self._stop.wait(REST)
-                    else:
-                        wait_for_commit(commits)
+                    self._take_a_page(commits)
                     self._check_companions()
                 except (ModelAbsent, LogBehind) as loss:
                     self._rebuild(loss)
+
+    def _take_a_page(self, commits: PubSub) -> None:
+        events = follow(self._store, self._log)
+        if not events:
+            wait_for_commit(commits)
+            return
+        self._give_news()
+        if events < READ_AT_ONCE:
+            self._stop.wait(REST)
 
     def _give_news(self) -> None:
         for companion in self._companions:
