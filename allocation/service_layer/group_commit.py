@@ -131,7 +131,9 @@ class GroupCommit:
             return self._carry_out(group)
         except Busy:
             self._hold(frozenset[object]().union(*(names(request.keys) for request in group)))
-        except Exception:
+        except Exception as error:
+            if len(group) == 1:
+                return [error]
             logger.exception("A group of %s commands failed; each is tried alone", len(group))
         return None
 

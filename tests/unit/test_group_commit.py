@@ -164,10 +164,16 @@ def test_a_command_over_several_products_goes_alone(commits: Commits) -> None:
 def test_of_a_group_that_fails_each_goes_alone(commits: Commits, caplog: pytest.LogCaptureFixture) -> None:
     with running(commits, line(0)):
         futures = commits.send(line(1), line(2))
-        commits.failing = [ZeroDivisionError(), ZeroDivisionError()]
+        commits.failing = [Busy("held"), ZeroDivisionError()]
     assert [future.result(10) for future in futures] == [ANSWERED_ALONE] * 2
     assert sorted(map(repr, commits.alone)) == [repr(line(n)) for n in range(3)]
     assert "A group of 2 commands failed" in caplog.text
+
+
+def test_what_a_lone_request_fails_of_is_its_outcome(commits: Commits) -> None:
+    commits.failing = [ZeroDivisionError()]
+    assert isinstance(commits.bus.handle(Request(line(1))), ZeroDivisionError)
+    assert commits.alone == []
 
 
 def test_nobody_is_left_waiting_whatever_becomes_of_the_one_that_leads(commits: Commits) -> None:
