@@ -5,7 +5,7 @@ ends, a shared advisory lock whose key is a position below all of its own (a tri
 smallest key that is held.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters import statements
 from allocation.adapters.errors import translated_errors
+from allocation.adapters.log_pages import Messages, read_whole_transactions
 from allocation.adapters.messages import as_message
 from allocation.domain.events import Event
 from allocation.service_layer.idempotency import Effects
@@ -33,29 +34,6 @@ SMALLEST_HELD = text("""
     WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 16 = :tag
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """)
-
-# A row for a thousand events: what is read event by event costs the driver more than it costs the database. No larger
-# rows: there is no end to what a transaction may hold, but to a row there is.
-READ = text("""
-    WITH page AS (
-        SELECT position, transaction, last FROM events
-        WHERE position > :after AND position <= :upto ORDER BY position LIMIT :limit
-    ), reach AS (
-        SELECT count(*) AS rows, max(position) AS position FROM page
-    ), torn AS (
-        SELECT transaction, min(position) AS position FROM page GROUP BY transaction HAVING NOT bool_or(last)
-    )
-    SELECT reach.rows, reach.position AS end, (SELECT min(position) FROM torn) AS first_torn, part.messages
-    FROM reach LEFT JOIN LATERAL (
-        SELECT position / 1000 AS number, string_agg(CAST(data AS text), chr(30) ORDER BY position) AS messages
-        FROM events
-        WHERE position > :after AND position <= reach.position AND transaction NOT IN (SELECT transaction FROM torn)
-        GROUP BY position / 1000
-    ) AS part ON true
-    ORDER BY part.number
-""")
-SEPARATOR = chr(30)
-"""Stands in no JSON text."""
 
 READ_TYPES = text("""
     SELECT position, CAST(data AS text) FROM events
@@ -91,22 +69,6 @@ def find(connection: Connection, effects: Sequence[Effects]) -> list[Message]:
         return []
     wanted = statements.arrays(Effects._fields, effects)
     return [orjson.loads(row.data) for row in connection.execute(statements.FIND_EVENTS, wanted)]
-
-
-class Messages(Collection[Message]):
-    """Those of a page, as text: each is made when it is its turn, so that they are never all there at once."""
-
-    def __init__(self, joined: Iterable[str | None]) -> None:
-        self._texts = [one for part in joined if part is not None for one in part.split(SEPARATOR)]
-
-    def __len__(self) -> int:
-        return len(self._texts)
-
-    def __iter__(self) -> Iterator[Message]:
-        return map(orjson.loads, self._texts)
-
-    def __contains__(self, message: object) -> bool:
-        return any(message == other for other in self)
 
 
 class EventLog:
@@ -188,16 +150,3 @@ def advisory_lock(connection: Connection, key: int) -> Iterator[bool]:
     finally:
         if mine and not connection.closed and not connection.invalidated:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
-
-
-def read_whole_transactions(connection: Connection, after: int, upto: int, limit: int) -> tuple[Messages, int]:
-    """The transactions that are there to their end, and the position before the first of which a part is missing."""
-    parts = connection.execute(READ, {"after": after, "upto": upto, "limit": limit}).all()
-    page = parts[0]
-    full = page.rows == limit
-    cursor = page.end if full else upto
-    if page.first_torn is not None:
-        cursor = page.first_torn - 1
-    if cursor == after and full:
-        return read_whole_transactions(connection, after, upto, 2 * limit)
-    return Messages(part.messages for part in parts), cursor
