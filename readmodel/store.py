@@ -21,6 +21,8 @@ from readmodel.wire import Command, Wire
 T = TypeVar("T")
 
 ATTEMPTS = 10
+ANOTHER_ETA = 2
+"""What the function returns where a register told of another ETA, whatever the event was."""
 PAUSE = 0.003
 
 
@@ -85,6 +87,7 @@ class Store:
     def install(self) -> None:
         """Load the function library. Doing it again is harmless."""
         self.redis.function_load(files("readmodel").joinpath("registers.lua").read_text(), replace=True)
+        self._have_readers_forget()  # What an older process changed that knew of no readers who remember.
 
     def generations(self) -> Generations:
         self._seen = Generations.parse(cast("str | None", self.redis.get(keys.GENERATIONS)))
@@ -110,12 +113,11 @@ class Store:
         bucket is not there; RedisError; in both cases a part may have been set, which does no harm.
         """
         buckets = by_bucket(registers)
+        forget = any(map(to_be_forgotten, buckets.values()))
         target = self._seen
         for _ in range(ATTEMPTS):
-            complete, found = self._apply(target, buckets)
+            complete, found = self._apply(target, buckets, forget)
             if found == target and complete and target.live:
-                if any(map(to_be_forgotten, buckets.values())):
-                    self._have_readers_forget()
                 return
             if found == target:
                 break
@@ -148,7 +150,9 @@ class Store:
         """To be called when the views have what they will read instead."""
         self._wire.trip([("SET", keys.ETAS, uuid4().hex)])
 
-    def _apply(self, target: Generations, buckets: Mapping[str, list[Register]]) -> tuple[bool, Generations]:
+    def _apply(
+        self, target: Generations, buckets: Mapping[str, list[Register]], forget: bool
+    ) -> tuple[bool, Generations]:
         """Whether every bucket took its registers, and the generations that are known after that."""
         calls = [
             call(generation, bucket, registers)
@@ -158,6 +162,8 @@ class Store:
         # Last: who announces a generation after this finds these writes committed.
         commands = [*calls, ("PUBLISH", keys.COMMITTED, ""), ("GET", keys.GENERATIONS)]
         *applied, _, stored = self._wire.trip(commands)
+        if forget or ANOTHER_ETA in applied:
+            self._have_readers_forget()
         return all(applied), Generations.parse(stored)
 
 

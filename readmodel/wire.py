@@ -11,6 +11,10 @@ from redis.exceptions import ResponseError
 Command = tuple[str | int | bytes, ...]
 
 
+PIECE = 100_000
+"""Bytes for which Redis has the whole of a time-out: it reads nothing while it carries out what came before."""
+
+
 class Packed(NamedTuple):
     """Commands, ready to be sent."""
 
@@ -23,6 +27,17 @@ def packed(commands: Sequence[Command]) -> Packed:
     return Packed(data, len(commands))
 
 
+class Kept:
+    """A connection that is closed with its thread, and not when Python next searches for cycles."""
+
+    def __init__(self, redis: Redis) -> None:
+        pool = redis.connection_pool
+        self.connection = pool.connection_class(**pool.connection_kwargs)
+
+    def __del__(self) -> None:
+        self.connection.disconnect()
+
+
 class Wire(threading.local):
     """A connection of its own for each thread: a pool and a pipeline would cost more than Redis itself.
 
@@ -30,8 +45,8 @@ class Wire(threading.local):
     """
 
     def __init__(self, redis: Redis) -> None:  # Called in each thread that uses it.
-        pool = redis.connection_pool
-        self._connection = pool.connection_class(**pool.connection_kwargs)
+        self._kept = Kept(redis)
+        self._connection = self._kept.connection
         self._retry = self._connection.retry
 
     def trip(self, commands: Sequence[Command]) -> list[Any]:
@@ -45,7 +60,8 @@ class Wire(threading.local):
         return replies
 
     def _exchange(self, commands: Packed) -> list[Any]:
-        self._connection.send_packed_command([commands.data])
+        data = memoryview(commands.data)
+        self._connection.send_packed_command([data[at : at + PIECE] for at in range(0, len(data), PIECE)])
         # All of them: one that is left would be taken for the next trip's.
         replies = [self._reply() for _ in range(commands.replies)]
         for reply in replies:

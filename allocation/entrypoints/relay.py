@@ -77,6 +77,7 @@ class Relay:
         self._give_news()
         if events < READ_AT_ONCE:
             self._stop.wait(REST)
+        forget_wake_ups(commits)
 
     def _give_news(self) -> None:
         for companion in self._companions:
@@ -100,5 +101,10 @@ class Relay:
 def wait_for_commit(commits: PubSub) -> None:
     """Wait until something was committed; for a quarter of a second at most, since who commits may not reach Redis."""
     if commits.get_message(timeout=POLL) is not None:
-        while commits.get_message(timeout=0) is not None:
-            pass  # Many commits, one page.
+        forget_wake_ups(commits)
+
+
+def forget_wake_ups(commits: PubSub) -> None:
+    """Many commits, one page. Redis would cut off who leaves them unread."""
+    while commits.get_message(timeout=0) is not None:
+        pass

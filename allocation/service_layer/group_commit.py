@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 
 from allocation.service_layer.handlers import COMMAND_HANDLERS
+from allocation.service_layer.idempotency import StillRunning
 from allocation.service_layer.requests import Outcome, Request
 from allocation.service_layer.unit_of_work import Busy, Keys
 
@@ -134,14 +135,14 @@ class GroupCommit:
         except Exception as error:
             if len(group) == 1:
                 return [error]
-            logger.exception("A group of %s commands failed; each is tried alone", len(group))
+            logger.warning("A group of %s commands failed; each is tried alone", len(group), exc_info=error)
         return None
 
     def _go_alone(self, request: Request, keys: Keys) -> Outcome:
-        try:
-            return self._alone(request)
-        finally:
+        outcome = self._alone(request)
+        if not isinstance(outcome, Busy | StillRunning):
             self._release(names(keys))
+        return outcome
 
     def _hold(self, held: frozenset[object]) -> None:
         """Have what names one of these go alone from now on, so that it holds up nobody else."""

@@ -107,10 +107,6 @@ class MessageBus:
             return with_retries(partial(self._commit, patience=Patience.SHORT), group)
         except StillRunning as error:
             raise Busy(str(error)) from error
-        except Busy:
-            raise
-        except StoreUnavailable as error:
-            return [error] * len(group)
 
     def _handle_alone(self, request: Request, patience: Patience = Patience.FULL) -> Outcome:
         try:

@@ -154,3 +154,21 @@ def test_what_is_remembered_is_bounded(
     for number in range(20):
         assert reader.eta(f"p{number}") == "None"
         assert len(reader._store._remembered._known.etas) <= 6
+
+
+def test_who_sends_a_change_again_that_nobody_has_shown_sees_it(
+    reader: Reader, bus: MessageBus, projecting_bus: MessageBus
+) -> None:
+    """Its process died; then another command told of the batch; the repetition hands on the latest event."""
+    change = ChangeBatchEta("b1", date(2028, 2, 2))
+    bus.handle(change)
+    projecting_bus.handle(Allocate("o2", "S", 1))
+    assert reader.eta() == reader.eta("o2") == "2028-02-02"
+    projecting_bus.handle(change)
+    assert reader.eta() == "2028-02-02"
+
+
+def test_a_relay_that_starts_has_readers_look_again(reader: Reader, model: Store) -> None:
+    """An older process, which knows of no token, may have changed an ETA."""
+    model.install()
+    assert reader.trips() == 2

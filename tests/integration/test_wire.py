@@ -1,3 +1,4 @@
+import gc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -5,6 +6,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from readmodel.wire import Command, Wire
+from tests.eventually import eventually
 
 
 def test_replies_come_in_the_order_of_the_commands(redis: Redis) -> None:
@@ -31,3 +33,20 @@ def test_each_thread_has_a_connection_of_its_own(redis: Redis) -> None:
     with ThreadPoolExecutor(1) as pool:
         others = [pool.submit(wire.trip, [("CLIENT", "ID")]).result() for _ in range(2)]
     assert others[0] == others[1] != wire.trip([("CLIENT", "ID")])
+
+
+def test_a_connection_ends_with_its_thread(redis: Redis) -> None:
+    wire = Wire(redis)
+    gc.collect()
+    gc.disable()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            [other] = pool.submit(wire.trip, [("CLIENT", "ID")]).result()
+        eventually(lambda: other not in {int(client["id"]) for client in redis.client_list()})
+    finally:
+        gc.enable()
+
+
+def test_what_is_larger_than_a_piece_arrives_whole(redis: Redis) -> None:
+    value = "ä" * 1_000_000
+    assert Wire(redis).trip([("SET", "large", value), ("GET", "large")]) == ["OK", value]

@@ -185,10 +185,24 @@ def test_nobody_is_left_waiting_whatever_becomes_of_the_one_that_leads(commits: 
     assert commits.bus.handle(Request(line(4))) == outcome_of(line(4)), "the lane goes on"
 
 
-def test_a_store_that_is_away_is_the_outcome_of_all() -> None:
-    away = StoreUnavailable("away")
-    bus = GroupCommit(lambda group: [away] * len(group), lambda request: ANSWERED_ALONE, 10)
-    assert bus.handle(Request(line(1))) is away
+def test_who_makes_the_store_give_up_gives_up_alone(commits: Commits) -> None:
+    with running(commits, line(0)):
+        futures = commits.send(line(1), line(2))
+        commits.failing = [StoreUnavailable("away"), StoreUnavailable("it lost every race")]
+        first = commits.groups[0]
+    assert first == [line(0)]
+    assert [future.result(10) for future in futures] == [ANSWERED_ALONE] * 2
+
+
+def test_what_is_still_held_when_a_lone_request_gives_up_does_not_hold_up_the_lane_again(commits: Commits) -> None:
+    commits.bus._alone = lambda request: Busy("still held")
+    commits.failing = [Busy("held")]
+    assert [type(future.result(10)) for future in commits.send(line(1, "HELD"))] == [Busy]
+    assert isinstance(commits.bus.handle(Request(line(2, "HELD"))), Busy)
+    assert commits.groups == [[line(1, "HELD")]], "only the first has tried to share"
+    commits.bus._alone = commits.by_itself
+    assert commits.bus.handle(Request(line(3, "HELD"))) == ANSWERED_ALONE
+    assert commits.bus.handle(Request(line(4, "HELD"))) == outcome_of(line(4, "HELD")), "it is free"
 
 
 def test_what_somebody_else_holds_is_waited_for_alone_until_it_is_free(commits: Commits) -> None:
