@@ -58,7 +58,7 @@ def create_app() -> Flask:
     for name, functions in TIMED.items():
         for owner, function in functions:
             setattr(owner, function, timed(name, getattr(owner, function)))
-    http.json = readmodel_http.json  # type: ignore[attr-defined]
+    http.json = readmodel_http.json  # type: ignore[attr-defined]  # It has a name of its own for it.
     app = http.create_app()
     app.add_url_rule("/spent", "spent", lambda: readmodel_http.json(take_spent()))
     return app
