@@ -23,7 +23,8 @@ T = TypeVar("T")
 ATTEMPTS = 10
 ANOTHER_ETA = 2
 """What the function returns where a register told of another ETA, whatever the event was."""
-PAUSE = 0.003
+PATIENCE, PAUSE = 0.5, 0.003
+"""Seconds. The relay is there within this time, should the process have died that was to write what is missing."""
 
 
 class ModelAbsent(Exception):
@@ -94,16 +95,16 @@ class Store:
         return self._seen
 
     def read(self, fetch: Callable[[Snapshot], T]) -> T:
-        """What `fetch` finds in the live generation. Raises ModelAbsent; RedisError."""
-        for _ in range(ATTEMPTS):
-            live = self._seen.live or self.generations().live
-            if live is None:
-                break
+        """What `fetch` finds in the live generation, as soon as it belongs together. Raises ModelAbsent; RedisError."""
+        deadline = time.monotonic() + PATIENCE
+        while live := self._seen.live or self.generations().live:
             try:
                 return fetch(Snapshot(self._wire, live, self._remembered))
             except TornRead:
-                self.generations()
+                if time.monotonic() > deadline:
+                    break
                 time.sleep(PAUSE)
+                self.generations()
         raise ModelAbsent
 
     def apply(self, registers: Iterable[Register]) -> None:

@@ -135,6 +135,28 @@ def test_a_generation_that_is_being_built_is_not_read(store: Store) -> None:
         store.read(lambda snapshot: orders.order(snapshot, "o1"))
 
 
+def test_a_reader_waits_for_a_batch_that_is_written_after_its_line(store: Store, live: str) -> None:
+    """Each bucket is written by itself, and who writes them may be held up in between, for longer than a moment."""
+    state = {"qty": 1, "status": "allocated", "batchref": "b1"}
+    store.apply([Register(KEY, "S", 1, encode(1, state))])
+    attempts = []
+
+    def read(snapshot: Snapshot) -> Any:
+        attempts.append(snapshot)
+        if len(attempts) == 12:
+            store.apply([Register(keys.batch("b1"), "state", 1, encode(1, {"eta": "2011-01-02"}))])
+        return orders.order(snapshot, "o1")
+
+    assert store.read(read)["lines"] == [{"sku": "S", **state, "version": 1, "eta": "2011-01-02"}]
+    assert len(attempts) == 12
+
+
+def test_a_line_whose_batch_does_not_come_is_no_answer(store: Store, live: str) -> None:
+    store.apply([Register(KEY, "S", 1, encode(1, {"qty": 1, "status": "allocated", "batchref": "b1"}))])
+    with pytest.raises(ModelAbsent):
+        store.read(lambda snapshot: orders.order(snapshot, "o1"))
+
+
 def test_writers_write_every_generation_that_is_announced(store: Store, live: str) -> None:
     store.apply([line(1)])
     generation(Store(store.redis), Generations("g1"), "g2", live=False)
