@@ -151,12 +151,6 @@ def test_a_reader_waits_for_a_batch_that_is_written_after_its_line(store: Store,
     assert len(attempts) == 12
 
 
-def test_a_line_whose_batch_does_not_come_is_no_answer(store: Store, live: str) -> None:
-    store.apply([Register(KEY, "S", 1, encode(1, {"qty": 1, "status": "allocated", "batchref": "b1"}))])
-    with pytest.raises(ModelAbsent):
-        store.read(lambda snapshot: orders.order(snapshot, "o1"))
-
-
 def test_writers_write_every_generation_that_is_announced(store: Store, live: str) -> None:
     store.apply([line(1)])
     generation(Store(store.redis), Generations("g1"), "g2", live=False)
