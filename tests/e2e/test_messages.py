@@ -156,26 +156,29 @@ def test_the_consumer_subscribes_again_by_itself(
     bus: MessageBus, database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
     bus.handle(CreateBatch("b1", "S", 10))
-    with serving(redis_in(tmp_path / "redis")) as server:
+    with serving(redis_in(tmp_path / "redis")) as server, client(server.url) as redis:
         environment = {"DATABASE_URL": database_url, "REDIS_URL": server.url}
         with running("consumer", environment, stderr=subprocess.DEVNULL):
-            eventually(lambda: listening(client(server.url)))
+            eventually(lambda: listening(redis))
             server.kill()
             server.start()
-            eventually(lambda: listening(client(server.url)))
-            client(server.url).publish(IN, '{"batchref": "b1", "qty": 7}')
+            eventually(lambda: listening(redis))
+            redis.publish(IN, '{"batchref": "b1", "qty": 7}')
             eventually(lambda: quantity(engine, "b1") == 7)
 
 
 def test_a_message_waits_for_a_database_that_is_away(redis_url: str, tmp_path: Path, consumer_log: Path) -> None:
     with serving(postgres_in(tmp_path / "postgres", durable=True)) as server:
-        migrate(engine_for(server.url))
         engine = engine_for(server.url)
+        migrate(engine)
         bootstrap.message_bus(engine, bootstrap.leave_to_the_relay).handle(CreateBatch("b1", "S", 10))
         engine.dispose()
         environment = {"DATABASE_URL": server.url, "REDIS_URL": redis_url}
-        with consumer_log.open("w") as file, running("consumer", environment, stderr=file) as process:
-            redis = client(redis_url)
+        with (
+            consumer_log.open("w") as file,
+            client(redis_url) as redis,
+            running("consumer", environment, stderr=file) as process,
+        ):
             eventually(lambda: listening(redis))
             server.kill()
             redis.publish(IN, '{"batchref": "b1", "qty": 7}')
