@@ -63,19 +63,22 @@ class Bulk:
         with ExitStack() as stack:
             stack.callback(self._places.release)
             body = stack.enter_context(SpooledTemporaryFile(max_size=KEPT_IN_MEMORY))
-            take(request.stream, body)
+            take(request.stream, body, request.content_length)
             answer = Response(results(lines(body), self._bus, scope), content_type=MEDIA_TYPES[0])
             answer.call_on_close(stack.pop_all().close)
             return answer
 
 
-def take(stream: IO[bytes], body: IO[bytes]) -> None:
+def take(stream: IO[bytes], body: IO[bytes], length: int | None) -> None:
+    """To its end. Of a client that is lost before, the server tells nothing but an early end."""
     size = 0
     while data := stream.read(READ_AT_ONCE):
         size += len(data)
         if size > LARGEST_BODY:
             abort(413, TOO_LARGE)
         body.write(data)
+    if length is not None and size < length:
+        abort(400, f"The body ended after {size} of {length} bytes: nothing was done")
     body.seek(0)
 
 

@@ -2,6 +2,8 @@
 
 import json
 import random
+import select
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -186,6 +188,26 @@ def test_a_body_that_is_too_large_is_refused_with_nothing_done(shared_api: Api, 
     assert shared_api.get("orders", "tl").status == 404
 
 
+def test_of_a_body_whose_client_is_lost_nothing_is_done(shared_api: Api, shared_port: int) -> None:
+    """What came of it is whole lines, but the client can't know which, and has sent more than these."""
+    shared_api.add_batch("lost-1", "LOST", 10)
+    lines = b"".join(json.dumps(line(f"lost-{n}", "LOST")).encode() + b"\n" for n in range(2))
+    other = Api(shared_port)
+    other.connection.putrequest("POST", "/commands")
+    other.connection.putheader("Content-Type", NDJSON)
+    other.connection.putheader("Content-Length", str(len(lines) + 1))
+    other.connection.endheaders(lines)
+    assert other.connection.sock is not None
+    other.connection.sock.shutdown(socket.SHUT_WR)
+    answer = other.connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["message"]) == (
+        400,
+        f"The body ended after {len(lines)} of {len(lines) + 1} bytes: nothing was done",
+    )
+    other.connection.close()
+    assert shared_api.get("batches", "lost-1").json["allocated"] == 0
+
+
 def too_large() -> Iterator[bytes]:
     yield b'{"type": "allocate", "orderid": "tl", "sku": "TL", "qty": 1}\n'
     yield from [b" " * 1_000_000] * (bulk.LARGEST_BODY // 1_000_000 + 60)
@@ -194,11 +216,8 @@ def too_large() -> Iterator[bytes]:
 def test_bulks_leave_threads_for_others(environment: dict[str, str], relay: None) -> None:
     with web(environment | {"ALLOCATION_THREADS": "2"}) as port:
         slow, other = Api(port), Api(port)
-        slow.connection.putrequest("POST", "/commands")
-        slow.connection.putheader("Content-Type", NDJSON)
-        slow.connection.putheader("Content-Length", "3")
-        slow.connection.endheaders(b"{}")
-        refused = eventually(lambda: refused_bulk(other))
+        begin_a_bulk(slow)
+        refused = eventually(lambda: refused_beside(slow, other))
         assert refused is not None
         assert (refused.headers["retry-after"], refused.content_type) == ("1", PROBLEM)
         assert refused.json["message"] == "Too many bulks are being handled: nothing was done"
@@ -209,6 +228,22 @@ def test_bulks_leave_threads_for_others(environment: dict[str, str], relay: None
         eventually(lambda: not refused_bulk(other))
         slow.connection.close()
         other.connection.close()
+
+
+def begin_a_bulk(api: Api) -> None:
+    """Two of its three bytes."""
+    api.connection.putrequest("POST", "/commands")
+    api.connection.putheader("Content-Type", NDJSON)
+    api.connection.putheader("Content-Length", "3")
+    api.connection.endheaders(b"{}")
+
+
+def refused_beside(slow: Api, other: Api) -> Answer | None:
+    """The slow one begins again where it was itself refused: the other one had the place just then."""
+    if select.select([slow.connection.sock], [], [], 0)[0]:
+        slow.connection.close()
+        begin_a_bulk(slow)
+    return refused_bulk(other)
 
 
 def refused_bulk(api: Api) -> Answer | None:
