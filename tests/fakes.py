@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from allocation.adapters.lines_in_memory import LinesInMemory
@@ -16,7 +15,7 @@ from allocation.domain.product import Product
 from allocation.service_layer.idempotency import Done, Effects, IdempotencyKey, KeyReused
 from allocation.service_layer.unit_of_work import Keys, Message
 
-NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+NOW = "2026-11-21T12:00:00.000+00:00"
 
 
 class Kept(NamedTuple):

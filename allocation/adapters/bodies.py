@@ -131,7 +131,7 @@ def checked(shape: type[Shape], members: Mapping[str, str]) -> Shape:
 
 
 def command(body: Body) -> commands.Command:
-    return BODIES[type(body)](**dict(body))
+    return BODIES[type(body)](**vars(body))
 
 
 def as_number(text: str) -> int | str:

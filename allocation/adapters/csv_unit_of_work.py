@@ -14,7 +14,7 @@ from typing import overload
 from allocation.adapters.csv_folder import locked
 from allocation.adapters.csv_repository import CsvProducts
 from allocation.adapters.csv_rows import BadFile
-from allocation.adapters.messages import as_message
+from allocation.adapters.messages import as_message, as_moment
 from allocation.domain.events import Event
 from allocation.service_layer.idempotency import Outcomes
 from allocation.service_layer.unit_of_work import Keys, Message, StoreUnavailable
@@ -32,13 +32,13 @@ class CsvUnitOfWork:
 
     def commit(self) -> Sequence[Message]:
         with translated_errors():
-            return Messages(self.products.save(), datetime.now(UTC))
+            return Messages(self.products.save(), as_moment(datetime.now(UTC)))
 
 
 class Messages(Sequence[Message]):
     """Events as messages, made when they are asked for: those of half a million lines take as many kilobytes."""
 
-    def __init__(self, events: Sequence[Event], at: datetime) -> None:
+    def __init__(self, events: Sequence[Event], at: str) -> None:
         self._events = events
         self._at = at
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from allocation.adapters import statements
 from allocation.adapters.errors import translated_errors
 from allocation.adapters.log_pages import Messages, read_whole_transactions
-from allocation.adapters.messages import as_message
+from allocation.adapters.messages import as_message, as_moment
 from allocation.domain.events import Event
 from allocation.service_layer.idempotency import Effects
 from allocation.service_layer.unit_of_work import Message
@@ -51,9 +51,10 @@ def append(connection: Connection, events: Sequence[Event], at: datetime) -> lis
     One statement; more only where there are so many that a statement would hold up the process's other threads.
     """
     messages: list[Message] = []
+    moment = as_moment(at)
     for start in range(0, len(events), APPENDED_AT_ONCE):
         part = events[start : start + APPENDED_AT_ONCE]
-        told = [as_message(event, at) for event in part]
+        told = [as_message(event, moment) for event in part]
         rows = [
             (event.sku, event.version, message["type"], event is events[-1], orjson.dumps(message).decode())
             for event, message in zip(part, told, strict=True)

@@ -7,10 +7,15 @@ from allocation.service_layer.states import as_text, candidates
 from allocation.service_layer.unit_of_work import Message
 
 
-def as_message(event: Event, at: datetime) -> Message:
+def as_moment(at: datetime) -> str:
+    """As all events of one commit tell it."""
+    return at.isoformat(timespec="milliseconds")
+
+
+def as_message(event: Event, at: str) -> Message:
     message: Message = {
         "type": type(event).__name__,
-        "at": at.isoformat(timespec="milliseconds"),
+        "at": at,
         "sku": event.sku,
         "version": event.version,
         "available": event.totals.available,
