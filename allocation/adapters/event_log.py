@@ -114,7 +114,7 @@ class EventLog:
         with self._connection() as connection:
             _, final = last_positions(connection)
             end = min(final, after + SEARCHED_AT_ONCE, final if upto is None else upto)
-            wanted = {"types": list(types), "after": after, "upto": end, "limit": limit}
+            wanted = {"types": statements.array(types), "after": after, "upto": end, "limit": limit}
             rows = connection.execute(READ_TYPES, wanted).all()
         cursor = rows[-1].position if len(rows) == limit else max(after, end)
         return [orjson.loads(row.data) for row in rows], cursor

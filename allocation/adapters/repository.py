@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, TextClause
 
 from allocation.adapters import statements
+from allocation.adapters.statements import array
 from allocation.domain.changes import Changes
 from allocation.domain.events import Totals
 from allocation.domain.model import Batch, Line, Status
@@ -78,7 +79,7 @@ class SqlProducts:
         """A product of which the only batch was refused never was."""
         refused = [sku for sku in self._created if self._products[sku].version == 0]
         if refused:
-            self._connection.execute(statements.DELETE_PRODUCTS, {"skus": refused})
+            self._connection.execute(statements.DELETE_PRODUCTS, {"skus": array(refused)})
 
     def save(self) -> None:
         """Write what was touched since the last time, as it is now."""
@@ -93,26 +94,26 @@ class SqlProducts:
     def _lock(self, keys: Keys) -> Rows:
         if keys.new_skus:
             create = statements.locking(statements.CREATE_PRODUCTS, keys.patience)
-            self._created = self._connection.execute(create, {"skus": list(keys.new_skus)}).scalars().all()
+            self._created = self._connection.execute(create, {"skus": array(keys.new_skus)}).scalars().all()
         skus = keys.skus | self._owners(keys.owners_of) | self._skus_of(keys.orders)
         lock = statements.locking(statements.LOCK_PRODUCTS, keys.patience)
-        return self._connection.execute(lock, {"skus": list(skus)}).all()
+        return self._connection.execute(lock, {"skus": array(skus)}).all()
 
     def _owners(self, refs: Collection[str]) -> set[str]:
         """Read without a lock: a batch never changes its SKU."""
         if not refs:
             return set()
-        return set(self._connection.execute(statements.READ_OWNERS, {"refs": list(refs)}).scalars())
+        return set(self._connection.execute(statements.READ_OWNERS, {"refs": array(refs)}).scalars())
 
     def _skus_of(self, orders: Collection[str]) -> set[str]:
         if not orders:
             return set()
-        return set(self._connection.execute(statements.READ_SKUS_OF_ORDERS, {"orderids": list(orders)}).scalars())
+        return set(self._connection.execute(statements.READ_SKUS_OF_ORDERS, {"orderids": array(orders)}).scalars())
 
     def _read_batches(self, skus: Collection[str], refs: Collection[str]) -> Iterable[Batch]:
-        rows = list(self._connection.execute(statements.READ_OPEN_BATCHES, {"skus": list(skus)}))
+        rows = list(self._connection.execute(statements.READ_OPEN_BATCHES, {"skus": array(skus)}))
         if refs:
-            rows += self._connection.execute(statements.READ_BATCHES, {"refs": list(refs)})
+            rows += self._connection.execute(statements.READ_BATCHES, {"refs": array(refs)})
         return starmap(Batch, rows)
 
     def _read_lines(self, keys: Keys) -> Sequence[Line]:
@@ -121,7 +122,7 @@ class SqlProducts:
             wanted = statements.arrays(("orderids", "skus"), list(keys.lines))
             lines += map(as_line, self._connection.execute(statements.READ_LINES, wanted))
         if keys.orders:
-            lines += map(as_line, self._connection.execute(statements.READ_ORDERS, {"orderids": list(keys.orders)}))
+            lines += map(as_line, self._connection.execute(statements.READ_ORDERS, {"orderids": array(keys.orders)}))
         return lines
 
     def _assemble(self, rows: Rows, batches: Iterable[Batch], lines: Iterable[Line]) -> dict[str, Product]:

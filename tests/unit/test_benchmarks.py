@@ -29,7 +29,7 @@ tps = 1100.075161 (without initial connection time)
 
 SENT = [
     "SELECT sku, version FROM products WHERE sku = 'sample-sku' FOR NO KEY UPDATE",
-    "SELECT qty FROM unnest(ARRAY['sample-order']) JOIN order_lines USING (orderid)",
+    "SELECT qty FROM unnest(CAST('{\"sample-order\"}' AS text[])) JOIN order_lines USING (orderid)",
     "SELECT ref, allocated FROM batches WHERE sku = 'sample-sku'",
     "UPDATE products SET version = 1000002, available = 1999999",
     'INSERT INTO events VALUES (\'{"ref":"sample-ref","qty":5000000,"allocated":3000001}\')',
@@ -56,7 +56,7 @@ def test_the_script_computes_what_the_service_computes() -> None:
         "SELECT sku, version FROM products WHERE sku = 'sku-:any' FOR NO KEY UPDATE \\gset products_",
         "\\set version :products_version + 1",
         "\\set available :products_available - 1",
-        "SELECT qty FROM unnest(ARRAY['order-:client_id-:order']) JOIN order_lines USING (orderid);",
+        "SELECT qty FROM unnest(CAST('{\"order-:client_id-:order\"}' AS text[])) JOIN order_lines USING (orderid);",
         "SELECT ref, allocated FROM batches WHERE sku = 'sku-:any' \\gset batches_",
         "\\set allocated :batches_allocated + 1",
         "UPDATE products SET version =  :version, available =  :available;",
