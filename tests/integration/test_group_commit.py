@@ -7,15 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
 from sqlalchemy import Engine, text
+from sqlalchemy.event import listen
 
+from allocation import bootstrap
 from allocation.domain.commands import Allocate, Command, CreateBatch, Deallocate
 from allocation.domain.errors import LineConflict, UnknownLine, UnknownSku
 from allocation.service_layer.idempotency import Done, IdempotencyKey
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.requests import Outcome
+from readmodel.fast_path import FastPath
 from readmodel.store import Store
 from tests.eventually import eventually
 from tests.integration.test_idempotency import waiting
+from tests.integration.test_remembered_etas import Counting
 from tests.oracle import assert_the_state_is_sound, views_are_the_state
 
 THREADS = 24
@@ -59,6 +63,23 @@ def test_many_share_few_commits_and_each_has_its_own_outcome(
     assert lines == {line.orderid: (line.sku, line.qty) for line in good if isinstance(line, Allocate)}
     assert_the_state_is_sound(engine)
     assert views_are_the_state(engine, model)
+
+
+def test_a_hundred_commands_send_as_many_statements_as_one_and_one_trip_to_redis(engine: Engine, model: Store) -> None:
+    statements = list[str]()
+    listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    store = Store(model.redis)
+    store._wire = wire = Counting(model.redis)
+    bus = bootstrap.message_bus(engine, FastPath(store))
+    list(bus.handle_all(CreateBatch(f"b{n}", f"S{n}", 10) for n in range(100)))
+
+    def sent(orders: range) -> tuple[int, int]:
+        statements.clear()
+        wire.trips = 0
+        assert set(bus.handle_all(Allocate(f"o{n}", f"S{n % 100}", 1) for n in orders)) == {Done()}
+        return len(statements), wire.trips
+
+    assert sent(range(1)) == sent(range(1, 101)) == (7, 1)
 
 
 def test_what_comes_and_goes_at_once_ends_in_a_sound_state(
