@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters import statements
+from allocation.adapters.arrays import array, arrays
 from allocation.adapters.errors import translated_errors
 from allocation.adapters.log_pages import Messages, read_whole_transactions
 from allocation.adapters.messages import as_message, as_moment
@@ -59,7 +60,7 @@ def append(connection: Connection, events: Sequence[Event], at: datetime) -> lis
             (event.sku, event.version, message["type"], event is events[-1], orjson.dumps(message).decode())
             for event, message in zip(part, told, strict=True)
         ]
-        connection.execute(statements.APPEND_EVENTS, statements.arrays(statements.EVENT, rows))
+        connection.execute(statements.APPEND_EVENTS, arrays(statements.EVENT, rows))
         messages += told
     return messages
 
@@ -68,7 +69,7 @@ def find(connection: Connection, effects: Sequence[Effects]) -> list[Message]:
     """The events of those SKUs and versions, in order."""
     if not effects:
         return []
-    wanted = statements.arrays(Effects._fields, effects)
+    wanted = arrays(Effects._fields, effects)
     return [orjson.loads(row.data) for row in connection.execute(statements.FIND_EVENTS, wanted)]
 
 
@@ -114,7 +115,7 @@ class EventLog:
         with self._connection() as connection:
             _, final = last_positions(connection)
             end = min(final, after + SEARCHED_AT_ONCE, final if upto is None else upto)
-            wanted = {"types": statements.array(types), "after": after, "upto": end, "limit": limit}
+            wanted = {"types": array(types), "after": after, "upto": end, "limit": limit}
             rows = connection.execute(READ_TYPES, wanted).all()
         cursor = rows[-1].position if len(rows) == limit else max(after, end)
         return [orjson.loads(row.data) for row in rows], cursor

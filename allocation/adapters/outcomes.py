@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DBAPIError
 
 from allocation.adapters import statements
+from allocation.adapters.arrays import arrays
 from allocation.adapters.errors import LOCK_TIMEOUT, code_of, translated_errors
 from allocation.domain.errors import Refusal
 from allocation.service_layer.idempotency import Done, Effects, IdempotencyKey, KeyReused, StillRunning
@@ -43,7 +44,7 @@ class SqlOutcomes:
 
     def save(self) -> None:
         if self.kept:
-            self._connection.execute(statements.KEEP_OUTCOMES, statements.arrays(OUTCOME, self.kept))
+            self._connection.execute(statements.KEEP_OUTCOMES, arrays(OUTCOME, self.kept))
 
     def _lock(self, keys: Collection[IdempotencyKey], patience: Patience) -> set[tuple[str, str]]:
         """Those that no command came with before."""
@@ -52,7 +53,7 @@ class SqlOutcomes:
             if patience is Patience.NOT_FOR_KEYS:
                 self._connection.execute(statements.DO_NOT_WAIT)
             lock = statements.locking(statements.LOCK_KEYS, patience)
-            new = self._connection.execute(lock, statements.arrays(KEY, rows))
+            new = self._connection.execute(lock, arrays(KEY, rows))
             if patience is Patience.NOT_FOR_KEYS:
                 self._connection.execute(statements.WAIT_AGAIN)
         except DBAPIError as error:
@@ -64,7 +65,7 @@ class SqlOutcomes:
     def _read(self, keys: Sequence[IdempotencyKey]) -> dict[tuple[str, str], Row[Any]]:
         if not keys:
             return {}
-        wanted = statements.arrays(("scope", "key"), [key.identity for key in keys])
+        wanted = arrays(("scope", "key"), [key.identity for key in keys])
         found = {(row.scope, row.key): row for row in self._connection.execute(statements.READ_OUTCOMES, wanted)}
         if len(found) < len(keys):
             raise RetryableError("An idempotency key expired while it was looked for")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, TextClause
 
 from allocation.adapters import statements
-from allocation.adapters.statements import array
+from allocation.adapters.arrays import array, arrays
 from allocation.domain.changes import Changes
 from allocation.domain.events import Totals
 from allocation.domain.model import Batch, Line, Status
@@ -119,7 +119,7 @@ class SqlProducts:
     def _read_lines(self, keys: Keys) -> Sequence[Line]:
         lines: list[Line] = []
         if keys.lines:
-            wanted = statements.arrays(("orderids", "skus"), list(keys.lines))
+            wanted = arrays(("orderids", "skus"), list(keys.lines))
             lines += map(as_line, self._connection.execute(statements.READ_LINES, wanted))
         if keys.orders:
             lines += map(as_line, self._connection.execute(statements.READ_ORDERS, {"orderids": array(keys.orders)}))
@@ -149,7 +149,7 @@ class SqlProducts:
 
     def _execute(self, statement: TextClause, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
         if rows := list(rows):
-            self._connection.execute(statement, statements.arrays(columns, rows))
+            self._connection.execute(statement, arrays(columns, rows))
 
 
 def as_line(row: Sequence[Any]) -> Line:

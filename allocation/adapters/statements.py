@@ -3,8 +3,6 @@
 They take arrays, so that their number does not depend on how many commands share the transaction.
 """
 
-from collections.abc import Iterable, Sequence
-
 from sqlalchemy import TextClause, text
 
 from allocation.service_layer.unit_of_work import Patience
@@ -179,23 +177,3 @@ DELETE_OLD_KEYS = text("""
         ORDER BY created_at LIMIT :step FOR UPDATE SKIP LOCKED
     )
 """)
-
-
-def arrays(columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> dict[str, str]:
-    """The rows as one array per column, as the statements take them."""
-    return dict(zip(columns, map(array, zip(*rows, strict=True)), strict=True))
-
-
-def array(elements: Iterable[object]) -> str:
-    """PostgreSQL's own text of an array. A list would be sent as an expression of as many constants, and to parse that
-    would take longer than to do what the statement says.
-    """
-    return "{" + ",".join(map(element, elements)) + "}"
-
-
-def element(value: object) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return str(value)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine, text
 
-from allocation.adapters import statements
+from allocation.adapters.arrays import array
 from allocation.adapters.errors import translated_errors
 from allocation.adapters.unit_of_work import Clock, utc_now
 
@@ -28,7 +28,7 @@ class ToldRecently:
         self._now = now
 
     def told(self, skus: Collection[str]) -> Mapping[str, int | None]:
-        wanted = {"skus": statements.array(skus), "since": self._now() - self._window}
+        wanted = {"skus": array(skus), "since": self._now() - self._window}
         with translated_errors(), self._engine.connect() as connection:
             return {row.sku: row.version for row in connection.execute(TOLD, wanted)}
 
