@@ -8,8 +8,8 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["allocation", "allocation.*", "readmodel", "readmodel.*"]),
     package_data={
-        "allocation.adapters.migrations": ["script.py.mako"],
-        "readmodel": ["registers.lua"],
+        "allocation.adapters.postgres.migrations": ["script.py.mako"],
+        "readmodel.store": ["registers.lua"],
     },
     install_requires=[
         "alembic>=1.16",
@@ -48,5 +48,5 @@ setup(
             "types-tqdm",
         ],
     },
-    entry_points={"console_scripts": ["allocation = allocation.entrypoints.cli:main"]},
+    entry_points={"console_scripts": ["allocation = allocation.entrypoints.cli.main:main"]},
 )

@@ -6,18 +6,18 @@ from functools import partial
 
 from sqlalchemy import Engine
 
-from allocation.adapters.notifications import LogLines, Mail
-from allocation.adapters.told_recently import ToldRecently
-from allocation.adapters.unit_of_work import unit_of_work
+from allocation.adapters.postgres.notices import ToldRecently
+from allocation.adapters.postgres.unit_of_work import unit_of_work
+from allocation.adapters.smtp import LogLines, Mail
 from allocation.config import Settings
 from allocation.service_layer import out_of_stock
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.out_of_stock import Notifications
 from allocation.service_layer.unit_of_work import Message
-from readmodel import fast_path
-from readmodel.clients import client
-from readmodel.fast_path import FastPath
-from readmodel.store import Store
+from readmodel.projector import fast_path
+from readmodel.projector.fast_path import FastPath
+from readmodel.store.client import client
+from readmodel.store.store import Store
 
 Committed = Callable[[Sequence[Message]], None]
 

@@ -4,7 +4,7 @@ import os
 
 from flask import Flask, Response
 
-from readmodel.clients import client
+from readmodel.store.client import client
 
 PREFIX = "bare:"
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, text
 from sqlalchemy.event import listen
 
-from allocation.adapters import event_log
-from allocation.adapters.schema import migrate
-from allocation.adapters.unit_of_work import engine_for, unit_of_work
+from allocation.adapters.postgres import event_log
+from allocation.adapters.postgres.schema import migrate
+from allocation.adapters.postgres.unit_of_work import engine_for, unit_of_work
 from allocation.domain.commands import Allocate
 from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import attempt

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, text
 
-from allocation.adapters.schema import migrate
-from allocation.adapters.unit_of_work import engine_for
+from allocation.adapters.postgres.schema import migrate
+from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.domain.commands import Allocate
 from allocation.local.postgres import find_binaries
 from benchmarks import shop

@@ -20,14 +20,14 @@ from typing import NamedTuple, cast
 import psycopg2
 from psycopg2.extras import execute_values
 
-from allocation.adapters.event_log import EventLog
+from allocation.adapters.postgres.event_log import EventLog
 from benchmarks import log_as_commands
 from benchmarks.pipe import BESIDE, piped, sender
 from benchmarks.stack import Stack, throw_away
-from readmodel.clients import client
-from readmodel.digest import digest
-from readmodel.rebuild import rebuild
-from readmodel.store import Store
+from readmodel.projector.digest import digest
+from readmodel.projector.rebuild import rebuild
+from readmodel.store.client import client
+from readmodel.store.store import Store
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "online-retail"
 ROUNDS = 5

@@ -2,7 +2,7 @@
 
 import sys
 
-from allocation.entrypoints.processes import serve_app
+from allocation.entrypoints.cli.processes import serve_app
 
 if __name__ == "__main__":
     serve_app(sys.argv[1], "DATABASE_URL", "REDIS_URL")

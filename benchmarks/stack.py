@@ -15,15 +15,15 @@ from typing import Any
 import orjson
 from sqlalchemy import Engine
 
-from allocation.adapters.schema import migrate
-from allocation.adapters.unit_of_work import engine_for
+from allocation.adapters.postgres.schema import migrate
+from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.local.ports import free_port
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
 
 ROOT = Path(__file__).parent.parent
 CLI = "allocation.entrypoints.cli"
-SERVICE = "allocation.entrypoints.http:create_app"
+SERVICE = "allocation.entrypoints.http.app:create_app"
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from unittest.mock import patch
 from flask import Flask
 
 from allocation import bootstrap
-from allocation.entrypoints import http
-from readmodel.clients import client
-from readmodel.fast_path import TIMEOUT, FastPath
-from readmodel.store import Store
+from allocation.entrypoints.http import app as http
+from readmodel.projector.fast_path import TIMEOUT, FastPath
+from readmodel.store.client import client
+from readmodel.store.store import Store
 
 FOLDER = "BENCHMARK_TIMES"
 TIME = struct.Struct("d")

@@ -2,10 +2,10 @@
 
 import time
 
-from allocation.adapters.event_log import EventLog
+from allocation.adapters.postgres.event_log import EventLog
 from benchmarks.stack import Stack
-from readmodel.clients import client
-from readmodel.store import Store
+from readmodel.store.client import client
+from readmodel.store.store import Store
 
 LOOK = 0.02
 QUIET = 0.15

@@ -17,14 +17,15 @@ import orjson
 from flask import Flask
 from sqlalchemy import Connection
 
-from allocation.adapters import bodies, event_log, repository
-from allocation.adapters.repository import SqlProducts
+from allocation.adapters.postgres import event_log, repository
+from allocation.adapters.postgres.repository import SqlProducts
+from allocation.adapters.schemas import commands as bodies
 from allocation.service_layer import messagebus
 from benchmarks.bars import Bar, picture
 from benchmarks.stack import Stack, request, throw_away
-from readmodel import http as readmodel_http
-from readmodel.fast_path import FastPath
-from readmodel.wire import Wire
+from readmodel.projector.fast_path import FastPath
+from readmodel.store.connection import Wire
+from readmodel.web import app as readmodel_http
 
 APP = "benchmarks.where_time_goes:create_app"
 PICTURE = Path("docs/where-time-goes.svg")
@@ -53,7 +54,7 @@ inner = threading.local()
 
 def create_app() -> Flask:
     """The service's own app, timed. `GET /spent` tells the seconds since the last look, by part."""
-    from allocation.entrypoints import http
+    from allocation.entrypoints.http import app as http
 
     for name, functions in TIMED.items():
         for owner, function in functions:

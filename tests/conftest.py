@@ -8,15 +8,15 @@ from redis import Redis as RedisClient
 from sqlalchemy import Engine
 
 from allocation import bootstrap
-from allocation.adapters.event_log import EventLog
-from allocation.adapters.schema import limit_waits, migrate
-from allocation.adapters.unit_of_work import engine_for
+from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.schema import limit_waits, migrate
+from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
 from allocation.service_layer.messagebus import MessageBus
-from readmodel.clients import client
-from readmodel.rebuild import rebuild
-from readmodel.store import Store
+from readmodel.projector.rebuild import rebuild
+from readmodel.store.client import client
+from readmodel.store.store import Store
 from tests.servers import postgres_in, redis_in, running
 
 TEMPLATE = "migrated"

@@ -10,7 +10,7 @@ import signal
 import sys
 from itertools import count
 
-from allocation.entrypoints.cli import main
+from allocation.entrypoints.cli.main import main
 
 folder, end, limit = sys.argv[1], sys.argv[2], int(sys.argv[3])
 seen = count(1)

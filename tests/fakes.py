@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from copy import copy
 from typing import NamedTuple
 
-from allocation.adapters.lines_in_memory import LinesInMemory
-from allocation.adapters.messages import as_message
+from allocation.adapters.in_memory import LinesInMemory
+from allocation.adapters.schemas.events import as_message
 from allocation.domain.changes import Changes
 from allocation.domain.errors import Refusal
 from allocation.domain.events import Totals

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from allocation.adapters.audit import audit
-from readmodel.projections import batches, orders, products
-from readmodel.store import Snapshot, Store
+from allocation.adapters.postgres.audit import audit
+from readmodel.store.store import Snapshot, Store
+from readmodel.views import batches, orders, products
 
 
 def assert_the_state_is_sound(engine: Engine) -> None:

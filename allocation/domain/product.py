@@ -21,8 +21,8 @@ from allocation.domain.events import (
 )
 from allocation.domain.ledger import Ledger
 from allocation.domain.model import Batch, Line, OrderLine, Status
-from allocation.domain.queue import Lines, Queue
 from allocation.domain.stock import Stock
+from allocation.domain.waiting_list import Lines, Queue
 
 
 class Product:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from allocation.adapters import bodies
-from allocation.adapters.bad_command import BadCommand
-from allocation.adapters.csv_repository import LineInDoubt
-from allocation.adapters.csv_rows import Row, Rows, members
-from allocation.adapters.csv_unit_of_work import CsvUnitOfWork, unit_of_work
+from allocation.adapters.csv.repository import LineInDoubt
+from allocation.adapters.csv.rows import Row, Rows, members
+from allocation.adapters.csv.unit_of_work import CsvUnitOfWork, unit_of_work
+from allocation.adapters.schemas import commands as bodies
+from allocation.adapters.schemas.errors import BadCommand
 from allocation.domain.commands import Allocate
 from allocation.domain.errors import Refusal
 from allocation.domain.events import Allocated

@@ -8,12 +8,12 @@ from redis import Redis
 from redis.client import PubSub
 from redis.exceptions import RedisError
 
-from allocation.adapters import bodies
-from allocation.adapters.bad_command import BadCommand
+from allocation.adapters.schemas import commands as bodies
+from allocation.adapters.schemas.errors import BadCommand
 from allocation.domain.errors import Refusal
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable
-from allocation.stopping import Stop
+from allocation.shutdown import Stop
 
 logger = logging.getLogger(__name__)
 

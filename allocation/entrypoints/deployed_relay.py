@@ -4,17 +4,17 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from allocation import bootstrap
-from allocation.adapters.event_log import EventLog
-from allocation.adapters.unit_of_work import engine_for
+from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.config import Settings
-from allocation.entrypoints import line_allocated
-from allocation.entrypoints.expiry import Expiry
-from allocation.entrypoints.line_allocated import LineAllocated
-from allocation.entrypoints.relay import Relay
-from allocation.entrypoints.subscriber import Subscriber
+from allocation.entrypoints.relay import announcements as line_allocated
+from allocation.entrypoints.relay.announcements import LineAllocated
+from allocation.entrypoints.relay.key_expiry import Expiry
+from allocation.entrypoints.relay.relay import Relay
+from allocation.entrypoints.relay.subscription import Subscriber
 from allocation.service_layer import out_of_stock
-from allocation.stopping import Stop
-from readmodel.clients import client
+from allocation.shutdown import Stop
+from readmodel.store.client import client
 
 CONNECTIONS = 10
 

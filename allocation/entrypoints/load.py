@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from allocation.adapters import bodies
-from allocation.adapters.bad_command import BadCommand
-from allocation.adapters.csv_rows import Rows, members
+from allocation.adapters.csv.rows import Rows, members
+from allocation.adapters.schemas import commands as bodies
+from allocation.adapters.schemas.errors import BadCommand
 from allocation.domain.commands import Command
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable

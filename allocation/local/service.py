@@ -20,7 +20,7 @@ from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
 from allocation.local.supervisor import Supervisor
 from allocation.local.terminal import foreground, is_hung_up
-from allocation.stopping import Stop, Stopped
+from allocation.shutdown import Stop, Stopped
 
 LOOK = 0.1
 LEFTOVERS_END_WITHIN = 10.0

@@ -5,9 +5,9 @@ import signal
 import sys
 
 from allocation import bootstrap
-from allocation.adapters.unit_of_work import engine_for
+from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.domain.commands import Allocate
-from allocation.entrypoints.keys import key
+from allocation.entrypoints.http.idempotency_keys import key
 
 bus = bootstrap.message_bus(
     engine_for(os.environ["DATABASE_URL"]), committed=lambda events: os.kill(os.getpid(), signal.SIGKILL)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from readmodel.store import Store
+from readmodel.store.store import Store
 from tests.e2e.api import Answer, Api
 from tests.e2e.conftest import web
 from tests.e2e.waits import lock_waits

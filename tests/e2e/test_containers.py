@@ -18,9 +18,9 @@ import pytest
 import yaml
 
 from allocation.config import Settings
-from allocation.entrypoints.cli import main
+from allocation.entrypoints.cli.main import main
 from allocation.local.ports import free_port
-from readmodel.clients import client
+from readmodel.store.client import client
 from tests import servers
 from tests.e2e.api import Api
 from tests.eventually import eventually

@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine, text
 
-from allocation.adapters import event_log
-from allocation.adapters.event_log import EventLog
+from allocation.adapters.postgres import event_log
+from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
 from allocation.domain.events import OutOfStock, Totals
-from allocation.entrypoints.keys import key
+from allocation.entrypoints.http.idempotency_keys import key
 from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
-from readmodel.digest import digest
-from readmodel.projections import orders
-from readmodel.registers import State
-from readmodel.store import Store
+from readmodel.projector.digest import digest
+from readmodel.store.registers import State
+from readmodel.store.store import Store
+from readmodel.views import orders
 from tests.eventually import eventually
 from tests.oracle import assert_the_state_is_sound
 from tests.processes import allocation, running
@@ -79,7 +79,7 @@ def waiting_for_a_lock(engine: Engine) -> bool:
 SHRINKS = """
 import os
 from allocation import bootstrap
-from allocation.adapters.unit_of_work import engine_for
+from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.domain.commands import ChangeBatchQuantity
 bus = bootstrap.message_bus(engine_for(os.environ["DATABASE_URL"]), bootstrap.leave_to_the_relay)
 bus.handle(ChangeBatchQuantity("b1", 0))

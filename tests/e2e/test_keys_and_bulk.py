@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.entrypoints import bulk
+from allocation.entrypoints.http import bulk
 from tests.e2e.api import Answer, Api
 from tests.e2e.conftest import web
 from tests.eventually import eventually

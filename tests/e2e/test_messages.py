@@ -16,15 +16,15 @@ from redis import Redis
 from sqlalchemy import Engine, text
 
 from allocation import bootstrap
-from allocation.adapters.schema import migrate
-from allocation.adapters.unit_of_work import engine_for
+from allocation.adapters.postgres.schema import migrate
+from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
 from allocation.local.ports import free_port
 from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
-from readmodel.clients import client
-from readmodel.projections import orders
-from readmodel.store import Store
+from readmodel.store.client import client
+from readmodel.store.store import Store
+from readmodel.views import orders
 from tests.e2e.api import Api
 from tests.eventually import eventually
 from tests.mailserver import mail_server

@@ -4,8 +4,8 @@ import threading
 
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, CreateBatch
 from allocation.service_layer.messagebus import MessageBus
-from readmodel.projections import orders
-from readmodel.store import Store
+from readmodel.store.store import Store
+from readmodel.views import orders
 from tests.processes import running
 
 TIMES = 150

@@ -12,10 +12,10 @@ from zlib import crc32
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.adapters.event_log import EventLog
-from readmodel.digest import digest
-from readmodel.registers import state_of
-from readmodel.store import Store
+from allocation.adapters.postgres.event_log import EventLog
+from readmodel.projector.digest import digest
+from readmodel.store.registers import state_of
+from readmodel.store.store import Store
 from tests.e2e.api import Api
 from tests.e2e.conftest import web
 from tests.eventually import eventually

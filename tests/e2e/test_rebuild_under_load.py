@@ -10,12 +10,12 @@ from itertools import count
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.adapters.event_log import EventLog
+from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.service_layer.messagebus import MessageBus
-from readmodel.digest import digest
-from readmodel.projections import orders
-from readmodel.store import Store
+from readmodel.projector.digest import digest
+from readmodel.store.store import Store
+from readmodel.views import orders
 from tests.eventually import eventually
 from tests.processes import allocation, running
 

@@ -7,7 +7,7 @@ import psutil
 from sqlalchemy import Engine, text
 
 from allocation.local.ports import free_port
-from readmodel.store import Store
+from readmodel.store.store import Store
 from tests.e2e.api import Api
 from tests.eventually import eventually
 from tests.oracle import assert_the_state_is_sound, views_are_the_state

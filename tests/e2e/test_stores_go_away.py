@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from allocation import bootstrap
-from allocation.adapters.schema import migrate
-from allocation.adapters.unit_of_work import engine_for
+from allocation.adapters.postgres.schema import migrate
+from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.domain.commands import CreateBatch
-from readmodel.clients import client
+from readmodel.store.client import client
 from tests import servers
 from tests.e2e.api import Api
 from tests.e2e.conftest import web

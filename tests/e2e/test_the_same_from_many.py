@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import Engine, text
 
-from readmodel.store import Store
+from readmodel.store.store import Store
 from tests.e2e.conftest import web
 from tests.e2e.sends_commands import commands
 from tests.e2e.waits import lock_waits

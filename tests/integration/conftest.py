@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from allocation.adapters import csv_unit_of_work
-from allocation.adapters.unit_of_work import unit_of_work
+from allocation.adapters.csv import unit_of_work as csv_unit_of_work
+from allocation.adapters.postgres.unit_of_work import unit_of_work
 from allocation.service_layer.unit_of_work import Message
 from tests.fakes import FakeStore
 from tests.subjects import Subject, logged

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from allocation.adapters.csv_rows import BadFile
+from allocation.adapters.csv.rows import BadFile
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.domain.errors import Refusal
 from allocation.service_layer.messagebus import MessageBus
@@ -294,7 +294,7 @@ def test_a_report_is_one_line_whatever_the_names(folder: Folder) -> None:
 DRIVERS = ("sqlalchemy", "psycopg2", "redis", "flask", "alembic")
 SPY = f"""
 import sys
-from allocation.entrypoints.cli import main
+from allocation.entrypoints.cli.main import main
 try:
     main(["allocate-from-csv", sys.argv[1]])
 finally:

@@ -4,7 +4,7 @@ from random import Random
 
 from sqlalchemy import Engine, text
 
-from allocation.adapters.arrays import array
+from allocation.adapters.postgres.driver.arrays import array
 
 PIECES = ["", "NULL", '"', "\\", "'", "{", "}", ",", " ", "\n", "\t", "\x01", ":sku", "%s", "ä", "表", "💡"]
 KINDS: dict[str, list[object]] = {

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
-from allocation.adapters.audit import BREACHES, audit
+from allocation.adapters.postgres.audit import BREACHES, audit
 from allocation.domain.commands import (
     Allocate,
     AllocateOrder,
@@ -17,8 +17,8 @@ from allocation.domain.commands import (
     CreateBatch,
     Ship,
 )
-from allocation.entrypoints.cli import main
-from allocation.entrypoints.keys import key
+from allocation.entrypoints.cli.main import main
+from allocation.entrypoints.http.idempotency_keys import key
 from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from allocation.adapters.csv_repository import LineInDoubt
-from allocation.adapters.csv_unit_of_work import unit_of_work
+from allocation.adapters.csv.repository import LineInDoubt
+from allocation.adapters.csv.unit_of_work import unit_of_work
 from allocation.domain.commands import (
     Allocate,
     ChangeBatchEta,

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.adapters.errors import translated_errors
-from allocation.adapters.event_log import EventLog
-from allocation.adapters.unit_of_work import engine_for, unit_of_work
+from allocation.adapters.postgres.driver.errors import translated_errors
+from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.unit_of_work import engine_for, unit_of_work
 from allocation.service_layer.unit_of_work import Keys, RetryableError, StoreUnavailable
 
 S = Keys(skus=frozenset(["S"]), new_skus=frozenset(["S"]))

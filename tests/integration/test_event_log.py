@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from allocation.adapters import event_log
-from allocation.adapters.event_log import EventLog, LogBehind
+from allocation.adapters.postgres import event_log
+from allocation.adapters.postgres.event_log import EventLog, LogBehind
 from allocation.domain.events import Allocated, Event, OutOfStock, Totals
 
 NOW = datetime.now(UTC)

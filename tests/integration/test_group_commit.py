@@ -15,8 +15,8 @@ from allocation.domain.errors import LineConflict, UnknownLine, UnknownSku
 from allocation.service_layer.idempotency import Done, IdempotencyKey
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.requests import Outcome
-from readmodel.fast_path import FastPath
-from readmodel.store import Store
+from readmodel.projector.fast_path import FastPath
+from readmodel.store.store import Store
 from tests.eventually import eventually
 from tests.integration.test_idempotency import waiting
 from tests.integration.test_remembered_etas import Counting

@@ -9,19 +9,19 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.event import listen
 
-from allocation.adapters import outcomes
-from allocation.adapters.outcomes import delete_old_keys
-from allocation.adapters.unit_of_work import engine_for
+from allocation.adapters.postgres import idempotency as outcomes
+from allocation.adapters.postgres.idempotency import delete_old_keys
+from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.bootstrap import message_bus
 from allocation.domain.commands import Allocate, AllocateOrder, Command, CreateBatch, Deallocate
 from allocation.domain.errors import BatchConflict, LineConflict, OrderShort, Refusal, UnknownSku
-from allocation.entrypoints import keys
-from allocation.entrypoints.expiry import Expiry
+from allocation.entrypoints.http import idempotency_keys as keys
+from allocation.entrypoints.relay.key_expiry import Expiry
 from allocation.service_layer.idempotency import Done, KeyReused, StillRunning
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.requests import Request
 from allocation.service_layer.unit_of_work import StoreUnavailable
-from allocation.stopping import Stop
+from allocation.shutdown import Stop
 from tests.eventually import eventually
 from tests.oracle import assert_the_state_is_sound
 from tests.subjects import Subject, stores_that_keep_keys

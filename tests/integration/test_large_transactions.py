@@ -5,13 +5,13 @@ import threading
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.adapters import event_log, repository
+from allocation.adapters.postgres import event_log, repository
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
 from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable
-from readmodel import fast_path
-from readmodel.store import Store
+from readmodel.projector import fast_path
+from readmodel.store.store import Store
 from tests.oracle import assert_the_state_is_sound, assert_the_views_are_the_state
 
 SLOW = """

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.adapters import bodies
-from allocation.adapters.csv_rows import BadFile
+from allocation.adapters.csv.rows import BadFile
+from allocation.adapters.schemas import commands as bodies
 from allocation.entrypoints.load import Loader
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable

@@ -12,8 +12,8 @@ import pytest
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from sqlalchemy import Engine
 
-from allocation.adapters.notifications import LogLines, Mail, ends_within
-from allocation.adapters.told_recently import ToldRecently
+from allocation.adapters.postgres.notices import ToldRecently
+from allocation.adapters.smtp import LogLines, Mail, ends_within
 from allocation.local.ports import free_port
 from allocation.service_layer.out_of_stock import (
     LISTED,

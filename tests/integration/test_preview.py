@@ -10,8 +10,8 @@ from sqlalchemy import Engine, text
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch, Deallocate
 from allocation.domain.errors import Refusal
 from allocation.service_layer.messagebus import MessageBus
-from readmodel.projections import batches, orders
-from readmodel.store import Store
+from readmodel.store.store import Store
+from readmodel.views import batches, orders
 from tests.random_commands import random_commands
 from tests.subjects import Subject, stores_that_keep_waiting_lines
 

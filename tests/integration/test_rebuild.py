@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from allocation.adapters import event_log
-from allocation.adapters.event_log import EventLog, LogBehind
+from allocation.adapters.postgres import event_log
+from allocation.adapters.postgres.event_log import EventLog, LogBehind
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.domain.events import LineState, OutOfStock, Totals
 from allocation.service_layer.messagebus import MessageBus
-from readmodel import generations, keys
-from readmodel.digest import digest
-from readmodel.follower import follow
-from readmodel.generations import Generations
-from readmodel.projections import orders
-from readmodel.rebuild import RebuildFailed, rebuild
-from readmodel.registers import Register, encode
-from readmodel.store import ModelAbsent, Store
+from readmodel.projector.digest import digest
+from readmodel.projector.follow import follow
+from readmodel.projector.rebuild import RebuildFailed, rebuild
+from readmodel.store import generations, keys
+from readmodel.store.generations import Generations
+from readmodel.store.registers import Register, encode
+from readmodel.store.store import ModelAbsent, Store
+from readmodel.views import orders
 from tests.eventually import eventually
 
 
@@ -200,7 +200,7 @@ def test_a_flush_between_two_pages_of_the_fill_ends_the_rebuild(
 ) -> None:
     """The pages after it alone look whole: every product is in them."""
     some_orders(bus)
-    monkeypatch.setattr("readmodel.rebuild.READ_AT_ONCE", 10)
+    monkeypatch.setattr("readmodel.projector.rebuild.READ_AT_ONCE", 10)
     if not is_there:
         model.redis.flushdb()
 
@@ -219,7 +219,7 @@ def test_a_redis_that_went_back_in_time_during_the_fill_ends_the_rebuild(
 ) -> None:
     """As after a restart from an older snapshot: what is missing lies in the middle of what was written."""
     some_orders(bus)
-    monkeypatch.setattr("readmodel.rebuild.READ_AT_ONCE", 10)
+    monkeypatch.setattr("readmodel.projector.rebuild.READ_AT_ONCE", 10)
 
     def go_back(events: int, position: int, end: int) -> None:
         if events == 10:

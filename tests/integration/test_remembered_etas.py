@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as NoConnection
 
-from allocation.adapters.event_log import EventLog
+from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.commands import Allocate, ChangeBatchEta, CreateBatch
 from allocation.service_layer.messagebus import MessageBus
-from readmodel import keys, remembered
-from readmodel.follower import follow
-from readmodel.projections import orders
-from readmodel.rebuild import rebuild
-from readmodel.store import Store
-from readmodel.wire import Command, Packed, Wire
+from readmodel.projector.follow import follow
+from readmodel.projector.rebuild import rebuild
+from readmodel.store import keys
+from readmodel.store import reader_cache as remembered
+from readmodel.store.connection import Command, Packed, Wire
+from readmodel.store.store import Store
+from readmodel.views import orders
 
 FIRST = date(2027, 1, 1)
 

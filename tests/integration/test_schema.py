@@ -11,9 +11,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from allocation import bootstrap
-from allocation.adapters.revision import is_current, revisions
-from allocation.adapters.schema import TIMEOUTS, configuration, migrate
-from allocation.adapters.unit_of_work import engine_for
+from allocation.adapters.postgres.migrations.revision import is_current, revisions
+from allocation.adapters.postgres.schema import TIMEOUTS, configuration, migrate
+from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.domain.commands import ChangeBatchQuantity, Deallocate
 from allocation.local.postgres import Postgres
 from tests.conftest import execute
@@ -132,7 +132,8 @@ def test_the_files_of_the_migrations_are_named_after_their_revisions() -> None:
 
 def test_a_web_process_loads_no_library_that_it_does_not_use() -> None:
     program = (
-        "import sys, allocation.entrypoints.http; print([name for name in ('alembic', 'tqdm') if name in sys.modules])"
+        "import sys, allocation.entrypoints.http.app; "
+        "print([name for name in ('alembic', 'tqdm') if name in sys.modules])"
     )
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert loaded.stdout == "[]\n"

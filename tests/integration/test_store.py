@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from readmodel import generations, keys
-from readmodel.generations import Generations
-from readmodel.projections import fold, orders, products
-from readmodel.registers import Register, encode
-from readmodel.store import ModelAbsent, Snapshot, Store
-from readmodel.wire import Command, Wire
+from readmodel.projector.fold import fold
+from readmodel.store import generations, keys
+from readmodel.store.connection import Command, Wire
+from readmodel.store.generations import Generations
+from readmodel.store.registers import Register, encode
+from readmodel.store.store import ModelAbsent, Snapshot, Store
+from readmodel.views import orders, products
 from tests.unit.test_golden_events import golden
 
 EVENTS = golden("events.json")

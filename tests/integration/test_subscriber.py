@@ -8,20 +8,20 @@ import pytest
 from redis import Redis
 from sqlalchemy import Engine, text
 
-from allocation.adapters import subscriptions
-from allocation.adapters.event_log import EventLog
+from allocation.adapters.postgres import subscriptions
+from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.commands import Allocate, CreateBatch
-from allocation.entrypoints.line_allocated import LineAllocated
-from allocation.entrypoints.relay import Relay
-from allocation.entrypoints.subscriber import LONGEST_PAUSE_OF_MAIL, Subscriber
+from allocation.entrypoints.relay.announcements import LineAllocated
+from allocation.entrypoints.relay.relay import Relay
+from allocation.entrypoints.relay.subscription import LONGEST_PAUSE_OF_MAIL, Subscriber
 from allocation.local.ports import free_port
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.out_of_stock import NotSent
 from allocation.service_layer.unit_of_work import Message
-from allocation.stopping import Stop
-from readmodel import keys
-from readmodel.clients import client
-from readmodel.store import Store
+from allocation.shutdown import Stop
+from readmodel.store import keys
+from readmodel.store.client import client
+from readmodel.store.store import Store
 from tests.eventually import eventually
 
 NAME = "out_of_stock"

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.event import listen
 
-from allocation.adapters import repository
+from allocation.adapters.postgres import repository
 from allocation.domain.commands import (
     Allocate,
     ChangeBatchEta,

@@ -5,7 +5,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from readmodel.wire import Command, Wire
+from readmodel.store.connection import Command, Wire
 from tests.eventually import eventually
 
 

@@ -25,7 +25,7 @@ from allocation.domain.commands import (
     Ship,
 )
 from allocation.domain.errors import Refusal
-from allocation.entrypoints.keys import key, scope
+from allocation.entrypoints.http.idempotency_keys import key, scope
 from allocation.service_layer.idempotency import IdempotencyKey, KeyReused
 from allocation.service_layer.unit_of_work import Message
 from tests.rules import soundness

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from allocation.adapters.lines_in_memory import LinesInMemory
+from allocation.adapters.in_memory import LinesInMemory
 from allocation.domain.changes import Changes
 from allocation.domain.errors import LineConflict
 from allocation.domain.events import Allocated, BatchCreated, Event, OutOfStock

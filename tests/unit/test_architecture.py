@@ -6,9 +6,10 @@ from importlib import import_module
 
 import pytest
 
-from allocation.adapters import bodies
+from allocation.adapters.schemas import commands as bodies
 from allocation.domain import commands, errors
-from allocation.entrypoints import answers, cli
+from allocation.entrypoints.cli import main as cli
+from allocation.entrypoints.http import responses as answers
 from allocation.service_layer.handlers import COMMAND_HANDLERS
 
 SPY = """
@@ -16,7 +17,8 @@ import sys
 def spy(event, _):
     assert event not in {"socket.connect", "subprocess.Popen"}, f"{event} at import"
 sys.addaudithook(spy)
-import allocation.entrypoints.cli, allocation.entrypoints.http, allocation.entrypoints.relay, readmodel.http
+import allocation.entrypoints.cli.main, allocation.entrypoints.http.app
+import allocation.entrypoints.relay.relay, readmodel.web.app
 """
 
 

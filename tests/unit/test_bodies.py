@@ -4,8 +4,8 @@ from typing import Any
 import orjson
 import pytest
 
-from allocation.adapters import bodies
-from allocation.adapters.bad_command import BadCommand
+from allocation.adapters.schemas import commands as bodies
+from allocation.adapters.schemas.errors import BadCommand
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, CreateBatch
 
 BATCH = {"ref": "b1", "sku": "S", "qty": 10, "eta": None}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from allocation.domain.commands import CreateBatch
-from allocation.entrypoints import bulk
+from allocation.entrypoints.http import bulk
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import Keys, StoreUnavailable
 from tests.fakes import FakeStore, FakeUnitOfWork

@@ -16,8 +16,8 @@ from allocation.domain.commands import (
     Ship,
 )
 from allocation.service_layer.messagebus import MessageBus
-from readmodel.projections import fold
-from readmodel.registers import state_of
+from readmodel.projector.fold import fold
+from readmodel.store.registers import state_of
 from tests.fakes import FakeStore
 
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from allocation.adapters.outcomes import as_json, from_json
+from allocation.adapters.postgres.idempotency import as_json, from_json
 from allocation.domain import errors
 from allocation.domain.errors import Refusal
 from allocation.service_layer.idempotency import Done

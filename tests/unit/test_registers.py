@@ -3,8 +3,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readmodel import keys
-from readmodel.projections import fold
+from readmodel.projector.fold import fold
+from readmodel.store import keys
 from tests.unit.test_golden_events import golden
 
 EVENTS = golden("events.json")

@@ -1,0 +1,43 @@
+"""The schema, and the time-outs that belong to it."""
+
+import logging
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, text
+
+from allocation.adapters.postgres.driver.errors import translated_errors
+
+logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of every step.
+
+MIGRATION_LOCK = 0x2A13 << 48
+TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "30s"}
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to the newest revision, and limit the waits. Forward only; any number may do it at once."""
+    with translated_errors(), engine.begin() as connection:
+        # No time-outs here: a migration takes what it takes, and so does waiting for another process's.
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        config = configuration()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        limit_waits(connection)
+
+
+def limit_waits(connection: Connection) -> None:
+    """Give every later session of this role in this database its time-outs.
+
+    The server keeps them, so that poolers don't matter. They don't come with a dump; hence not a migration.
+    """
+    database = connection.execute(text("SELECT quote_ident(current_database())")).scalar_one()
+    for setting, value in TIMEOUTS.items():
+        connection.execute(text(f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET {setting} = '{value}'"))
+
+
+def configuration() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "allocation.adapters.postgres:migrations")
+    return config

@@ -1,0 +1,3 @@
+from allocation.entrypoints.cli.main import main
+
+main()
