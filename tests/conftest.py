@@ -1,15 +1,11 @@
 from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
 
-import psycopg2
 import pytest
 from redis import Redis as RedisClient
 from sqlalchemy import Engine
 
 from allocation import bootstrap
 from allocation.adapters.postgres.event_log import EventLog
-from allocation.adapters.postgres.schema import limit_waits, migrate
 from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
@@ -17,20 +13,15 @@ from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.rebuild import rebuild
 from readmodel.store.client import client
 from readmodel.store.store import Store
-from tests.servers import postgres_in, redis_in, running
-
-TEMPLATE = "migrated"
-numbers = count(1)
+from tests.support.databases import fresh_database, make_template
+from tests.support.servers import postgres_in, redis_in, running
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     server = postgres_in(tmp_path_factory.mktemp("postgres"))
     with running(server):
-        execute(server, f"CREATE DATABASE {TEMPLATE}")
-        engine = engine_for(server.url_of(TEMPLATE))
-        migrate(engine)
-        engine.dispose()
+        make_template(server)
         yield server
 
 
@@ -39,18 +30,6 @@ def redis_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     server = redis_in(tmp_path_factory.mktemp("redis"))
     with running(server):
         yield server
-
-
-@contextmanager
-def fresh_database(server: Postgres) -> Iterator[str]:
-    name = f"test_{next(numbers)}"
-    execute(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    engine = engine_for(server.url_of(name))
-    with engine.begin() as connection:
-        limit_waits(connection)  # They don't come with a template.
-    engine.dispose()
-    yield server.url_of(name)
-    execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -112,14 +91,3 @@ def bus(engine: Engine) -> MessageBus:
 def projecting_bus(engine: Engine, model: Store, redis_url: str) -> MessageBus:
     """Handles commands and updates the views, as a web worker does."""
     return bootstrap.message_bus(engine, bootstrap.update_views(redis_url), most_together=100)
-
-
-def execute(server: Postgres, statement: str) -> list[tuple[str, ...]]:
-    connection = psycopg2.connect(server.url_of("postgres"))
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()

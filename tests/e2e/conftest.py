@@ -1,15 +1,13 @@
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from allocation.local.ports import free_port
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
-from tests.conftest import fresh_database
-from tests.e2e.api import Api
-from tests.eventually import eventually
-from tests.processes import running
+from tests.support.api import Api
+from tests.support.databases import fresh_database
+from tests.support.processes import running
+from tests.support.services import web
 
 
 @pytest.fixture
@@ -51,15 +49,3 @@ def shared_api(shared_port: int) -> Iterator[Api]:
     api = Api(shared_port)
     yield api
     api.connection.close()
-
-
-@contextmanager
-def web(environment: dict[str, str], command: str = "serve", workers: int = 1) -> Iterator[int]:
-    port = free_port()
-    variables = {**environment, "ALLOCATION_PORT": str(port), "ALLOCATION_WORKERS": str(workers)}
-    with ExitStack() as stack:
-        stack.enter_context(running(command, variables))
-        api = Api(port)
-        stack.callback(api.connection.close)
-        eventually(api.is_ready)
-        yield port

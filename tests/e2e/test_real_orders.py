@@ -16,15 +16,15 @@ from allocation.adapters.postgres.event_log import EventLog
 from readmodel.projector.digest import digest
 from readmodel.store.registers import state_of
 from readmodel.store.store import Store
-from tests.e2e.api import Api
-from tests.e2e.conftest import web
-from tests.eventually import eventually
-from tests.processes import allocation, running
+from tests.support.api import Api
+from tests.support.eventually import eventually
+from tests.support.paths import REAL_ORDERS
+from tests.support.processes import allocation, running
+from tests.support.services import web
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "online-retail"
 NAMES = ("batches.csv", "orders.csv")
 
-pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the data set is not here")
+pytestmark = pytest.mark.skipif(not REAL_ORDERS.exists(), reason="the data set is not here")
 
 Lines = dict[tuple[str, str], str | None]
 """(orderid, sku) → its batch, or None where it waits."""
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
     """Whole SKUs, so that they run short as they did; a tenth of them, so that the suite is done in time."""
     for name in NAMES:
         with (
-            gzip.open(DATA / f"{name}.gz", "rt", newline="") as given,
+            gzip.open(REAL_ORDERS / f"{name}.gz", "rt", newline="") as given,
             (tmp_path / name).open("w", newline="") as taken,
         ):
             reader = csv.reader(given)

@@ -7,8 +7,8 @@ from sqlalchemy import Engine
 from allocation.adapters.csv import unit_of_work as csv_unit_of_work
 from allocation.adapters.postgres.unit_of_work import unit_of_work
 from allocation.service_layer.unit_of_work import Message
-from tests.fakes import FakeStore
-from tests.subjects import Subject, logged
+from tests.support.fakes import FakeStore
+from tests.support.subjects import Subject, logged
 
 
 @pytest.fixture

@@ -1,0 +1,79 @@
+"""Transactions that move very many lines: whole or not at all, and not under the time-outs of ordinary ones."""
+
+import threading
+
+import pytest
+from sqlalchemy import Engine, text
+
+from allocation.adapters.postgres import event_log, repository
+from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
+from allocation.service_layer.idempotency import Done
+from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.unit_of_work import StoreUnavailable
+from readmodel.projector import fast_path
+from readmodel.store.store import Store
+from tests.model.oracle import assert_the_state_is_sound, assert_the_views_are_the_state
+
+SLOW = """
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$
+"""
+PAGE = 1_000
+LINES = 2 * PAGE + 500
+
+
+def test_nobody_sees_a_part_of_it(
+    projecting_bus: MessageBus, model: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "LINES_PAGE", PAGE)
+    monkeypatch.setattr(event_log, "APPENDED_AT_ONCE", PAGE)
+    monkeypatch.setattr(fast_path, "APPLIED_AT_ONCE", PAGE)
+    lines: list[Command] = [Allocate(f"o{n}", "S", 1) for n in range(LINES)]
+    projecting_bus.handle(CreateBatch("b1", "S", LINES))
+    projecting_bus.handle(CreateBatch("b2", "S", LINES))
+    assert set(projecting_bus.handle_all(lines)) == {Done()}
+    seen: set[tuple[int, ...]] = set()
+    done = threading.Event()
+
+    def look() -> None:
+        query = text(
+            "SELECT count(*) FILTER (WHERE batchref = 'b1'), count(*) FILTER (WHERE batchref = 'b2') FROM order_lines"
+        )
+        while not done.is_set():
+            with engine.connect() as connection:
+                seen.add(tuple(connection.execute(query).one()))
+
+    observer = threading.Thread(target=look)
+    observer.start()
+    try:
+        projecting_bus.handle(ChangeBatchQuantity("b1", 0))
+    finally:
+        done.set()
+        observer.join()
+    assert seen <= {(LINES, 0), (0, LINES)}
+    assert (LINES, 0) in seen
+    assert_the_views_are_the_state(engine, model)  # At once, by the fast path alone.
+    assert_the_state_is_sound(engine)
+    with engine.connect() as connection:
+        largest = "SELECT count(*) FROM events GROUP BY transaction ORDER BY 1 DESC LIMIT 1"
+        assert connection.execute(text(largest)).scalar_one() == 2 * LINES + 1
+
+
+@pytest.mark.parametrize(("lines", "succeeds"), [(2, False), (7, True)])
+def test_it_has_time_outs_of_its_own(
+    lines: int, succeeds: bool, bus: MessageBus, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each write of lines takes longer here than an ordinary command may wait for one statement."""
+    monkeypatch.setattr(repository, "LINES_PAGE", 3)
+    bus.handle(CreateBatch("b1", "S", 10))
+    assert set(bus.handle_all([Allocate(f"o{n}", "S", 1) for n in range(lines)])) == {Done()}
+    with engine.begin() as connection:
+        connection.execute(text(SLOW))
+        connection.execute(text("CREATE TRIGGER slow AFTER UPDATE ON order_lines EXECUTE FUNCTION slow()"))
+        database = connection.execute(text("SELECT current_database()")).scalar_one()
+        connection.execute(text(f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET statement_timeout = '200ms'"))
+    engine.dispose()
+    if succeeds:
+        bus.handle(ChangeBatchQuantity("b1", 0))
+    else:
+        with pytest.raises(StoreUnavailable):
+            bus.handle(ChangeBatchQuantity("b1", 0))

@@ -1,0 +1,145 @@
+import gzip
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from allocation.adapters.csv.rows import BadFile
+from allocation.adapters.schemas import commands as bodies
+from allocation.entrypoints.load import Loader
+from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.unit_of_work import StoreUnavailable
+from tests.support.paths import SAMPLE
+
+
+class Load:
+    """A load of files, and what it said."""
+
+    def __init__(self, bus: MessageBus) -> None:
+        self.reports: list[str] = []
+        self.rows = 0
+        self._loader = Loader(bus, self.reports.append, self._done)
+
+    def _done(self) -> None:
+        self.rows += 1
+
+    def batches(self, path: Path) -> "Load":
+        self._loader.load(path, bodies.CreateBatch)
+        return self
+
+    def orders(self, path: Path) -> "Load":
+        self._loader.load(path, bodies.Allocate)
+        return self
+
+
+def write(path: Path, *lines: str | bytes) -> Path:
+    path.write_bytes(b"\n".join(line.encode() if isinstance(line, str) else line for line in lines) + b"\n")
+    return path
+
+
+def test_the_sample_is_loaded_once_however_often_it_is_sent(bus: MessageBus, engine: Engine) -> None:
+    # W38
+    for _ in range(2):
+        load = Load(bus).batches(SAMPLE / "batches.csv").orders(SAMPLE / "orders.csv")
+        assert load.reports == []
+        with engine.connect() as connection:
+            counts = connection.execute(
+                text("SELECT (SELECT count(*) FROM batches), (SELECT count(*) FROM order_lines)")
+            ).one()
+            events = connection.execute(text("SELECT count(*) FROM events")).scalar_one()
+        assert sum(counts) == events == load.rows
+
+
+def test_bad_rows_are_named_and_the_rest_goes_on(bus: MessageBus, tmp_path: Path, engine: Engine) -> None:
+    # W39
+    Load(bus).batches(write(tmp_path / "b.csv", "ref,sku,qty,eta", "b1,S,10,"))
+    path = write(
+        tmp_path / "orders.csv",
+        "orderid,sku,qty",
+        "o1,S,1",
+        "o2,S,many",
+        "o3,S",
+        "o4,S,1,more",
+        ",S,1",
+        "o5,X,1",
+        "o1,S,2",
+        b"o6\xff,S,1",
+        '"o',
+        '7",S,1',
+        "",
+        "o8,S,-1",
+        "o9,S,2",
+        "x" * 200_000 + ",S,1",
+        "o10,S,1",
+    )
+    load = Load(bus).orders(path)
+    assert sorted(load.reports) == sorted(
+        [
+            f"{path}, line 3: qty must be a whole number from 1 to 2147483647, not 'many'",
+            f"{path}, line 4: row has 2 fields, not 3",
+            f"{path}, line 5: row has 4 fields, not 3",
+            f"{path}, line 6: orderid is missing",
+            f"{path}, line 7: Invalid sku X",
+            f"{path}, line 8: Order o1 has a line of 1 S already, not of 2",
+            f"{path}, line 9: orderid must be text in UTF-8, not 'o6\\udcff'",
+            f"{path}, line 13: qty must be a whole number from 1 to 2147483647, not -1",
+            f"{path}, line 15: orderid must be a text of 1 to 255 characters, not '{'x' * 79}…",
+        ]
+    )
+    with engine.connect() as connection:
+        loaded = connection.execute(text("SELECT orderid FROM order_lines ORDER BY orderid")).scalars().all()
+    assert loaded == ["o\n7", "o1", "o10", "o9"]
+
+
+def test_packed_files_and_other_orders_of_columns(bus: MessageBus, tmp_path: Path) -> None:
+    path = tmp_path / "batches.csv.gz"
+    path.write_bytes(gzip.compress("\ufeffnote,qty,sku,ref\nx,5,S,b1\n".encode()))
+    load = Load(bus).batches(path)
+    assert (load.rows, load.reports) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.csv", b"", "line 1: the header lacks ref, sku, qty; it should be ref,sku,qty,eta"),
+        ("a.csv", b"ref;sku;qty\n", "line 1: the header lacks ref, sku, qty"),
+        ("a.csv.gz", b"ref,sku,qty,eta\n", "line 1: can't be read on: Not a gzipped file"),
+    ],
+)
+def test_a_file_of_another_kind_is_said_to_be_one(
+    bus: MessageBus, tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(BadFile, match=reason):
+        Load(bus).batches(path)
+
+
+@pytest.mark.parametrize("damage", ["cut", "overwritten"])
+def test_what_stands_before_the_damage_of_a_file_is_loaded(
+    bus: MessageBus, tmp_path: Path, engine: Engine, damage: str
+) -> None:
+    rows = b"".join(b"b%d,S%d,1\n" % (n * 7919, n * 104_729) for n in range(20_000))
+    packed = gzip.compress(b"ref,sku,qty\n" + rows, mtime=0)
+    middle = len(packed) // 2
+    path = tmp_path / "batches.csv.gz"
+    path.write_bytes(packed[:middle] if damage == "cut" else packed[:middle] + b"\xff" * 100 + packed[middle + 100 :])
+    load = Load(bus)
+    with pytest.raises(BadFile, match=r"batches.csv.gz, line \d+: can't be read on"):
+        load.batches(path)
+    with engine.connect() as connection:
+        loaded = connection.execute(text("SELECT count(*) FROM batches")).scalar_one()
+    assert 1_000 < loaded + len(load.reports) == load.rows < 20_000
+
+
+def test_a_row_that_runs_on_is_named_by_the_line_that_it_begins_in(bus: MessageBus, tmp_path: Path) -> None:
+    path = write(tmp_path / "batches.csv", "ref,sku,qty", "b1,S,1", '"b2,S,1', "b3,S,1")
+    assert Load(bus).batches(path).reports == [f"{path}, line 3: row has 1 fields, not 3"]
+
+
+def test_a_database_that_is_not_migrated_is_said_once(engine: Engine, bus: MessageBus, tmp_path: Path) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE order_lines, batches, products"))
+    path = write(tmp_path / "batches.csv", "ref,sku,qty", "b1,S,1", "b2,S,1")
+    with pytest.raises(StoreUnavailable, match="does not exist"):
+        Load(bus).batches(path)

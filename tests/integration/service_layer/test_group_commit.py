@@ -1,0 +1,142 @@
+"""Commands of many threads that share commits, on PostgreSQL: judged by plain SQL."""
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+from sqlalchemy import Engine, text
+from sqlalchemy.event import listen
+
+from allocation import bootstrap
+from allocation.domain.commands import Allocate, Command, CreateBatch, Deallocate
+from allocation.domain.errors import LineConflict, UnknownLine, UnknownSku
+from allocation.service_layer.idempotency import Done, IdempotencyKey
+from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.requests import Outcome
+from readmodel.projector.fast_path import FastPath
+from readmodel.store.store import Store
+from tests.model.oracle import assert_the_state_is_sound, views_are_the_state
+from tests.support.counting import Counting
+from tests.support.eventually import eventually
+from tests.support.waits import waiting
+
+THREADS = 24
+
+
+def outcome_of(bus: MessageBus, command: Command, key: IdempotencyKey | None = None) -> Outcome:
+    try:
+        return Done(bus.handle(command, key))
+    except Exception as error:
+        return error
+
+
+def all_at_once(bus: MessageBus, commands: Sequence[Command]) -> list[Outcome]:
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(lambda command: outcome_of(bus, command), commands))
+
+
+def transactions(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(text("SELECT count(DISTINCT transaction) FROM events")).scalar_one())
+
+
+def test_many_share_few_commits_and_each_has_its_own_outcome(
+    projecting_bus: MessageBus, engine: Engine, model: Store
+) -> None:
+    bus = projecting_bus
+    list(bus.handle_all(CreateBatch(f"b{n}", f"S{n}", 60) for n in range(5)))
+    created = transactions(engine)
+    good: list[Command] = [Allocate(f"o{n}", "S0" if n % 2 else f"S{n % 5}", n % 3 + 1) for n in range(300)]
+    conflicting: list[Command] = [Allocate(f"o{n}", "S0", 9) for n in range(1, 300, 20)]
+    unknown: list[Command] = [Allocate(f"x{n}", "X", 1) for n in range(20)]
+    everything = good * 2 + unknown
+    Random(1).shuffle(everything)
+    outcomes = all_at_once(bus, everything)
+    assert Counter(map(type, outcomes)) == {Done: 600, UnknownSku: 20}
+    assert transactions(engine) - created < 150, "no commit was shared"
+    assert {type(outcome) for outcome in all_at_once(bus, conflicting)} == {LineConflict}
+
+    with engine.connect() as connection:
+        lines = {row.orderid: (row.sku, row.qty) for row in connection.execute(text("SELECT * FROM order_lines"))}
+    assert lines == {line.orderid: (line.sku, line.qty) for line in good if isinstance(line, Allocate)}
+    assert_the_state_is_sound(engine)
+    assert views_are_the_state(engine, model)
+
+
+def test_a_hundred_commands_send_as_many_statements_as_one_and_one_trip_to_redis(engine: Engine, model: Store) -> None:
+    statements = list[str]()
+    listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    store = Store(model.redis)
+    store._wire = wire = Counting(model.redis)
+    bus = bootstrap.message_bus(engine, FastPath(store))
+    list(bus.handle_all(CreateBatch(f"b{n}", f"S{n}", 10) for n in range(100)))
+
+    def sent(orders: range) -> tuple[int, int]:
+        statements.clear()
+        wire.trips = 0
+        assert set(bus.handle_all(Allocate(f"o{n}", f"S{n % 100}", 1) for n in orders)) == {Done()}
+        return len(statements), wire.trips
+
+    assert sent(range(1)) == sent(range(1, 101)) == (7, 1)
+
+
+def test_what_comes_and_goes_at_once_ends_in_a_sound_state(
+    projecting_bus: MessageBus, engine: Engine, model: Store
+) -> None:
+    bus = projecting_bus
+    bus.handle(CreateBatch("b", "S", 40))
+    commands: list[Command] = []
+    for number in range(200):
+        commands += [Allocate(f"o{number}", "S", 1), Deallocate(f"o{number}", "S"), CreateBatch(f"b{number}", "S", 1)]
+    found = Counter(type(outcome) for outcome in all_at_once(bus, commands))
+    assert set(found) <= {Done, UnknownLine}
+    assert transactions(engine) < 600, "no commit was shared"
+    assert_the_state_is_sound(engine)
+    assert views_are_the_state(engine, model)
+
+
+def test_the_same_key_from_many_threads_is_carried_out_once(bus: MessageBus, engine: Engine) -> None:
+    bus.handle(CreateBatch("b", "S", 100))
+    keys = [IdempotencyKey("- /allocate", f"k{n % 10}", f"f{n % 10}") for n in range(120)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        outcomes = list(pool.map(lambda key: outcome_of(bus, Allocate(f"o-{key.value}", "S", 1), key), keys))
+    assert outcomes == [Done()] * 120
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM events WHERE type = 'Allocated'")).scalar_one() == 10
+    assert_the_state_is_sound(engine)
+
+
+def test_a_product_that_somebody_else_holds_holds_up_no_other(bus: MessageBus, engine: Engine) -> None:
+    list(bus.handle_all(CreateBatch(f"b-{sku}", sku, 1_000) for sku in ("HELD", "A", "B")))
+    together = threading.Barrier(12)
+
+    def send(number: int) -> Outcome:
+        together.wait()
+        return outcome_of(bus, Allocate(f"o{number}", ("HELD", "A", "B")[number % 3], 1))
+
+    with ThreadPoolExecutor(12) as pool, engine.connect() as other:
+        other.execute(text("SELECT FROM products WHERE sku = 'HELD' FOR UPDATE"))
+        outcomes = [pool.submit(send, number) for number in range(12)]
+        free = [future for number, future in enumerate(outcomes) if number % 3]
+        assert [future.result(30) for future in free] == [Done()] * 8
+        eventually(lambda: waiting(engine, "FOR NO KEY UPDATE") == 4)
+        assert outcome_of(bus, Allocate("late", "A", 1)) == Done()
+        other.rollback()
+        assert [future.result(30) for future in outcomes] == [Done()] * 12
+    assert_the_state_is_sound(engine)
+
+
+def test_a_key_that_somebody_else_holds_holds_up_no_other(bus: MessageBus, engine: Engine) -> None:
+    bus.handle(CreateBatch("b", "S", 100))
+    key = IdempotencyKey("- /allocate", "k", "f")
+    with ThreadPoolExecutor(2) as pool, engine.connect() as other:
+        other.execute(text("INSERT INTO idempotency_keys VALUES ('- /allocate', 'k', 'f')"))
+        held = pool.submit(outcome_of, bus, Allocate("o1", "S", 1), key)
+        eventually(lambda: waiting(engine, "idempotency_keys") == 1)
+        assert outcome_of(bus, Allocate("o2", "S", 1)) == Done()
+        assert not held.done()
+        other.rollback()
+        assert held.result(30) == Done()
+    assert_the_state_is_sound(engine)

@@ -1,0 +1,11 @@
+from functools import partial
+
+from sqlalchemy import Engine
+
+from tests.model.observed import OverPostgres
+from tests.model.run import COMMANDS, EVENTS, TURNS, assert_the_rules_hold
+
+
+def test_any_sequence_of_commands_comes_to_what_the_rules_say_on_postgresql(engine: Engine) -> None:
+    to_be_reached = COMMANDS | EVENTS | TURNS
+    assert_the_rules_hold(partial(OverPostgres, engine), examples=15, steps=40, to_be_reached=to_be_reached)

@@ -1,0 +1,79 @@
+"""What holds after every command, said of a store's state and log alone."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from allocation.service_layer.states import as_text
+from allocation.service_layer.unit_of_work import Message
+from tests.model.observed import State
+
+
+def assert_the_store_is_sound(state: State, log: Sequence[Message]) -> None:
+    assert_no_batch_gives_more_than_it_has(state)
+    assert_lines_are_on_batches_of_their_own_sku(state)
+    assert_no_line_waits_that_would_fit(state)
+    assert_products_are_the_sums_of_their_parts(state)
+    assert_versions_have_no_gap(state, log)
+    assert_the_latest_events_are_the_state(state, log)
+
+
+def assert_no_batch_gives_more_than_it_has(state: State) -> None:
+    for ref, batch in state.batches.items():
+        on_it = [line for line in state.lines.values() if line.batchref == ref]
+        assert batch.allocated == sum(line.qty for line in on_it), ref
+        assert batch.shipped == sum(line.qty for line in on_it if line.status == "shipped"), ref
+        assert 0 <= batch.shipped <= batch.allocated <= batch.qty, ref
+
+
+def assert_lines_are_on_batches_of_their_own_sku(state: State) -> None:
+    for (orderid, sku), line in state.lines.items():
+        assert (line.batchref is not None) == (line.status in ("allocated", "shipped")), (orderid, sku)
+        assert line.batchref is None or state.batches[line.batchref].sku == sku, (orderid, sku)
+
+
+def assert_no_line_waits_that_would_fit(state: State) -> None:
+    for (orderid, sku), line in state.lines.items():
+        room = [batch.qty - batch.allocated for batch in state.batches.values() if batch.sku == sku]
+        assert line.status != "waiting" or line.qty > max(room), (orderid, sku)
+
+
+def assert_products_are_the_sums_of_their_parts(state: State) -> None:
+    assert state.products.keys() == {batch.sku for batch in state.batches.values()}
+    for sku, product in state.products.items():
+        waiting = [line.qty for key, line in state.lines.items() if key[1] == sku and line.status == "waiting"]
+        available = sum(batch.qty - batch.allocated for batch in state.batches.values() if batch.sku == sku)
+        assert product[1:] == (available, len(waiting), sum(waiting)), sku
+
+
+def assert_versions_have_no_gap(state: State, log: Sequence[Message]) -> None:
+    versions: dict[str, list[int]] = {sku: [] for sku in state.products}
+    for event in log:
+        versions[event["sku"]].append(event["version"])
+    assert versions == {sku: list(range(1, product.version + 1)) for sku, product in state.products.items()}
+
+
+def assert_the_latest_events_are_the_state(state: State, log: Sequence[Message]) -> None:
+    by_version = sorted(log, key=lambda event: int(event["version"]))
+    latest: dict[str, dict[Any, Any]] = {"products": {}, "batches": {}, "lines": {}}
+    for event in by_version:
+        sku, version, waiting = event["sku"], event["version"], event["waiting"]
+        latest["products"][sku] = (version, event["available"], waiting["lines"], waiting["units"])
+        for batch in event["batches"]:
+            quantities = batch["qty"], batch["allocated"], batch["shipped"]
+            latest["batches"][batch["ref"]] = (sku, *quantities, batch["eta"], version)
+        for line in lines_of(event):
+            latest["lines"][line["orderid"], sku] = (line["qty"], line["status"], line["batchref"], version)
+    batches = {ref: (*batch[:4], as_text(batch.eta), batch.version) for ref, batch in state.batches.items()}
+    assert latest == {"products": state.products, "batches": batches, "lines": state.lines}
+
+
+def assert_no_line_was_displaced_in_vain(state: State, events: Iterable[Message]) -> None:
+    """The batch would still be too full with it."""
+    for event in events:
+        if event["type"] == "Displaced":
+            [batch] = event["batches"]
+            assert batch["allocated"] + event["line"]["qty"] > state.batches[batch["ref"]].qty, event["line"]
+
+
+def lines_of(event: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    return [event["line"]] if "line" in event else []

@@ -1,0 +1,45 @@
+"""Databases on the session's PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+import psycopg2
+
+from allocation.adapters.postgres.schema import limit_waits, migrate
+from allocation.adapters.postgres.unit_of_work import engine_for
+from allocation.local.postgres import Postgres
+
+TEMPLATE = "migrated"
+numbers = count(1)
+
+
+def make_template(server: Postgres) -> None:
+    """Create the migrated database that every test's database is a copy of."""
+    execute(server, f"CREATE DATABASE {TEMPLATE}")
+    engine = engine_for(server.url_of(TEMPLATE))
+    migrate(engine)
+    engine.dispose()
+
+
+@contextmanager
+def fresh_database(server: Postgres) -> Iterator[str]:
+    name = f"test_{next(numbers)}"
+    execute(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    engine = engine_for(server.url_of(name))
+    with engine.begin() as connection:
+        limit_waits(connection)  # They don't come with a template.
+    engine.dispose()
+    yield server.url_of(name)
+    execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def execute(server: Postgres, statement: str) -> list[tuple[str, ...]]:
+    connection = psycopg2.connect(server.url_of("postgres"))
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()

@@ -1,0 +1,48 @@
+"""Both sides are held to the same JSON: what the write side sends, and what the read model understands."""
+
+from datetime import date
+
+from allocation.domain.commands import (
+    Allocate,
+    ChangeBatchEta,
+    ChangeBatchQuantity,
+    ChangeLineQuantity,
+    CreateBatch,
+    Deallocate,
+    Ship,
+)
+from allocation.service_layer.messagebus import MessageBus
+from readmodel.projector.fold import fold
+from readmodel.store.registers import state_of
+from tests.support.fakes import FakeStore
+from tests.support.golden import golden
+
+
+def test_the_write_side_sends_the_golden_events() -> None:
+    # W22: each with its type, time and version, and dates as JSON can have them
+    store = FakeStore()
+    bus = MessageBus(store.begin, lambda events: None)
+    for command in (
+        CreateBatch("wh-1", "RED-CHAIR", 10),
+        CreateBatch("ship-1", "RED-CHAIR", 20, date(2027, 1, 15)),
+        Allocate("order-1", "RED-CHAIR", 10),
+        Allocate("order-2", "RED-CHAIR", 30),
+        CreateBatch("ship-2", "RED-CHAIR", 40, date(2027, 3, 1)),
+        ChangeBatchQuantity("wh-1", 6),
+        ChangeBatchEta("ship-2", date(2027, 4, 1)),
+        Allocate("order-3", "RED-CHAIR", 2),
+        Deallocate("order-3", "RED-CHAIR"),
+        Allocate("order-4", "RED-CHAIR", 8),
+        ChangeLineQuantity("order-4", "RED-CHAIR", 7),
+        Ship("order-4", "RED-CHAIR"),
+    ):
+        bus.handle(command)
+    assert store.log == golden("events.json")
+
+
+def test_the_read_model_makes_the_golden_registers_of_the_golden_events() -> None:
+    registers = [
+        [register.home, register.field, register.version, state_of(register.value.decode()), register.elsewhere]
+        for register in fold(golden("events.json"))
+    ]
+    assert sorted(registers) == sorted(golden("registers.json"))

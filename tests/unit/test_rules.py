@@ -1,7 +1,0 @@
-from tests.rules.observed import OverFakeStore
-from tests.rules.run import COMMANDS, EVENTS, REFUSALS, TURNS, assert_the_rules_hold
-
-
-def test_any_sequence_of_commands_comes_to_what_the_rules_say() -> None:
-    everything = COMMANDS | EVENTS | REFUSALS | TURNS
-    assert_the_rules_hold(OverFakeStore, examples=150, steps=40, to_be_reached=everything)
