@@ -1,47 +1,172 @@
-"""The one place where things are wired. Nothing here opens a connection."""
+"""Builds every process from its settings: the only composition root. Nothing here opens a connection.
 
-from collections.abc import Callable, Sequence
+Each function imports what its process needs. So a query worker loads no database driver, and the relay no web
+framework.
+"""
+
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine
+from allocation.config import BadSettings, Settings, load_settings
 
-from allocation.adapters.postgres.notices import ToldRecently
-from allocation.adapters.postgres.unit_of_work import unit_of_work
-from allocation.adapters.smtp import LogLines, Mail
-from allocation.config import Settings
-from allocation.service_layer import out_of_stock
-from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.out_of_stock import Notifications
-from allocation.service_layer.unit_of_work import Message
-from readmodel.projector import fast_path
-from readmodel.projector.fast_path import FastPath
-from readmodel.store.client import client
-from readmodel.store.store import Store
+if TYPE_CHECKING:
+    from flask import Flask
+    from redis import Redis
+    from sqlalchemy import Engine
 
-Committed = Callable[[Sequence[Message]], None]
+    from allocation.adapters.postgres.event_log import EventLog
+    from allocation.entrypoints.consumer import Consumer
+    from allocation.entrypoints.load import Loader
+    from allocation.entrypoints.relay.background import BackgroundThread
+    from allocation.entrypoints.relay.relay import Relay
+    from allocation.service_layer.messagebus import MessageBus, Publish
+    from allocation.service_layer.out_of_stock import Notifications
+    from allocation.shutdown import Shutdown
+    from readmodel.store.store import Store
 
-
-def message_bus(engine: Engine, committed: Committed, most_together: int = 1) -> MessageBus:
-    """A bus over PostgreSQL. `committed` gets the events of each commit: the fast path, or nothing but the relay."""
-    return MessageBus(partial(unit_of_work, engine), committed, most_together)
+RELAY_CONNECTIONS = 10
 
 
-def update_views(redis_url: str) -> Committed:
-    return FastPath(Store(client(redis_url, timeout=fast_path.TIMEOUT)))
+def create_web_app(settings: Settings | None = None) -> "Flask":
+    """Build a web worker: commands on PostgreSQL, and queries beside them."""
+    from allocation.adapters.postgres.migrations.revision import is_current
+    from allocation.entrypoints.http.app import create_app
+    from readmodel.web import queries
+
+    settings = settings or load_settings()
+    engine = create_engine(settings, connections=settings.threads)
+    bus = create_message_bus(engine, create_fast_path(settings), settings.commands_together)
+    store = create_store(create_redis(settings, timeout=queries.TIMEOUT))
+    return create_app(bus, store, partial(is_current, engine), bulks_at_once=max(1, settings.threads // 2))
 
 
-def tell_the_stock_team(engine: Engine, config: Settings) -> Callable[[Sequence[Message]], None]:
-    """Gets events of out_of_stock.TYPES; raises NotSent, StoreUnavailable, RetryableError."""
-    window = ToldRecently(engine, timedelta(seconds=config.mail_window))
-    return partial(out_of_stock.tell_the_stock_team, notifications=notifications(config), window=window)
+def create_query_app(settings: Settings | None = None) -> "Flask":
+    """Build a worker that only serves queries, from Redis alone."""
+    from readmodel.web import queries
+
+    redis = create_redis(settings or load_settings(), timeout=queries.TIMEOUT)
+    return queries.create_query_app(create_store(redis))
 
 
-def notifications(config: Settings) -> Notifications:
-    if config.smtp_url is None:
+def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
+    """Build the relay with its subscriptions, and with the thread that deletes old idempotency keys."""
+    from allocation.entrypoints.relay.key_expiry import KeyExpiry
+    from allocation.entrypoints.relay.relay import Relay
+    from allocation.event_handlers import PROJECTION
+
+    engine, redis = create_engine(settings, connections=RELAY_CONNECTIONS), create_redis(settings)
+    threads = [
+        create_announcements(engine, redis, shutdown),
+        create_mails(engine, settings, shutdown),
+        KeyExpiry(engine, settings.keys_kept, shutdown),
+    ]
+    return Relay(create_log(engine), create_store(redis), PROJECTION, shutdown, threads)
+
+
+def create_announcements(engine: "Engine", redis: "Redis", shutdown: "Shutdown") -> "BackgroundThread":
+    from allocation.entrypoints.relay.announcements import announce_lines, shown_position
+    from allocation.entrypoints.relay.subscription import Subscription
+    from allocation.event_handlers import events_of
+
+    log, store = create_log(engine), create_store(redis)
+    return Subscription(
+        "line_allocated",
+        events_of(announce_lines),
+        engine,
+        log,
+        handle=partial(announce_lines, redis=redis),
+        shutdown=shutdown,
+        upto=partial(shown_position, store, log),
+    )
+
+
+def create_mails(engine: "Engine", settings: Settings, shutdown: "Shutdown") -> "BackgroundThread":
+    from allocation.adapters.postgres.notices import SqlNoticeHistory
+    from allocation.entrypoints.relay.subscription import Subscription
+    from allocation.event_handlers import events_of
+    from allocation.service_layer.out_of_stock import notify_stock_team
+
+    history = SqlNoticeHistory(engine, timedelta(seconds=settings.mail_window))
+    return Subscription(
+        "out_of_stock",
+        events_of(notify_stock_team),
+        engine,
+        create_log(engine),
+        handle=partial(notify_stock_team, notifications=create_notifications(settings), history=history),
+        shutdown=shutdown,
+    )
+
+
+def create_notifications(settings: Settings) -> "Notifications":
+    from allocation.adapters.smtp import LogLines, Mail
+
+    if settings.smtp_url is None:
         return LogLines()
-    return Mail(config.smtp_url, config.mail_from, config.mail_to)
+    return Mail(settings.smtp_url, settings.mail_from, settings.mail_to)
 
 
-def leave_to_the_relay(events: Sequence[Message]) -> None:
-    """For loads in bulk, where the relay's pages cost less than an update per commit."""
+def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":
+    from allocation.entrypoints.consumer import Consumer
+
+    bus = create_message_bus(create_engine(settings), create_fast_path(settings))
+    # Without retries: a client that subscribed again by itself would hide that messages were lost.
+    return Consumer(bus, create_redis(settings, retries=0, decode=False), shutdown)
+
+
+def create_loader(settings: Settings, report: Callable[[str], None], done: Callable[[], object]) -> "Loader":
+    """Build a loader that leaves the views to the relay, whose pages cost less than an update after each commit."""
+    from allocation.entrypoints.load import Loader
+
+    return Loader(create_message_bus(create_engine(settings), leave_to_relay), report, done)
+
+
+def leave_to_relay(_: object) -> None:
+    """Publish nothing: the relay reads the events from the log."""
+
+
+def create_message_bus(engine: "Engine", publish: "Publish", most_together: int = 1) -> "MessageBus":
+    from allocation.adapters.postgres.unit_of_work import unit_of_work
+    from allocation.service_layer.messagebus import MessageBus
+
+    return MessageBus(partial(unit_of_work, engine), publish, most_together)
+
+
+def create_fast_path(settings: Settings) -> "Publish":
+    from allocation.event_handlers import PROJECTION
+    from readmodel.projector import fast_path
+
+    redis = create_redis(settings, timeout=fast_path.TIMEOUT)
+    return fast_path.FastPath(create_store(redis), PROJECTION)
+
+
+def create_engine(settings: Settings, *, connections: int = 5) -> "Engine":
+    from allocation.adapters.postgres.driver.engine import create_postgres_engine
+
+    return create_postgres_engine(required(settings.database_url, "DATABASE_URL"), connections=connections)
+
+
+def create_log(engine: "Engine") -> "EventLog":
+    from allocation.adapters.postgres.event_log import EventLog
+
+    return EventLog(engine)
+
+
+def create_redis(settings: Settings, *, timeout: float = 5.0, retries: int = 1, decode: bool = True) -> "Redis":
+    from readmodel.store.client import redis_client
+
+    url = required(settings.redis_url, "REDIS_URL")
+    return redis_client(url, timeout=timeout, retries=retries, decode=decode)
+
+
+def create_store(redis: "Redis") -> "Store":
+    from readmodel.store.store import Store
+
+    return Store(redis)
+
+
+def required(url: str | None, name: str) -> str:
+    if url is None:
+        raise BadSettings(f"{name} must be set")
+    return url

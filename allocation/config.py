@@ -1,4 +1,4 @@
-"""Settings from the environment."""
+"""The settings, which come from environment variables."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ def url_of(*schemes: str) -> AfterValidator:
         parts = urlsplit(url)
         if parts.scheme not in schemes:
             raise ValueError(f"must begin with {schemes[0]}://")
-        _ = parts.port  # Raises ValueError for what is not one.
+        _ = parts.port  # Raises ValueError if it is not a port.
         if "smtp" in schemes and not parts.hostname:
             raise ValueError("must name a host")
         return url
@@ -28,13 +28,10 @@ ADDRESS = r"^[!-+\--:=?A-~]+@[A-Za-z0-9.-]+$"
 
 
 class Settings(BaseSettings):
-    """`DATABASE_URL` (postgresql://…) and `REDIS_URL` (redis://…) name the servers; where one is missing, `allocation
-    run` starts its own, with its data in `ALLOCATION_DATA`. HTTP is served on `ALLOCATION_HOST` and `ALLOCATION_PORT`
-    by `ALLOCATION_WORKERS` processes, each with `ALLOCATION_THREADS` threads and at most as many database connections;
-    `ALLOCATION_COMMANDS_TOGETHER` is how many commands of a process may share a commit. Where
-    `SMTP_URL` (smtp://, smtp+starttls:// or smtps://) is set, the stock team gets mail, from `ALLOCATION_MAIL_FROM` to
-    `ALLOCATION_MAIL_TO`, for each SKU at most once in `ALLOCATION_MAIL_WINDOW` seconds. Idempotency keys are kept
-    for `ALLOCATION_KEYS_KEPT` seconds.
+    """Each field has its environment variable; README.md describes them.
+
+    Without `database_url` or `redis_url`, `allocation run` starts a server of its own with its data in `data`. Without
+    `smtp_url`, notices go to the log. `mail_window` and `keys_kept` are in seconds.
     """
 
     database_url: DatabaseUrl | None = None
@@ -53,11 +50,14 @@ class Settings(BaseSettings):
 
 
 class BadSettings(Exception):
-    """A variable of the environment that is missing or can't be used."""
+    """An environment variable is missing or has a wrong value."""
 
 
-def settings() -> Settings:
-    """Raises BadSettings, which names the variable; its value too, unless that may bear a password."""
+def load_settings() -> Settings:
+    """Read the environment. Raises BadSettings, which names the variable, and its value unless it is a URL.
+
+    A URL may contain a password.
+    """
     try:
         return Settings()
     except ValidationError as error:

@@ -1,20 +1,21 @@
 import signal
 import time
 
-LOOK = 0.05
+POLL = 0.05
 
 
-class Stop:
+class Shutdown:
     """Whether somebody has asked this process to end.
 
-    A plain flag: a signal handler runs in the middle of anything, and a lock that it took could be held by what it
-    interrupts.
+    It is a plain flag. A signal handler can run in the middle of anything, so it must not take a lock: the code that it
+    interrupts may hold that lock.
     """
 
     def __init__(self) -> None:
         self.requested = False
 
     def on(self, *signals: signal.Signals) -> None:
+        """Request the shutdown when the process gets one of these signals."""
         for number in signals:
             signal.signal(number, lambda *_: self.request())
 
@@ -22,17 +23,17 @@ class Stop:
         self.requested = True
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long, or until the end is asked for; return whether it is."""
+        """Wait until the time is up or the shutdown is requested. Return whether it is."""
         deadline = time.monotonic() + seconds
         while not self.requested and (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(left, LOOK))
+            time.sleep(min(left, POLL))
         return self.requested
 
     def check(self) -> None:
-        """Raise Stopped where the end is asked for."""
+        """Raise ShutdownRequested if the shutdown is requested."""
         if self.requested:
-            raise Stopped
+            raise ShutdownRequested
 
 
-class Stopped(Exception):
-    """This process was asked to end while it was at work."""
+class ShutdownRequested(Exception):
+    """Somebody asked this process to end while it was at work."""

@@ -4,14 +4,14 @@ import os
 
 from flask import Flask, Response
 
-from readmodel.store.client import client
+from readmodel.store.client import redis_client
 
 PREFIX = "bare:"
 
 
 def create_app() -> Flask:
     app = Flask("bare", static_folder=None)
-    redis = client(os.environ["REDIS_URL"], decode=False)
+    redis = redis_client(os.environ["REDIS_URL"], decode=False)
 
     @app.get("/bare/<name>")
     def bare(name: str) -> Response:

@@ -12,12 +12,13 @@ from sqlalchemy import Engine, text
 from sqlalchemy.event import listen
 
 from allocation.adapters.postgres import event_log
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.schema import migrate
-from allocation.adapters.postgres.unit_of_work import engine_for, unit_of_work
+from allocation.adapters.postgres.unit_of_work import unit_of_work
 from allocation.domain.commands import Allocate
-from allocation.service_layer.idempotency import Done
+from allocation.service_layer.command_requests import CommandRequest
 from allocation.service_layer.messagebus import attempt
-from allocation.service_layer.requests import Request
+from allocation.service_layer.outcomes import Done
 from benchmarks.stack import Stack, throw_away
 
 ALLOWED = 1.3
@@ -72,7 +73,7 @@ def statements_of(engine: Engine, command: Allocate) -> list[tuple[str, Any]]:
     """What the service sends for the command, which is rolled back."""
     sent: list[tuple[str, Any]] = []
     listen(engine, "before_cursor_execute", lambda *arguments: sent.append((arguments[2], arguments[3])))
-    with unit_of_work(engine, Request(command).keys) as uow:
+    with unit_of_work(engine, CommandRequest(command).locks) as uow:
         assert attempt(command, uow) == Done()
         uow.products.save()
         event_log.append(uow._connection, uow.changes.events, datetime.now(UTC))
@@ -96,7 +97,7 @@ def measure(stack: Stack, number: int, history: History) -> tuple[int, float]:
     with stack.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     url = stack.environment["DATABASE_URL"]
-    engine = engine_for(f"{url.rpartition('/')[0]}/{name}")
+    engine = create_postgres_engine(f"{url.rpartition('/')[0]}/{name}")
     migrate(engine)
     engine.dispose()
     live_through(engine, history)

@@ -110,7 +110,7 @@ def say(line: str) -> None:
 
 def main(lines: int) -> None:
     with throw_away() as stack, stack.running("relay") as relay, stack.serving() as (port, web):
-        bus = bootstrap.message_bus(stack.engine, bootstrap.leave_to_the_relay)
+        bus = bootstrap.create_message_bus(stack.engine, bootstrap.leave_to_relay)
         list(bus.handle_all([CreateBatch("b1", "S", lines), CreateBatch("other", "OTHER", 1_000_000)]))
         list(bus.handle_all(Allocate(f"o{n}", "S", 1) for n in range(lines)))
         while relayed(stack) < position(stack):

@@ -12,7 +12,7 @@ import psutil
 from redis import Redis
 from sqlalchemy import text
 
-from allocation.config import settings
+from allocation.config import load_settings
 from benchmarks import generator
 from benchmarks.stack import ROOT, Stack
 
@@ -27,7 +27,7 @@ def facts(stack: Stack, load: float) -> Iterator[str]:
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     yield f"Versions: Python {platform.python_version()}, {postgresql(stack)}, {redis(stack)}, {packages}"
     yield f"Load generator: {generator.name()}; at a fixed rate: benchmarks/client.py"
-    config = settings()
+    config = load_settings()
     yield f"Service: {config.workers} workers, {config.threads} threads, {config.commands_together} commands together"
     yield f"Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     yield f"Commit: {commit()}"

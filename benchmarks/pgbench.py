@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, text
 
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.schema import migrate
-from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.domain.commands import Allocate
 from allocation.local.postgres import find_binaries
 from benchmarks import shop
@@ -81,7 +81,7 @@ def reference(stack: Stack) -> Iterator[Reference]:
     with stack.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"CREATE DATABASE {DATABASE}"))
     url = f"{stack.environment['DATABASE_URL'].rpartition('/')[0]}/{DATABASE}"
-    engine = engine_for(url)
+    engine = create_postgres_engine(url)
     try:
         migrate(engine)
         shop.stock(engine)

@@ -21,12 +21,13 @@ import psycopg2
 from psycopg2.extras import execute_values
 
 from allocation.adapters.postgres.event_log import EventLog
+from allocation.event_handlers import PROJECTION
 from benchmarks import log_as_commands
 from benchmarks.pipe import BESIDE, piped, sender
 from benchmarks.stack import Stack, throw_away
 from readmodel.projector.digest import digest
 from readmodel.projector.rebuild import rebuild
-from readmodel.store.client import client
+from readmodel.store.client import redis_client
 from readmodel.store.store import Store
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "online-retail"
@@ -52,18 +53,18 @@ class Round(NamedTuple):
 
 def rounds(stack: Stack, count: int) -> Iterator[Round]:
     """The rebuild and each of the pipes, in turns. The log must have been filled, and `prepare` been called."""
-    store, log = Store(client(stack.environment["REDIS_URL"])), EventLog(stack.engine)
+    store, log = Store(redis_client(stack.environment["REDIS_URL"])), EventLog(stack.engine)
     for _ in range(count):
         started = time.perf_counter()
-        rebuild(store, log)
+        rebuild(store, log, PROJECTION)
         took = time.perf_counter() - started
         yield Round(took, [piped(stack, query) for query in PIPES.values()])
 
 
 def prepare(stack: Stack) -> None:
     """Rebuild once, store what that left as commands, and make sure that both pipes leave the same."""
-    store, log = Store(client(stack.environment["REDIS_URL"])), EventLog(stack.engine)
-    rebuild(store, log)
+    store, log = Store(redis_client(stack.environment["REDIS_URL"])), EventLog(stack.engine)
+    rebuild(store, log, PROJECTION)
     live = store.generations().live or ""
     with psycopg2.connect(stack.environment["DATABASE_URL"]) as connection, connection.cursor() as cursor:
         cursor.execute(
@@ -75,7 +76,9 @@ def prepare(stack: Stack) -> None:
     right = digest(store.redis, live)
     for name, query in PIPES.items():
         piped(stack, query)
-        found = digest(client(stack.environment["REDIS_URL"].replace("/0", f"/{BESIDE}")), log_as_commands.GENERATION)
+        found = digest(
+            redis_client(stack.environment["REDIS_URL"].replace("/0", f"/{BESIDE}")), log_as_commands.GENERATION
+        )
         assert found == right, f"{name} leaves other views than the rebuild"
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from allocation.entrypoints.cli.processes import serve_app
+from allocation.entrypoints.cli.processes import exec_web_server
 
 if __name__ == "__main__":
-    serve_app(sys.argv[1], "DATABASE_URL", "REDIS_URL")
+    exec_web_server(sys.argv[1], "DATABASE_URL", "REDIS_URL")

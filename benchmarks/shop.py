@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 
 from allocation import bootstrap
 from allocation.domain.commands import Allocate, Command, CreateBatch
-from allocation.service_layer.idempotency import Done
+from allocation.service_layer.outcomes import Done
 from benchmarks.traffic import Traffic
 
 SKUS = 1_000
@@ -38,7 +38,7 @@ def lines_of_orders(number: int) -> Iterator[Allocate]:
 
 def carry_out(engine: Engine, commands: Iterator[Command]) -> None:
     """By the service's own bus; the views get it from the relay."""
-    bus = bootstrap.message_bus(engine, bootstrap.leave_to_the_relay)
+    bus = bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
     for outcome in bus.handle_all(commands):
         assert isinstance(outcome, Done), outcome
 

@@ -15,15 +15,15 @@ from typing import Any
 import orjson
 from sqlalchemy import Engine
 
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.schema import migrate
-from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.local.ports import free_port
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
 
 ROOT = Path(__file__).parent.parent
 CLI = "allocation.entrypoints.cli"
-SERVICE = "allocation.entrypoints.http.app:create_app"
+SERVICE = "allocation.bootstrap:create_web_app"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def throw_away() -> Iterator[Stack]:
             ending.callback(child.stop, 10)
             server.wait_until_ready(child)
         database, redis = servers
-        engine = engine_for(database.url, connections=20)
+        engine = create_postgres_engine(database.url, connections=20)
         ending.callback(engine.dispose)
         migrate(engine)
         engine.dispose()

@@ -11,10 +11,8 @@ from unittest.mock import patch
 from flask import Flask
 
 from allocation import bootstrap
-from allocation.entrypoints.http import app as http
-from readmodel.projector.fast_path import TIMEOUT, FastPath
-from readmodel.store.client import client
-from readmodel.store.store import Store
+from allocation.config import Settings
+from readmodel.projector.fast_path import FastPath
 
 FOLDER = "BENCHMARK_TIMES"
 TIME = struct.Struct("d")
@@ -31,7 +29,7 @@ class Timed:
         started = time.perf_counter()
         self._fast_path(events)
         took = time.perf_counter() - started
-        if self._fast_path._resting_until > time.monotonic():
+        if self._fast_path._paused_until > time.monotonic():
             took = float("inf")
         os.write(self._file, TIME.pack(took) * len(events))
 
@@ -39,11 +37,15 @@ class Timed:
 def create_app() -> Flask:
     file = Path(os.environ[FOLDER]) / str(os.getpid())
 
-    def update_views(redis_url: str) -> Timed:
-        return Timed(FastPath(Store(client(redis_url, timeout=TIMEOUT))), file)
+    create_fast_path = bootstrap.create_fast_path
 
-    with patch.object(bootstrap, "update_views", update_views):
-        return http.create_app()
+    def create_timed_fast_path(settings: Settings) -> Timed:
+        fast_path = create_fast_path(settings)
+        assert isinstance(fast_path, FastPath)
+        return Timed(fast_path, file)
+
+    with patch.object(bootstrap, "create_fast_path", create_timed_fast_path):
+        return bootstrap.create_web_app()
 
 
 def times(folder: Path) -> list[float]:

@@ -4,7 +4,7 @@ import time
 
 from allocation.adapters.postgres.event_log import EventLog
 from benchmarks.stack import Stack
-from readmodel.store.client import client
+from readmodel.store.client import redis_client
 from readmodel.store.store import Store
 
 LOOK = 0.02
@@ -15,7 +15,7 @@ LONGEST = 300.0
 def wait_for(stack: Stack) -> None:
     """Until the relay has taken the views to the end of the log. Raises TimeoutError."""
     log, deadline = EventLog(stack.engine), time.monotonic() + LONGEST
-    with client(stack.environment["REDIS_URL"]) as redis:
+    with redis_client(stack.environment["REDIS_URL"]) as redis:
         store = Store(redis)
         while reached(store, log) < log.end():
             if time.monotonic() > deadline:

@@ -17,15 +17,17 @@ import orjson
 from flask import Flask
 from sqlalchemy import Connection
 
-from allocation.adapters.postgres import event_log, repository
+from allocation import bootstrap
+from allocation.adapters.postgres import event_log, unit_of_work
 from allocation.adapters.postgres.repository import SqlProducts
-from allocation.adapters.schemas import commands as bodies
+from allocation.adapters.schemas.commands import CommandSchema
+from allocation.entrypoints.http import app as http
 from allocation.service_layer import messagebus
 from benchmarks.bars import Bar, picture
 from benchmarks.stack import Stack, request, throw_away
 from readmodel.projector.fast_path import FastPath
-from readmodel.store.connection import Wire
-from readmodel.web import app as readmodel_http
+from readmodel.store.connection import ThreadConnection
+from readmodel.web import kit, queries
 
 APP = "benchmarks.where_time_goes:create_app"
 PICTURE = Path("docs/where-time-goes.svg")
@@ -36,16 +38,16 @@ WARM_UP = 300
 # The order in which a request goes through them, and in which they are drawn.
 TIMED: dict[str, list[tuple[Any, str]]] = {
     "Flask": [(Flask, "wsgi_app")],
-    "body to command": [(bodies, "from_json")],
+    "body to command": [(CommandSchema, "from_json")],
     "message bus": [(messagebus.MessageBus, "handle")],
-    "lock and read": [(repository.SqlProducts, "__init__")],
+    "lock and read": [(unit_of_work, "load_products")],
     "decide": [(messagebus, "attempt")],
     "write": [(SqlProducts, "save")],
     "log": [(event_log, "append")],
     "commit": [(Connection, "commit")],
     "views": [(FastPath, "__call__")],
-    "Redis": [(Wire, "trip")],
-    "answer": [(readmodel_http, "json")],
+    "Redis": [(ThreadConnection, "send")],
+    "answer": [(http, "json_response"), (queries, "json_response")],
 }
 
 spent: dict[str, float] = defaultdict(float)
@@ -54,14 +56,11 @@ inner = threading.local()
 
 def create_app() -> Flask:
     """The service's own app, timed. `GET /spent` tells the seconds since the last look, by part."""
-    from allocation.entrypoints.http import app as http
-
     for name, functions in TIMED.items():
         for owner, function in functions:
             setattr(owner, function, timed(name, getattr(owner, function)))
-    http.json = readmodel_http.json  # type: ignore[attr-defined]  # It has a name of its own for it.
-    app = http.create_app()
-    app.add_url_rule("/spent", "spent", lambda: readmodel_http.json(take_spent()))
+    app = bootstrap.create_web_app()
+    app.add_url_rule("/spent", "spent", lambda: kit.json_response(take_spent()))
     return app
 
 

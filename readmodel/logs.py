@@ -2,5 +2,5 @@ import logging
 
 
 def configure() -> None:
-    """Lines for people, on standard error; the same in every process of the service."""
+    """Log lines for people to standard error, in the same format in every process."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -5,13 +5,15 @@ from redis import Redis as RedisClient
 from sqlalchemy import Engine
 
 from allocation import bootstrap
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.event_log import EventLog
-from allocation.adapters.postgres.unit_of_work import engine_for
+from allocation.config import Settings
+from allocation.event_handlers import PROJECTION
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.rebuild import rebuild
-from readmodel.store.client import client
+from readmodel.store.client import redis_client
 from readmodel.store.store import Store
 from tests.support.databases import fresh_database, make_template
 from tests.support.servers import postgres_in, redis_in, running
@@ -49,7 +51,7 @@ def redis_url(redis_of_the_session: Redis) -> Iterator[str]:
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    engine = engine_for(database_url, connections=40)
+    engine = create_postgres_engine(database_url, connections=40)
     yield engine
     engine.dispose()
 
@@ -61,7 +63,7 @@ def log(engine: Engine) -> EventLog:
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[RedisClient]:
-    redis = client(redis_url)
+    redis = redis_client(redis_url)
     yield redis
     redis.close()
 
@@ -70,24 +72,26 @@ def redis(redis_url: str) -> Iterator[RedisClient]:
 def store(redis: RedisClient) -> Store:
     """A Redis without a model."""
     store = Store(redis)
-    store.install()
+    store.install(PROJECTION.cached_members)
     return store
 
 
 @pytest.fixture
 def model(store: Store, log: EventLog) -> Store:
     """A read model of the log as it is, live."""
-    rebuild(store, log)
+    rebuild(store, log, PROJECTION)
     return store
 
 
 @pytest.fixture
 def bus(engine: Engine) -> MessageBus:
     """Handles commands and leaves the views to others."""
-    return bootstrap.message_bus(engine, bootstrap.leave_to_the_relay, most_together=100)
+    return bootstrap.create_message_bus(engine, bootstrap.leave_to_relay, most_together=100)
 
 
 @pytest.fixture
 def projecting_bus(engine: Engine, model: Store, redis_url: str) -> MessageBus:
     """Handles commands and updates the views, as a web worker does."""
-    return bootstrap.message_bus(engine, bootstrap.update_views(redis_url), most_together=100)
+    return bootstrap.create_message_bus(
+        engine, bootstrap.create_fast_path(Settings(redis_url=redis_url)), most_together=100
+    )

@@ -1,6 +1,8 @@
 from dataclasses import dataclass
 from datetime import date
 
+from allocation.domain.model import OrderLine
+
 
 @dataclass(frozen=True, slots=True)
 class CreateBatch:
@@ -50,11 +52,15 @@ class Ship:
 
 @dataclass(frozen=True, slots=True)
 class AllocateOrder:
-    """`lines` are quantities by SKU, in the order in which their outcomes are told."""
+    """Allocate several lines of one order. `lines` are pairs of SKU and quantity, each SKU once."""
 
     orderid: str
     lines: tuple[tuple[str, int], ...]
     all_or_nothing: bool = False
+
+    @property
+    def order_lines(self) -> list[OrderLine]:
+        return [OrderLine(self.orderid, sku, qty) for sku, qty in self.lines]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from allocation.domain.model import OrderLine
 
 
 class Refusal(Exception):
-    """A command that the rules do not allow. Nothing has changed."""
+    """The rules do not allow the command. It has changed nothing."""
 
 
 @dataclass(eq=False)
@@ -47,7 +49,7 @@ class LineConflict(Refusal):
     existing_qty: int
 
     def __str__(self) -> str:
-        return f"Order {self.orderid} has a line of {self.existing_qty} {self.sku} already, not of {self.qty}"
+        return f"Order {self.orderid} already has a line of {self.existing_qty} {self.sku}, not of {self.qty}"
 
 
 @dataclass(eq=False)
@@ -55,7 +57,7 @@ class BatchConflict(Refusal):
     ref: str
 
     def __str__(self) -> str:
-        return f"Batch {self.ref} was already created with another sku, qty or eta"
+        return f"Batch {self.ref} already exists with another sku, qty or eta"
 
 
 @dataclass(eq=False)
@@ -73,7 +75,7 @@ class LineDeallocated(Refusal):
     sku: str
 
     def __str__(self) -> str:
-        return f"Order {self.orderid}'s line of {self.sku} was deallocated: it has to be allocated anew"
+        return f"Order {self.orderid}'s line of {self.sku} has been deallocated. Allocate it again instead"
 
 
 @dataclass(eq=False)
@@ -83,7 +85,7 @@ class LineNotAllocated(Refusal):
     status: str
 
     def __str__(self) -> str:
-        return f"Order {self.orderid}'s line of {self.sku} is {self.status}, not allocated: it can't be shipped"
+        return f"Order {self.orderid}'s line of {self.sku} can't be shipped: it is {self.status}, not allocated"
 
 
 @dataclass(eq=False)
@@ -92,7 +94,7 @@ class OrderShipped(Refusal):
     skus: Sequence[str]
 
     def __str__(self) -> str:
-        return f"Order {self.orderid} can't be cancelled: shipped are its lines of {', '.join(self.skus)}"
+        return f"Order {self.orderid} can't be cancelled: its lines of {', '.join(self.skus)} have been shipped"
 
 
 @dataclass(eq=False)
@@ -102,16 +104,24 @@ class BatchShipped(Refusal):
     shipped: int
 
     def __str__(self) -> str:
-        return f"Batch {self.ref} can't be cut to {self.qty}: {self.shipped} units of it have been shipped"
+        return f"Batch {self.ref} can't shrink to {self.qty}: {self.shipped} of its units have been shipped"
+
+
+@dataclass(frozen=True, slots=True)
+class ShortLine:
+    """A line that can't get a batch, and the reason."""
+
+    order_line: OrderLine
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.order_line.qty} of {self.order_line.sku}: {self.reason}"
 
 
 @dataclass(eq=False)
 class OrderShort(Refusal):
-    """`lines` are those that could not have a batch: each its `sku`, `qty`, and in `message` why."""
-
     orderid: str
-    lines: Sequence[Mapping[str, str | int]]
+    lines: Sequence[ShortLine]
 
     def __str__(self) -> str:
-        reasons = "; ".join(f"{line['qty']} of {line['sku']}: {line['message']}" for line in self.lines)
-        return f"Order {self.orderid} can't be allocated as a whole: {reasons}"
+        return f"Order {self.orderid} can't be allocated as a whole: {'; '.join(map(str, self.lines))}"

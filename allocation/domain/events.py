@@ -14,7 +14,7 @@ class BatchState:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A batch that a line was not put on, and what it had left then."""
+    """A batch that a line did not get because it had too little stock: `available` units at that moment."""
 
     ref: str
     eta: date | None
@@ -35,17 +35,28 @@ class Totals:
     waiting_lines: int = 0
     waiting_units: int = 0
 
-    def plus(self, available: int = 0, waiting_lines: int = 0, waiting_units: int = 0) -> "Totals":
+    def __add__(self, other: "Totals") -> "Totals":
         return Totals(
-            self.available + available, self.waiting_lines + waiting_lines, self.waiting_units + waiting_units
+            self.available + other.available,
+            self.waiting_lines + other.waiting_lines,
+            self.waiting_units + other.waiting_units,
+        )
+
+    def __sub__(self, other: "Totals") -> "Totals":
+        return Totals(
+            self.available - other.available,
+            self.waiting_lines - other.waiting_lines,
+            self.waiting_units - other.waiting_units,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What became true, in full: whoever has the latest event of a thing needs no earlier one.
+    """What became true, in full: a reader that has the latest event about a thing needs no earlier one.
 
-    `why` has the batches that a line was not put on, the preferred first, where it waits or got none of the first.
+    `version` is the product's version after the event, and `totals` are the product's totals. `batches` and `line` hold
+    the new state of what the event changed. `why` holds the batches that had too little stock for the line, the
+    preferred one first. It is None if the line got the first batch that had any stock.
     """
 
     sku: str
@@ -88,12 +99,18 @@ class Deallocated(Event):
 
 @dataclass(frozen=True, slots=True)
 class Displaced(Event):
-    """The line's batch shrank: the line went back to its place in the queue. What it got instead is told next."""
+    """The batch shrank and the line returned to its place on the waiting list.
+
+    The same transaction adds Allocated or OutOfStock for it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class LineQuantityChanged(Event):
-    """The line has its batch still, or went to its place in the queue: what it got instead is told next."""
+    """The line has a new quantity. It kept its batch, or it returned to its place on the waiting list.
+
+    In the second case, the same transaction adds Allocated or OutOfStock for it.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,62 +1,42 @@
 from collections.abc import Sequence
 
 from allocation.domain.changes import Changes
-from allocation.domain.events import Allocated, Candidate, Event, Totals
-from allocation.domain.model import Batch, Line, Status
-from allocation.domain.stock import Stock
+from allocation.domain.events import Candidate, Event, Totals
+from allocation.domain.model import Batch, TrackedLine
+
+UNCHANGED = Totals()
 
 
 class Ledger:
-    """What a product keeps account of: its stock, its totals, and its version, which each event raises by one."""
+    """Records a product's events. Each event raises the version by one and carries the totals after it."""
 
-    def __init__(self, sku: str, version: int, totals: Totals, stock: Stock, changes: Changes) -> None:
+    def __init__(self, sku: str, version: int, totals: Totals, changes: Changes) -> None:
         self.sku = sku
         self.version = version
         self.totals = totals
-        self.stock = stock
-        self.changes = changes
-
-    def count(self, *, available: int = 0, waiting_lines: int = 0, waiting_units: int = 0) -> None:
-        """So many more, or fewer."""
-        self.totals = self.totals.plus(available, waiting_lines, waiting_units)
-
-    def put(self, line: Line, batch: Batch) -> None:
-        why = self.stock.passed_over(batch)
-        batch.allocated += line.qty
-        self.count(available=-line.qty)
-        line.status, line.batchref, line.placed = Status.ALLOCATED, batch.ref, self.version + 1
-        self.record(Allocated, line=line, batch=batch, why=why)
-
-    def release(self, line: Line) -> Batch | None:
-        """Take the line off its batch, which is returned, or out of the queue."""
-        if line.batchref is None:
-            self.count(waiting_lines=-1, waiting_units=-line.qty)
-            return None
-        batch = self.stock.batch(line.batchref)
-        batch.allocated -= line.qty
-        self.count(available=+line.qty)
-        line.batchref = None
-        return batch
-
-    def enqueue(self, line: Line) -> None:
-        line.status = Status.WAITING
-        self.count(waiting_lines=+1, waiting_units=line.qty)
+        self._changes = changes
 
     def record(
         self,
-        event: type[Event],
+        event_type: type[Event],
         *,
-        line: Line | None = None,
+        line: TrackedLine | None = None,
         batch: Batch | None = None,
         why: Sequence[Candidate] | None = None,
-    ) -> None:
+        change: Totals = UNCHANGED,
+    ) -> int:
+        """Append an event with the present state of the line and the batch. Return the new version.
+
+        `change` is what the event adds to the product's totals.
+        """
         self.version += 1
+        self.totals += change
         for row in (line, batch):
             if row is not None:
                 row.version = self.version
-                self.changes.touched.append(row)
-        self.changes.events.append(
-            event(
+                self._changes.touched.append(row)
+        self._changes.events.append(
+            event_type(
                 sku=self.sku,
                 version=self.version,
                 totals=self.totals,
@@ -65,3 +45,8 @@ class Ledger:
                 why=why,
             )
         )
+        return self.version
+
+    def repeat(self, row: TrackedLine | Batch) -> None:
+        """Publish the row's last event again, so that the client that repeats a command sees the effect."""
+        self._changes.repeated.append(row)

@@ -1,12 +1,16 @@
-from dataclasses import dataclass
+"""Order lines and batches."""
+
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from allocation.domain.events import BatchState, LineState
+from allocation.domain.events import BatchState, LineState, Totals
 
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
+    """What a customer ordered. The order id and the SKU together identify the line."""
+
     orderid: str
     sku: str
     qty: int
@@ -20,16 +24,14 @@ class Status(StrEnum):
 
 
 @dataclass(slots=True)
-class Line:
-    """What became of an order line: on one batch as a whole, waiting in its place, taken back, or shipped.
+class TrackedLine:
+    """An order line and what became of it.
 
-    `arrived`, `placed` and `version` are versions of its product: when the line first came, when it got the batch that
-    it is on, and when it was last changed.
+    The other numbers are versions of its product: `arrived` when the line came, which is its place on the waiting list;
+    `placed` when it got its present batch; `version` when it last changed.
     """
 
-    orderid: str
-    sku: str
-    qty: int
+    order_line: OrderLine
     arrived: int
     status: Status = Status.WAITING
     batchref: str | None = None
@@ -37,13 +39,42 @@ class Line:
     version: int = 0
 
     @property
+    def orderid(self) -> str:
+        return self.order_line.orderid
+
+    @property
+    def sku(self) -> str:
+        return self.order_line.sku
+
+    @property
+    def qty(self) -> int:
+        return self.order_line.qty
+
+    @property
+    def totals(self) -> Totals:
+        """What the line adds to its product's totals."""
+        if self.batchref is not None:
+            return Totals(available=-self.qty)
+        if self.status is Status.WAITING:
+            return Totals(waiting_lines=1, waiting_units=self.qty)
+        return Totals()
+
+    @property
     def state(self) -> LineState:
         return LineState(self.orderid, self.qty, self.status, self.batchref)
+
+    def change_quantity(self, qty: int) -> None:
+        self.order_line = replace(self.order_line, qty=qty)
 
 
 @dataclass(slots=True)
 class Batch:
-    """`purchased` is all that was ever bought into it, `allocated` what of it is promised, `shipped` what has left."""
+    """Stock of one SKU that arrives together.
+
+    `purchased` is its quantity. Of these units, `allocated` belong to lines, and `shipped` of the allocated ones have
+    left. `created_qty` and `created_eta` are as the batch was first added. `version` is the product's version when the
+    batch last changed.
+    """
 
     ref: str
     sku: str
@@ -70,7 +101,28 @@ class Batch:
     def state(self) -> BatchState:
         return BatchState(self.ref, self.purchased, self.allocated, self.shipped, self.eta)
 
+    def can_allocate(self, qty: int) -> bool:
+        return self.available >= qty
+
+    def allocate(self, line: TrackedLine) -> None:
+        self.allocated += line.qty
+        line.status, line.batchref = Status.ALLOCATED, self.ref
+
+    def release(self, line: TrackedLine) -> None:
+        """Take the line off this batch. The caller sets the line's new status."""
+        self.allocated -= line.qty
+        line.batchref = None
+
+    def resize(self, line: TrackedLine, qty: int) -> None:
+        """Change the quantity of a line that stays on this batch."""
+        self.allocated += qty - line.qty
+        line.change_quantity(qty)
+
+    def ship(self, line: TrackedLine) -> None:
+        self.shipped += line.qty
+        line.status = Status.SHIPPED
+
 
 def preference(batch: Batch) -> tuple[bool, date, str]:
-    """Warehouse stock first, then the earliest ETA, ties by reference."""
+    """Warehouse stock first, then the earliest ETA, then the reference."""
     return (batch.eta is not None, batch.eta or date.min, batch.ref)

@@ -11,94 +11,104 @@ from allocation.domain.errors import (
     UnknownLine,
 )
 from allocation.domain.events import (
+    Allocated,
     BatchCreated,
     BatchEtaChanged,
     BatchQuantityChanged,
     Deallocated,
     LineQuantityChanged,
+    OutOfStock,
     Shipped,
     Totals,
 )
 from allocation.domain.ledger import Ledger
-from allocation.domain.model import Batch, Line, OrderLine, Status
+from allocation.domain.model import Batch, OrderLine, Status, TrackedLine
 from allocation.domain.stock import Stock
-from allocation.domain.waiting_list import Lines, Queue
+from allocation.domain.waiting_list import LineLookup, WaitingList
 
 
 class Product:
-    """The batches and order lines of a SKU: the aggregate, and the only consistency boundary.
+    """The batches and order lines of one SKU: the aggregate, and the only consistency boundary.
 
-    Its stock are the batches that have room or are asked for, `lines`, by order, those that a command asked for; others
-    are looked up when stock has to be given or taken. A method that refuses has changed nothing; what the others have
-    done is in `changes`, which the products of a unit of work share.
+    `stock` holds the batches that have room or that a command named. `lines` holds the lines that a command named, by
+    order id; the product looks up other lines when it allocates or displaces them. A method that raises a Refusal has
+    changed nothing. All products of a unit of work share one `changes`.
     """
 
     def __init__(
         self,
         sku: str,
-        others: Lines,
+        lookup: LineLookup,
         changes: Changes,
         *,
         version: int = 0,
         totals: Totals = Totals(),
         batches: Iterable[Batch] = (),
-        lines: dict[str, Line] | None = None,
+        lines: dict[str, TrackedLine] | None = None,
     ) -> None:
         self.sku = sku
         self.stock = Stock(batches)
         self.lines = {} if lines is None else lines
-        self.ledger = Ledger(sku, version, totals, self.stock, changes)
-        self._queue = Queue(self.ledger, others)
+        self._lookup = lookup
+        self._ledger = Ledger(sku, version, totals, changes)
+        self._waiting_list = WaitingList(self._ledger, self.stock, lookup)
 
     @property
     def version(self) -> int:
-        return self.ledger.version
+        return self._ledger.version
 
     @property
     def totals(self) -> Totals:
-        return self.ledger.totals
+        return self._ledger.totals
+
+    def eta_of(self, line: TrackedLine) -> date | None:
+        """Return the ETA of the line's batch: None for warehouse stock and for a line without a batch."""
+        return self.stock.batch(line.batchref).eta if line.batchref is not None else None
 
     def add_batch(self, batch: Batch) -> None:
         self.stock.add(batch)
-        self.ledger.count(available=batch.available)
-        self.ledger.record(BatchCreated, batch=batch)
-        self._queue.place()
+        self._ledger.record(BatchCreated, batch=batch, change=Totals(available=batch.available))
+        self._waiting_list.allocate_fitting()
+
+    def repeat_batch(self, batch: Batch) -> None:
+        """Publish the batch's last event again: a client has added the same batch twice."""
+        self._ledger.repeat(batch)
 
     def change_batch_quantity(self, ref: str, qty: int) -> None:
-        """Lines that the batch no longer has room for lose it, the latest allocated first, and are placed anew."""
+        """Change the quantity. If the batch is now too small, it loses its latest lines, which are allocated anew."""
         batch = self.stock.batch(ref)
         if batch.purchased == qty:
-            self.repeat(batch)
+            self._ledger.repeat(batch)
             return
         if batch.shipped > qty:
             raise BatchShipped(ref, qty, batch.shipped)
-        displaced = list(self._queue.displace(batch, qty))
-        self.ledger.count(available=qty - batch.purchased)
-        batch.purchased = qty
-        self.ledger.record(BatchQuantityChanged, batch=batch)
-        self._queue.place()
-        self._queue.tell(displaced)
+        displaced = list(self._waiting_list.displace(batch, qty))
+        added, batch.purchased = qty - batch.purchased, qty
+        self._ledger.record(BatchQuantityChanged, batch=batch, change=Totals(available=added))
+        self._waiting_list.allocate_fitting()
+        self._waiting_list.record_out_of_stock(displaced)
 
     def change_batch_eta(self, ref: str, eta: date | None) -> None:
-        """Lines stay where they are: the promise was the batch, not the day."""
+        """Change the ETA. Lines stay on the batch: the promise was the batch, not the day."""
         batch = self.stock.batch(ref)
         if batch.eta == eta:
-            self.repeat(batch)
+            self._ledger.repeat(batch)
             return
         batch.eta = eta
         self.stock.sort()
-        self.ledger.record(BatchEtaChanged, batch=batch)
+        self._ledger.record(BatchEtaChanged, batch=batch)
 
     def allocate(self, wanted: OrderLine) -> None:
-        line = self._asked_before(wanted)
+        """Give the line its preferred batch, or a place on the waiting list. Raises LineConflict."""
+        line = self._active_line(wanted)
         if line is None:
             self._allocate(wanted)
         else:
-            self.repeat(line)
+            self._ledger.repeat(line)
 
-    def would_have_a_batch(self, wanted: OrderLine) -> bool:
-        """Whether the line is on a batch once it is allocated. Raises what `allocate` would."""
-        line = self._asked_before(wanted)
+    def can_allocate(self, wanted: OrderLine) -> bool:
+        """Return whether `allocate` would leave the line on a batch. Raises LineConflict."""
+        line = self._active_line(wanted)
         if line is None:
             return self.stock.preferred(wanted.qty) is not None
         return line.batchref is not None
@@ -106,83 +116,80 @@ class Product:
     def deallocate(self, orderid: str) -> None:
         line = self._line(orderid)
         if line.status is Status.DEALLOCATED:
-            self.repeat(line)
+            self._ledger.repeat(line)
             return
         if line.status is Status.SHIPPED:
             raise LineShipped(orderid, self.sku)
-        batch = self.ledger.release(line)
+        totals, batch = line.totals, self.stock.release(line)
         line.status = Status.DEALLOCATED
-        self.ledger.record(Deallocated, line=line, batch=batch)
+        self._ledger.record(Deallocated, line=line, batch=batch, change=line.totals - totals)
         if batch is not None:
-            self._queue.place()
+            self._waiting_list.allocate_fitting()
 
     def change_line_quantity(self, orderid: str, qty: int) -> None:
-        """The line keeps its batch where that has room, else gets another, else waits in its old place."""
+        """Change the quantity. The line keeps its batch if that has room. Otherwise it gets another, or waits."""
         line = self._line(orderid)
         if line.status is Status.DEALLOCATED:
             raise LineDeallocated(orderid, self.sku)
         if line.qty == qty:
-            self.repeat(line)
+            self._ledger.repeat(line)
         elif line.status is Status.SHIPPED:
             raise LineShipped(orderid, self.sku)
-        elif line.batchref is not None and self.stock.batch(line.batchref).available >= qty - line.qty:
+        elif line.batchref is not None and self.stock.batch(line.batchref).can_allocate(qty - line.qty):
             self._resize(line, qty)
         else:
             self._requeue(line, qty)
 
     def ship(self, orderid: str) -> None:
-        """From now on the line keeps its batch, whatever comes."""
+        """Ship the line. From now on it never leaves its batch."""
         line = self._line(orderid)
         if line.status is Status.SHIPPED:
-            self.repeat(line)
+            self._ledger.repeat(line)
             return
         if line.status is not Status.ALLOCATED:
             raise LineNotAllocated(orderid, self.sku, line.status.value)
         batch = self.stock.batch(line.batchref)
-        batch.shipped += line.qty
-        line.status = Status.SHIPPED
-        self.ledger.record(Shipped, line=line, batch=batch)
+        batch.ship(line)
+        self._ledger.record(Shipped, line=line, batch=batch)
 
-    def repeat(self, done: Line | Batch) -> None:
-        """Have the latest event of it handed on again: who asks twice at once shall see it as soon as the first."""
-        self.ledger.changes.repeated.append(done)
-
-    def _asked_before(self, wanted: OrderLine) -> Line | None:
+    def _active_line(self, wanted: OrderLine) -> TrackedLine | None:
+        """Return the line if it exists and is not deallocated. Raises LineConflict if it has another quantity."""
+        self._lookup.require_line(wanted.orderid, self.sku)
         line = self.lines.get(wanted.orderid)
         if line is None or line.status is Status.DEALLOCATED:
             return None
-        if line.qty != wanted.qty:
+        if line.order_line != wanted:
             raise LineConflict(wanted.orderid, wanted.sku, wanted.qty, line.qty)
         return line
 
-    def _line(self, orderid: str) -> Line:
+    def _line(self, orderid: str) -> TrackedLine:
+        self._lookup.require_line(orderid, self.sku)
         if orderid not in self.lines:
             raise UnknownLine(orderid, self.sku)
         return self.lines[orderid]
 
     def _allocate(self, wanted: OrderLine) -> None:
-        line = self.lines.setdefault(wanted.orderid, Line(wanted.orderid, wanted.sku, wanted.qty, arrived=0))
-        line.qty, line.arrived = wanted.qty, self.version + 1
-        batch = self.stock.preferred(line.qty)
-        if batch is not None:
-            self.ledger.put(line, batch)
+        line = self.lines.setdefault(wanted.orderid, TrackedLine(wanted, arrived=0))
+        line.order_line, line.arrived, line.status = wanted, self.version + 1, Status.WAITING
+        batch = self.stock.allocate(line)
+        why = self.stock.passed_over(batch)
+        if batch is None:
+            self._ledger.record(OutOfStock, line=line, why=why, change=line.totals)
         else:
-            self.ledger.enqueue(line)
-            self._queue.tell([line])
+            line.placed = self._ledger.record(Allocated, line=line, batch=batch, why=why, change=line.totals)
 
-    def _resize(self, line: Line, qty: int) -> None:
-        batch, freed = self.stock.batch(line.batchref), line.qty - qty
-        batch.allocated -= freed
-        self.ledger.count(available=freed)
-        line.qty = qty
-        self.ledger.record(LineQuantityChanged, line=line, batch=batch)
+    def _resize(self, line: TrackedLine, qty: int) -> None:
+        totals, freed = line.totals, line.qty - qty
+        batch = self.stock.batch(line.batchref)
+        batch.resize(line, qty)
+        self._ledger.record(LineQuantityChanged, line=line, batch=batch, change=line.totals - totals)
         if freed > 0:
-            self._queue.place()
+            self._waiting_list.allocate_fitting()
 
-    def _requeue(self, line: Line, qty: int) -> None:
-        batch = self.ledger.release(line)
-        line.qty = qty
-        self.ledger.enqueue(line)
-        self.ledger.record(LineQuantityChanged, line=line, batch=batch)
-        self._queue.place()
-        self._queue.tell([line])
+    def _requeue(self, line: TrackedLine, qty: int) -> None:
+        totals, batch = line.totals, self.stock.release(line)
+        line.change_quantity(qty)
+        line.status = Status.WAITING
+        self._ledger.record(LineQuantityChanged, line=line, batch=batch, change=line.totals - totals)
+        self._waiting_list.allocate_fitting()
+        self._waiting_list.record_out_of_stock([line])

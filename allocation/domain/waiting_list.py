@@ -1,64 +1,74 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from allocation.domain.events import Displaced, OutOfStock
+from allocation.domain.events import Allocated, Displaced, OutOfStock
 from allocation.domain.ledger import Ledger
-from allocation.domain.model import Batch, Line, Status
+from allocation.domain.model import Batch, Status, TrackedLine
+from allocation.domain.stock import Stock
 
 
-class Lines(Protocol):
-    """Where a product finds lines that no command has named. Each call sees what the product has done so far."""
+class LineLookup(Protocol):
+    """Finds lines that no command named. Each call sees what the product has done so far."""
 
-    def oldest_waiting(self, sku: str, after: int, largest: int, units: int) -> Sequence[Line]:
-        """The next of the product's waiting lines behind place `after`, in the order of their arrival.
+    def require_line(self, orderid: str, sku: str) -> None:
+        """Raise a programming error if the line was not read, though it may exist."""
 
-        No line above `largest` units, and of each quantity no more lines than `units` has room for: the others
-        could not be placed in this pass. Empty when there are no more; a part of them otherwise.
+    def oldest_waiting(self, sku: str, after: int, largest: int, units: int) -> Sequence[TrackedLine]:
+        """Return some of the lines that wait behind place `after`, oldest first. Return none if there are no more.
+
+        It leaves out lines above `largest` units. For each quantity, it returns no more lines than `units` has room
+        for: the product could not allocate the others in this pass.
         """
 
-    def latest_on(self, batch: Batch, before: int, most: int) -> Sequence[Line]:
-        """At most so many of the lines on the batch, of those placed before that version the latest first.
+    def latest_on(self, batch: Batch, before: int, most: int) -> Sequence[TrackedLine]:
+        """Return at most `most` lines that got this batch before version `before`, the latest first.
 
-        None that has been shipped. Empty when there are no more; a part of them otherwise.
+        It leaves out shipped lines. It returns none if there are no more.
         """
 
 
-class Queue:
-    """The lines of a product that wait, each in the place of its arrival, and how lines come in and out of it."""
+class WaitingList:
+    """The first-come queue of a product's lines without a batch."""
 
-    def __init__(self, ledger: Ledger, lines: Lines) -> None:
+    def __init__(self, ledger: Ledger, stock: Stock, lookup: LineLookup) -> None:
         self._ledger = ledger
-        self._lines = lines
+        self._stock = stock
+        self._lookup = lookup
 
-    def place(self) -> None:
-        """Whenever stock came or was freed: the oldest first, each that fits."""
+    def allocate_fitting(self) -> None:
+        """Allocate each waiting line that fits, oldest first. Call this whenever stock was added or freed."""
         ledger, after = self._ledger, 0
-        while ledger.totals.waiting_lines and (largest := ledger.stock.largest_room()):
-            lines = self._lines.oldest_waiting(ledger.sku, after, largest, ledger.totals.available)
+        while ledger.totals.waiting_lines and (largest := self._stock.largest_room()):
+            lines = self._lookup.oldest_waiting(ledger.sku, after, largest, ledger.totals.available)
             if not lines:
                 return
             for line in lines:
-                batch = ledger.stock.preferred(line.qty)
-                if batch is not None:
-                    ledger.release(line)
-                    ledger.put(line, batch)
+                self._allocate(line)
             after = lines[-1].arrived
 
-    def displace(self, batch: Batch, qty: int) -> Iterator[Line]:
-        """Send the lines that keep the batch above `qty` back to their places, the latest placed first."""
+    def displace(self, batch: Batch, qty: int) -> Iterator[TrackedLine]:
+        """Return lines from the batch to their old places until `qty` units are left, the latest allocated first."""
         before = self._ledger.version + 1
-        while batch.allocated > qty and (lines := self._lines.latest_on(batch, before, most=batch.allocated - qty)):
+        while batch.allocated > qty and (lines := self._lookup.latest_on(batch, before, most=batch.allocated - qty)):
             for line in lines:
                 if batch.allocated <= qty:
                     return
-                before = line.placed
-                self._ledger.release(line)
-                self._ledger.enqueue(line)
-                self._ledger.record(Displaced, line=line, batch=batch)
+                before, totals = line.placed, line.totals
+                batch.release(line)
+                line.status = Status.WAITING
+                self._ledger.record(Displaced, line=line, batch=batch, change=line.totals - totals)
                 yield line
 
-    def tell(self, lines: Iterable[Line]) -> None:
-        """Which of these lines wait, and why."""
+    def record_out_of_stock(self, lines: Iterable[TrackedLine]) -> None:
+        """Record OutOfStock for each of these lines that still waits."""
         for line in lines:
             if line.status is Status.WAITING:
-                self._ledger.record(OutOfStock, line=line, why=self._ledger.stock.passed_over(None))
+                self._ledger.record(OutOfStock, line=line, why=self._stock.passed_over(None))
+
+    def _allocate(self, line: TrackedLine) -> None:
+        totals = line.totals
+        batch = self._stock.allocate(line)
+        if batch is not None:
+            why = self._stock.passed_over(batch)
+            change = line.totals - totals
+            line.placed = self._ledger.record(Allocated, line=line, batch=batch, why=why, change=change)

@@ -1,20 +1,20 @@
-"""Sends the rows of CSV files through the message bus; says of each bad one where it stands and what is wrong."""
+"""Sends the rows of CSV files through the message bus, and reports each bad row with its place and the reason."""
 
 import gc
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from allocation.adapters.csv.rows import Rows, members
-from allocation.adapters.schemas import commands as bodies
-from allocation.adapters.schemas.errors import BadCommand
+from allocation.adapters.csv.rows import Rows
+from allocation.adapters.schemas.commands import CommandSchema
+from allocation.adapters.schemas.errors import InvalidCommand
 from allocation.domain.commands import Command
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable
 
 
 class Loader:
-    """`report` is told of each bad row, `done` of each row that is done with."""
+    """`report` gets a line about each bad row. `done` is called after each row."""
 
     def __init__(self, bus: MessageBus, report: Callable[[str], None], done: Callable[[], object]) -> None:
         self._bus = bus
@@ -22,16 +22,15 @@ class Loader:
         self._done = done
         self.bad_rows = 0
 
-    def load(self, path: Path, shape: type[bodies.Body]) -> None:
-        """Handle every row, many to a transaction.
+    def load(self, path: Path, schema: CommandSchema) -> None:
+        """Handle every row of the file, many in one transaction. A second run changes nothing.
 
-        Raises BadFile, once all rows before that point are handled; StoreUnavailable. What was done before stays done,
-        and a second run changes nothing of it.
+        Raises BadFile, after all rows before that point, and StoreUnavailable. Rows that are committed stay committed.
         """
-        places: deque[int] = deque()
-        rows = Rows(path, shape)
-        for outcome in self._bus.handle_all(self._commands(rows, shape, places)):
-            line = places.popleft()
+        lines: deque[int] = deque()
+        rows = Rows(path, schema.schema)
+        for outcome in self._bus.handle_all(self._commands(rows, schema, lines)):
+            line = lines.popleft()
             if isinstance(outcome, StoreUnavailable):
                 raise outcome
             if isinstance(outcome, Exception):
@@ -40,15 +39,16 @@ class Loader:
         if rows.broken is not None:
             raise rows.broken
 
-    def _commands(self, rows: Rows, shape: type[bodies.Body], places: deque[int]) -> Iterator[Command]:
+    def _commands(self, rows: Rows, schema: CommandSchema, lines: deque[int]) -> Iterator[Command]:
+        """Yield the commands of the valid rows, and append the line number of each to `lines`."""
         for row in rows:
             try:
-                command = bodies.from_text(shape, members(row))
-            except BadCommand as error:
+                command = schema.from_row(row.members())
+            except InvalidCommand as error:
                 self._reject(rows.path, row.line, error)
                 self._done()
             else:
-                places.append(row.line)
+                lines.append(row.line)
                 yield command
 
     def _reject(self, path: Path, line: int, reason: Exception) -> None:
@@ -56,10 +56,10 @@ class Loader:
         self._report(f"{path}, line {line}: {reason}")
 
 
-def search_for_cycles_rarely() -> None:
-    """For the process of a load, when its code is there: it makes many objects, of which hardly any is in a cycle.
+def collect_garbage_rarely() -> None:
+    """Tune the garbage collector for a load, after its code is loaded. A load creates many objects but few cycles.
 
-    Python's own pace, after every 700 new objects, and over all that was loaded, takes a tenth of the time of a load.
+    With Python's defaults, the search for cycles takes a tenth of a load's time.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Under which account PostgreSQL runs: it refuses root."""
+"""The account that PostgreSQL runs under, since it refuses to run as root."""
 
 import os
 import pwd
@@ -11,14 +11,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Account:
-    """How to run a program as somebody whom PostgreSQL accepts: it refuses root."""
+    """How to run a program under an account that PostgreSQL accepts."""
 
     prefix: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     uid: int | None = None
 
     def run(self, *command: str | Path) -> None:
-        """Run a program to its end, out of reach of a Ctrl-C. Raises CalledProcessError; OSError."""
+        """Run a program to its end. A Ctrl-C does not reach it. Raises CalledProcessError, OSError."""
         subprocess.run(
             [*self.prefix, *command],
             check=True,
@@ -28,13 +28,13 @@ class Account:
             **self.options,
         )
 
-    def give(self, folder: Path) -> None:
+    def take_ownership(self, path: Path) -> None:
         if self.uid is not None:
-            os.chown(folder, self.uid, -1)
+            os.chown(path, self.uid, -1)
 
 
-def account() -> Account:
-    """The present one; for root the same in a namespace where it has another number, else nobody's."""
+def find_account() -> Account:
+    """Return the present account. For root, return root in a user namespace with another uid, or else nobody."""
     if os.geteuid() != 0:
         return Account()
     in_a_namespace = Account(prefix=("unshare", "--user", "--map-user=65534", "--map-group=65534"))

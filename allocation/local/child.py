@@ -1,4 +1,4 @@
-"""A child process that is looked after, ended in order, and does not outlive its parent."""
+"""A child process that ends in order and does not outlive its parent."""
 
 import ctypes
 import os
@@ -17,9 +17,9 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass
 class Child:
-    """`stop_signal` asks it to end. Its output goes to `log`, or to where the parent's goes.
+    """`stop_signal` asks the process to end. Its output goes to `log`, or to the output of the parent.
 
-    It has a session of its own, so that a Ctrl-C in the terminal reaches the parent alone, which ends all in order.
+    It has a session of its own. So a Ctrl-C in the terminal only reaches the parent, which ends its children in order.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Child:
         self.started_at = time.monotonic()
 
     def exit_code(self) -> int | None:
-        """The exit code of a child that has ended, and None while it runs."""
+        """Return the exit code, or None while the process runs."""
         return self.process.poll() if self.process else 0
 
     def stop(self, seconds: float) -> None:
@@ -62,7 +62,7 @@ class Child:
             self.process.send_signal(self.stop_signal)
 
     def wait_or_kill(self, seconds: float) -> None:
-        """Wait for its end; kill it where it has not come after so many seconds."""
+        """Wait for its end. Kill it if it has not ended after so many seconds."""
         if self.process is None:
             return
         try:
@@ -72,12 +72,12 @@ class Child:
         self.sweep()
 
     def sweep(self) -> None:
-        """Kill what an ended child may have left of its session."""
+        """Kill the processes that an ended child has left in its session."""
         if self.process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
     def _end_with_parent(self) -> None:
-        """Where the parent is killed, the kernel asks this child to end."""
+        """Have the kernel ask this process to end if the parent is killed."""
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, self.stop_signal)

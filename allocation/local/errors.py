@@ -1,2 +1,2 @@
 class CannotStart(Exception):
-    """Why the service can't be started here, in a line that says what to do."""
+    """The service can't start. The message says what the user can do."""

@@ -12,17 +12,17 @@ def free_port() -> int:
         return port
 
 
-def make_sure_of(host: str, port: int, *, within: float = 0.0) -> None:
-    """That the port can be listened on, now or within so many seconds. Raises CannotStart."""
+def require_free(host: str, port: int, *, within: float = 0.0) -> None:
+    """Raise CannotStart if the port can't be listened on, now or within so many seconds."""
     deadline = time.monotonic() + within
-    while (reason := why_not(host, port)) is not None:
+    while (reason := reason_not_free(host, port)) is not None:
         if time.monotonic() >= deadline:
             raise CannotStart(reason)
         time.sleep(0.05)
 
 
-def why_not(host: str, port: int) -> str | None:
-    """Why the port can't be listened on; None where it can."""
+def reason_not_free(host: str, port: int) -> str | None:
+    """Return why the port can't be listened on, or None."""
     try:
         [(family, kind, _, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         with socket.socket(family, kind) as probe:
@@ -30,6 +30,6 @@ def why_not(host: str, port: int) -> str | None:
             probe.bind(address)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return f"Port {port} is in use: stop what uses it, or set ALLOCATION_PORT to another"
+            return f"Port {port} is in use. Stop the program that uses it, or set ALLOCATION_PORT to another port"
         return f"{host}:{port} can't be listened on: {error.strerror or error}"
     return None

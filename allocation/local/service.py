@@ -1,4 +1,4 @@
-"""`allocation run`: the servers that are not given, the migration, the relay and the web workers, in one foreground."""
+"""`allocation run`: starts the missing servers, migrates, and runs every process in one foreground process."""
 
 import signal
 import sys
@@ -15,19 +15,19 @@ from allocation.config import Settings
 from allocation.local import running
 from allocation.local.child import Child
 from allocation.local.errors import CannotStart
-from allocation.local.ports import free_port, make_sure_of
+from allocation.local.ports import free_port, require_free
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
 from allocation.local.supervisor import Supervisor
 from allocation.local.terminal import foreground, is_hung_up
-from allocation.shutdown import Stop, Stopped
+from allocation.shutdown import Shutdown, ShutdownRequested
 
-LOOK = 0.1
+POLL = 0.1
 LEFTOVERS_END_WITHIN = 10.0
 ALLOCATION = [sys.executable, "-m", "allocation.entrypoints.cli"]
 
 WELCOME = """
-The service answers on {url}. Ctrl-C ends it. Try, in another terminal:
+The service runs on {url}. Ctrl-C ends it. Try this in another terminal:
 
   curl {url}/add_batch --json '{{"ref": "wh-1", "sku": "RED-CHAIR", "qty": 100}}'
   curl {url}/allocate --json '{{"orderid": "order-1", "sku": "RED-CHAIR", "qty": 10}}'
@@ -40,86 +40,86 @@ Say = Callable[[str], None]
 
 
 class Service:
-    """The whole service on this machine. `say` tells the user what happens."""
+    """The whole service on this machine. `say` gets lines for the user."""
 
-    def __init__(self, config: Settings, say: Say) -> None:
-        self._config = config
+    def __init__(self, settings: Settings, say: Say) -> None:
+        self._settings = settings
         self._say = say
-        self._stop = Stop()
+        self._shutdown = Shutdown()
         self._supervisor = Supervisor()
-        self._url = f"http://{config.host}:{config.port}"
+        self._url = f"http://{settings.host}:{settings.port}"
 
     def run(self) -> None:
         """Run until SIGINT, SIGTERM, or the end of the terminal. Raises CannotStart."""
-        with running.only_one(self._config.data), foreground() as terminal, ExitStack() as ending:
+        with running.only_one(self._settings.data), foreground() as terminal, ExitStack() as ending:
             ending.callback(self._supervisor.stop)
-            self._stop.on(signal.SIGINT, signal.SIGTERM)
-            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As it is under nohup.
-                self._stop.on(signal.SIGHUP)
+            self._shutdown.on(signal.SIGINT, signal.SIGTERM)
+            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it.
+                self._shutdown.on(signal.SIGHUP)
             try:
                 self._start(ending)
-                while not self._stop.wait(LOOK) and not is_hung_up(terminal):
-                    self._supervisor.look()
-            except Stopped:
+                while not self._shutdown.wait(POLL) and not is_hung_up(terminal):
+                    self._supervisor.restart_ended()
+            except ShutdownRequested:
                 pass
             with suppress(OSError):  # The terminal may be gone.
                 self._say("Stopping")
 
     def _start(self, ending: ExitStack) -> None:
-        was_killed = running.forget(self._config.data)
-        make_sure_of(self._config.host, self._config.port, within=LEFTOVERS_END_WITHIN if was_killed else 0.0)
-        addresses = {"DATABASE_URL": self._database(), "REDIS_URL": self._redis(), "API_URL": self._url}
-        self._migrate(addresses)
-        relay = Child("The relay", [*ALLOCATION, "relay"], env=addresses)
-        consumer = Child("The consumer", [*ALLOCATION, "consumer"], env=addresses)
-        web = Child("The web server", [*ALLOCATION, "serve"], env=addresses)
+        was_killed = running.forget(self._settings.data)
+        require_free(self._settings.host, self._settings.port, within=LEFTOVERS_END_WITHIN if was_killed else 0.0)
+        urls = {"DATABASE_URL": self._database(), "REDIS_URL": self._redis(), "API_URL": self._url}
+        self._migrate(urls)
+        relay = Child("The relay", [*ALLOCATION, "relay"], env=urls)
+        consumer = Child("The consumer", [*ALLOCATION, "consumer"], env=urls)
+        web = Child("The web server", [*ALLOCATION, "serve"], env=urls)
         for child in (relay, consumer, web):
             self._supervisor.start_process(child)
         self._wait_until_ready(relay, consumer, web)
-        ending.enter_context(running.announced(self._config.data, addresses))
+        ending.enter_context(running.announced(self._settings.data, urls))
         self._say(WELCOME.format(url=self._url))
 
     def _database(self) -> str:
-        if self._config.database_url is not None:
-            return reachable_database(self._config.database_url)
-        self._say(f"Starting PostgreSQL, with its data in {self._config.data / 'postgres'}")
-        server = Postgres(self._config.data / "postgres", free_port())
+        if self._settings.database_url is not None:
+            return reachable_database(self._settings.database_url)
+        self._say(f"Starting PostgreSQL with its data in {self._settings.data / 'postgres'}")
+        server = Postgres(self._settings.data / "postgres", free_port())
         return self._start_server(server)
 
     def _redis(self) -> str:
-        if self._config.redis_url is not None:
-            return reachable_redis(self._config.redis_url)
-        self._say(f"Starting Redis, with its data in {self._config.data / 'redis'}")
-        return self._start_server(Redis(self._config.data / "redis", free_port()))
+        if self._settings.redis_url is not None:
+            return reachable_redis(self._settings.redis_url)
+        self._say(f"Starting Redis with its data in {self._settings.data / 'redis'}")
+        return self._start_server(Redis(self._settings.data / "redis", free_port()))
 
     def _start_server(self, server: Postgres | Redis) -> str:
         try:
             child = server.prepare()
         finally:
-            self._stop.check()
+            self._shutdown.check()
         self._supervisor.start_server(child)
-        server.wait_until_ready(child, self._stop.check)
+        server.wait_until_ready(child, self._shutdown.check)
         return server.url
 
-    def _migrate(self, addresses: dict[str, str]) -> None:
+    def _migrate(self, urls: dict[str, str]) -> None:
         self._say("Migrating the database")
-        migration = Child("The migration", [*ALLOCATION, "migrate"], env=addresses)
+        migration = Child("The migration", [*ALLOCATION, "migrate"], env=urls)
         migration.start()
         while migration.exit_code() is None:
-            if self._stop.wait(LOOK):
+            if self._shutdown.wait(POLL):
                 migration.stop(1.0)
-        self._stop.check()
+        self._shutdown.check()
         if migration.exit_code() != 0:
-            raise CannotStart("The database could not be migrated: see above")
+            raise CannotStart("The migration of the database failed: see above")
 
     def _wait_until_ready(self, *children: Child) -> None:
-        """However long it takes: the views of a long log may have to be rebuilt first."""
-        while not is_ready(self._config.host, self._config.port):
+        """Wait as long as it takes: the views of a long log may have to be rebuilt first."""
+        while not is_ready(self._settings.host, self._settings.port):
             for child in children:
                 if child.exit_code() is not None:
                     raise CannotStart(f"{child.name} ended with code {child.exit_code()}: see above")
-            self._stop.wait(LOOK)
-            self._stop.check()
+            self._shutdown.wait(POLL)
+            self._shutdown.check()
 
 
 def reachable_database(url: str) -> str:
@@ -140,7 +140,7 @@ def reachable_redis(url: str) -> str:
 
 
 def is_ready(host: str, port: int) -> bool:
-    """Whether the service answers commands and queries."""
+    """Return whether the service can serve commands and queries."""
     connection = HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", "/health/ready")

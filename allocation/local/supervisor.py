@@ -1,4 +1,4 @@
-"""Keeps children running, and ends them in order."""
+"""Restarts children that end, and stops all of them in order."""
 
 import logging
 import time
@@ -9,13 +9,13 @@ from allocation.local.child import Child
 logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 5.0
-STEADY = 10.0
+STEADY_AFTER = 10.0
 PROCESSES_STOP_WITHIN = 3.0
 SERVERS_STOP_WITHIN = 6.0
 
 
 class Supervisor:
-    """Looks after `servers`, and after `processes` that use them and end before them."""
+    """Supervises servers, and the processes that use them. The processes stop before the servers."""
 
     def __init__(self) -> None:
         self._servers: list[Child] = []
@@ -31,25 +31,25 @@ class Supervisor:
         child.start()
         self._processes.append(child)
 
-    def look(self) -> None:
-        """Start again whatever has ended."""
+    def restart_ended(self) -> None:
+        """Restart the children that have ended."""
         for child in self._servers + self._processes:
             if child.exit_code() is not None:
-                self._revive(child)
+                self._restart(child)
 
     def stop(self) -> None:
         stop_together(self._processes, PROCESSES_STOP_WITHIN)
         stop_together(self._servers, SERVERS_STOP_WITHIN)
 
-    def _revive(self, child: Child) -> None:
-        """At once, after a steady run; after ever longer pauses, where it ends again and again."""
+    def _restart(self, child: Child) -> None:
+        """Restart the child at once after a steady run, or after ever longer pauses if it ends again and again."""
         now = time.monotonic()
         if child.name not in self._due:
             child.sweep()
-            before = 0.0 if now - child.started_at > STEADY else self._pauses.get(child.name, 0.0)
+            before = 0.0 if now - child.started_at > STEADY_AFTER else self._pauses.get(child.name, 0.0)
             pause = self._pauses[child.name] = min(max(0.1, 2 * before), LONGEST_PAUSE)
             self._due[child.name] = now + pause
-            logger.warning("%s ended with code %s; starting it again", child.name, child.exit_code())
+            logger.warning("%s ended with code %s. Restarting it", child.name, child.exit_code())
         elif now >= self._due[child.name]:
             del self._due[child.name]
             child.start()

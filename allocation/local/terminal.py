@@ -1,4 +1,4 @@
-"""The terminal that the service runs in."""
+"""Manages the terminal that the service runs in."""
 
 import os
 import select
@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def foreground() -> Iterator[int | None]:
-    """Be the terminal's foreground group, where a make that started the service is so far.
+    """Become the terminal's foreground process group, in place of the make that started the service.
 
-    A Ctrl-C would reach that make too, which then reports an interrupt whatever the service's exit code. In return
-    Ctrl-Z does nothing: it would stop the service alone, and make would wait for it for ever. Yields the terminal's
-    file descriptor, or None where there is no terminal.
+    Otherwise a Ctrl-C would also reach make, which then reports an interrupt whatever the service's exit code is. The
+    service ignores Ctrl-Z: that would stop only the service, and make would wait for it for ever. Yields the terminal's
+    file descriptor, or None if there is no terminal.
     """
     terminal, group = of_this_process(), os.getpgrp()
     if terminal is None or group == os.getpid() or os.tcgetpgrp(terminal) != group:
@@ -22,12 +22,12 @@ def foreground() -> Iterator[int | None]:
         return
     signal.signal(signal.SIGTSTP, lambda *_: None)
     os.setpgid(0, 0)
-    give(terminal, os.getpgrp())
+    set_foreground(terminal, os.getpgrp())
     try:
         yield terminal
     finally:
         with suppress(OSError):  # It was closed.
-            give(terminal, group)
+            set_foreground(terminal, group)
 
 
 def of_this_process() -> int | None:
@@ -37,7 +37,7 @@ def of_this_process() -> int | None:
 
 
 def is_hung_up(terminal: int | None) -> bool:
-    """Whether the terminal was closed. Its signal may have gone to a make alone, which waits for the service."""
+    """Return whether the terminal was closed. The signal may only have reached make, which waits for the service."""
     if terminal is None:
         return False
     poll = select.poll()
@@ -45,8 +45,8 @@ def is_hung_up(terminal: int | None) -> bool:
     return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
-def give(terminal: int, group: int) -> None:
-    """Make the group the foreground one. Who is in the background would be stopped for that by SIGTTOU."""
+def set_foreground(terminal: int, group: int) -> None:
+    """Make the group the foreground one. Without ignoring SIGTTOU, a background process would be stopped for that."""
     before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     try:
         os.tcsetpgrp(terminal, group)

@@ -1,55 +1,47 @@
-"""Allocates the lines of an order in one transaction: each on its own feet, or all or none."""
+"""Allocates the lines of an order in one transaction: each by itself, or all of them or none."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from allocation.domain.commands import AllocateOrder
-from allocation.domain.errors import OrderShort, Refusal, UnknownSku
+from allocation.domain.errors import OrderShort, Refusal, ShortLine, UnknownSku
 from allocation.domain.model import OrderLine
 from allocation.domain.product import Product
-from allocation.service_layer.idempotency import Answer
-from allocation.service_layer.states import line_state
+from allocation.service_layer.outcomes import REFUSED, LineOutcome, OrderOutcome
 from allocation.service_layer.unit_of_work import Products, UnitOfWork
 
-REFUSED = "refused"
 
-
-def allocate_order(command: AllocateOrder, uow: UnitOfWork) -> Answer:
-    """Returns each line's outcome. Raises OrderShort where all were wanted and one could not have a batch."""
-    lines = [OrderLine(command.orderid, sku, qty) for sku, qty in command.lines]
+def allocate_order(command: AllocateOrder, uow: UnitOfWork) -> OrderOutcome:
+    """Return the outcome of each line. Raises OrderShort with `all_or_nothing` if a line can't get a batch."""
+    lines = command.order_lines
     if command.all_or_nothing:
-        short = list(those_without_a_batch(lines, uow.products))
+        short = list(short_lines(lines, uow.products))
         if short:
             raise OrderShort(command.orderid, short)
-    return {"orderid": command.orderid, "lines": [outcome(line, uow.products) for line in lines]}
+    return OrderOutcome(command.orderid, [allocate_line(line, uow.products) for line in lines])
 
 
-def those_without_a_batch(lines: list[OrderLine], products: Products) -> Iterator[dict[str, str | int]]:
+def short_lines(lines: list[OrderLine], products: Products) -> Iterator[ShortLine]:
     for line in lines:
         try:
-            if not product_of(line, products).would_have_a_batch(line):
-                yield refused(line, f"No batch has {line.qty} left")
+            if not get_product(line.sku, products).can_allocate(line):
+                yield ShortLine(line, f"No batch has {line.qty} left")
         except Refusal as refusal:
-            yield refused(line, str(refusal))
+            yield ShortLine(line, str(refusal))
 
 
-def outcome(line: OrderLine, products: Products) -> dict[str, Any]:
-    """What became of the line: its status, batch and ETA; or that it was refused, and why."""
+def allocate_line(wanted: OrderLine, products: Products) -> LineOutcome:
     try:
-        product = product_of(line, products)
-        product.allocate(line)
+        product = get_product(wanted.sku, products)
+        product.allocate(wanted)
     except Refusal as refusal:
-        return refused(line, str(refusal)) | {"status": REFUSED, "batchref": None, "eta": None}
-    state = line_state(product.lines[line.orderid], products)
-    return {name: state[name] for name in state if name != "orderid"}
+        return LineOutcome(wanted, REFUSED, reason=str(refusal))
+    line = product.lines[wanted.orderid]
+    return LineOutcome(line.order_line, line.status.value, line.batchref, product.eta_of(line))
 
 
-def refused(line: OrderLine, reason: str) -> dict[str, Any]:
-    return {"sku": line.sku, "qty": line.qty, "message": reason}
-
-
-def product_of(line: OrderLine, products: Products) -> Product:
-    product = products.get(line.sku)
+def get_product(sku: str, products: Products) -> Product:
+    """Raises UnknownSku."""
+    product = products.get(sku)
     if product is None:
-        raise UnknownSku(line.sku)
+        raise UnknownSku(sku)
     return product

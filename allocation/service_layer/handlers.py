@@ -1,38 +1,31 @@
+"""The handler of each command, and the locks that it needs."""
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from allocation.domain import commands
-from allocation.domain.errors import (
-    BatchConflict,
-    OrderShipped,
-    UnknownBatch,
-    UnknownLine,
-    UnknownOrder,
-    UnknownSku,
-)
+from allocation.domain.errors import BatchConflict, OrderShipped, UnknownBatch, UnknownLine, UnknownOrder
 from allocation.domain.model import Batch, OrderLine, Status
 from allocation.domain.product import Product
-from allocation.service_layer.allocate_order import allocate_order
-from allocation.service_layer.idempotency import Answer
-from allocation.service_layer.unit_of_work import Keys, UnitOfWork
+from allocation.service_layer.allocate_order import allocate_order, get_product
+from allocation.service_layer.outcomes import OrderOutcome
+from allocation.service_layer.unit_of_work import LockSet, UnitOfWork
 
 
 def create_batch(command: commands.CreateBatch, uow: UnitOfWork) -> None:
-    known = uow.products.batch(command.ref)
-    if known is not None and not known.was_created_as(command.sku, command.qty, command.eta):
+    existing = uow.products.batch(command.ref)
+    if existing is not None and not existing.was_created_as(command.sku, command.qty, command.eta):
         raise BatchConflict(command.ref)
     product = uow.products.get_or_create(command.sku)
-    if known is None:
+    if existing is None:
         product.add_batch(Batch.create(command.ref, command.sku, command.qty, command.eta))
     else:
-        product.repeat(known)
+        product.repeat_batch(existing)
 
 
 def allocate(command: commands.Allocate, uow: UnitOfWork) -> None:
-    product = uow.products.get(command.sku)
-    if product is None:
-        raise UnknownSku(command.sku)
+    product = get_product(command.sku, uow.products)
     product.allocate(OrderLine(command.orderid, command.sku, command.qty))
 
 
@@ -85,43 +78,44 @@ def product_of_batch(command: BatchCommand, uow: UnitOfWork) -> Product:
     return product
 
 
-def keys_of_create_batch(command: commands.CreateBatch) -> Keys:
-    return Keys(skus=frozenset([command.sku]), refs=frozenset([command.ref]), new_skus=frozenset([command.sku]))
+def locks_of_create_batch(command: commands.CreateBatch) -> LockSet:
+    sku = frozenset([command.sku])
+    return LockSet(skus=sku, batches=frozenset([command.ref]), new_skus=sku)
 
 
-def keys_of_line(command: LineCommand) -> Keys:
-    return Keys(skus=frozenset([command.sku]), lines=frozenset([(command.orderid, command.sku)]))
+def locks_of_line(command: LineCommand) -> LockSet:
+    return LockSet(skus=frozenset([command.sku]), lines=frozenset([(command.orderid, command.sku)]))
 
 
-def keys_of_batch(command: BatchCommand) -> Keys:
-    return Keys(owners_of=frozenset([command.ref]))
+def locks_of_batch(command: BatchCommand) -> LockSet:
+    return LockSet(owners_of=frozenset([command.ref]))
 
 
-def keys_of_lines(command: commands.AllocateOrder) -> Keys:
+def locks_of_allocate_order(command: commands.AllocateOrder) -> LockSet:
     skus = frozenset(sku for sku, _ in command.lines)
-    return Keys(skus=skus, lines=frozenset((command.orderid, sku) for sku in skus))
+    return LockSet(skus=skus, lines=frozenset((command.orderid, sku) for sku in skus))
 
 
-def keys_of_order(command: commands.CancelOrder) -> Keys:
-    return Keys(orders=frozenset([command.orderid]))
+def locks_of_cancel_order(command: commands.CancelOrder) -> LockSet:
+    return LockSet(orders=frozenset([command.orderid]))
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """`handle` returns what is to be answered, if anything; it raises a Refusal before it has changed anything."""
+    """`handle` executes the command. It raises a Refusal before it changes anything. `locks` names what it touches."""
 
-    handle: Callable[[Any, UnitOfWork], Answer]
-    keys: Callable[[Any], Keys]
+    handle: Callable[[Any, UnitOfWork], OrderOutcome | None]
+    locks: Callable[[Any], LockSet]
 
 
 COMMAND_HANDLERS: dict[type[commands.Command], Handler] = {
-    commands.CreateBatch: Handler(create_batch, keys_of_create_batch),
-    commands.ChangeBatchQuantity: Handler(change_batch_quantity, keys_of_batch),
-    commands.ChangeBatchEta: Handler(change_batch_eta, keys_of_batch),
-    commands.Allocate: Handler(allocate, keys_of_line),
-    commands.Deallocate: Handler(deallocate, keys_of_line),
-    commands.ChangeLineQuantity: Handler(change_line_quantity, keys_of_line),
-    commands.Ship: Handler(ship, keys_of_line),
-    commands.AllocateOrder: Handler(allocate_order, keys_of_lines),
-    commands.CancelOrder: Handler(cancel_order, keys_of_order),
+    commands.CreateBatch: Handler(create_batch, locks_of_create_batch),
+    commands.ChangeBatchQuantity: Handler(change_batch_quantity, locks_of_batch),
+    commands.ChangeBatchEta: Handler(change_batch_eta, locks_of_batch),
+    commands.Allocate: Handler(allocate, locks_of_line),
+    commands.Deallocate: Handler(deallocate, locks_of_line),
+    commands.ChangeLineQuantity: Handler(change_line_quantity, locks_of_line),
+    commands.Ship: Handler(ship, locks_of_line),
+    commands.AllocateOrder: Handler(allocate_order, locks_of_allocate_order),
+    commands.CancelOrder: Handler(cancel_order, locks_of_cancel_order),
 }

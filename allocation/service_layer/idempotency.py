@@ -1,75 +1,71 @@
-"""A command that comes with a key is carried out once, and whoever sends it again gets what the first one got."""
+"""A command with an idempotency key is executed once. A client that sends it again gets the stored outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from allocation.domain.changes import Changes
 from allocation.domain.errors import Refusal
-
-Answer = dict[str, Any] | None
-"""What a command has to say besides that it was carried out: plain JSON data."""
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The command was carried out."""
-
-    answer: Answer = None
+from allocation.service_layer.outcomes import Done
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """`scope` is who sent it and where to, `value` the key they chose, `fingerprint` tells one body from another."""
+    """`scope` is the caller and the route, `value` is the caller's key, and `fingerprint` identifies the command."""
 
     scope: str
     value: str
     fingerprint: str
 
     @property
-    def identity(self) -> tuple[str, str]:
+    def primary_key(self) -> tuple[str, str]:
         return self.scope, self.value
 
 
 class KeyReused(Exception):
-    """The key came with another body before. Nothing was done."""
+    """The client used the key for another body before. Nothing was done."""
 
     def __init__(self, key: IdempotencyKey) -> None:
         super().__init__(f"The idempotency key {key.value} was used for another body")
 
 
 class StillRunning(Exception):
-    """The first command with this key has not ended yet, and this one can't wait any longer. Nothing was done."""
+    """The first command with this key is still running, and this one can't wait any longer. Nothing was done."""
 
 
-class Effects(NamedTuple):
-    """Events of a product, by their versions: to be handed on again to whoever sends the command again."""
+class EventRange(NamedTuple):
+    """The events of a product from version `first` to version `last`."""
 
     sku: str
     first: int
     last: int
 
 
-def effects_since(events: int, repeated: int, changes: Changes) -> list[Effects]:
-    """What was done, or found done, beyond so many events and repetitions of a unit of work."""
-    spans: dict[str, Effects] = {}
+def event_ranges_since(events: int, repeated: int, changes: Changes) -> list[EventRange]:
+    """Return the ranges of what was recorded and repeated after the first `events` and `repeated` changes."""
+    ranges: dict[str, EventRange] = {}
     for event in changes.events[events:]:
-        first = spans[event.sku].first if event.sku in spans else event.version
-        spans[event.sku] = Effects(event.sku, first, event.version)
-    return [*spans.values(), *(Effects(row.sku, row.version, row.version) for row in changes.repeated[repeated:])]
+        first = ranges[event.sku].first if event.sku in ranges else event.version
+        ranges[event.sku] = EventRange(event.sku, first, event.version)
+    return [*ranges.values(), *repeated_ranges(changes, repeated)]
 
 
-class Outcomes(Protocol):
-    """The outcomes of commands with keys. The keys of a unit of work are locked before anything else.
+def repeated_ranges(changes: Changes, start: int = 0) -> list[EventRange]:
+    """Return the last event of each row that a command asked for again."""
+    return [EventRange(row.sku, row.version, row.version) for row in changes.repeated[start:]]
 
-    Raises StillRunning where another one holds a key for too long.
+
+class IdempotencyKeys(Protocol):
+    """The keys of a unit of work, which locks them before anything else.
+
+    Opening the unit of work raises StillRunning if another one holds a key for too long.
     """
 
-    def earlier(self, key: IdempotencyKey) -> Done | Refusal | None:
-        """What the first command with this key came to; None where this is the first. Raises KeyReused.
+    def find_outcome(self, key: IdempotencyKey) -> Done | Refusal | None:
+        """Return the outcome of the first command with this key, or None if this is the first. Raises KeyReused.
 
-        The events of the first are handed on again by the commit.
+        The commit then publishes the events of the first command again.
         """
 
-    def keep(self, key: IdempotencyKey, outcome: Done | Refusal, effects: Sequence[Effects]) -> None:
-        """To be stored by the commit."""
+    def store_outcome(self, key: IdempotencyKey, outcome: Done | Refusal, events: Sequence[EventRange]) -> None:
+        """Have the commit store the outcome."""

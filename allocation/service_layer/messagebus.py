@@ -1,33 +1,26 @@
-"""Takes commands to their handlers, many to a transaction where they can share it, and hands their events on."""
+"""Calls the handler of each command, many in one transaction if they can share it, and publishes their events."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from allocation.domain.commands import Command
 from allocation.domain.errors import Refusal
-from allocation.service_layer.group_commit import Alone, GroupCommit
+from allocation.service_layer.command_requests import CommandRequest, grouped
+from allocation.service_layer.group_commit import ExecuteAlone, GroupCommit
 from allocation.service_layer.handlers import COMMAND_HANDLERS
-from allocation.service_layer.idempotency import (
-    Answer,
-    Done,
-    IdempotencyKey,
-    KeyReused,
-    StillRunning,
-    effects_since,
-)
-from allocation.service_layer.preview import foreseen
-from allocation.service_layer.requests import Outcome, Request, grouped
+from allocation.service_layer.idempotency import IdempotencyKey, KeyReused, StillRunning, event_ranges_since
+from allocation.service_layer.outcomes import Done, OrderOutcome, Outcome
+from allocation.service_layer.preview import Preview, preview
 from allocation.service_layer.unit_of_work import (
     Begin,
     Busy,
-    Keys,
-    Message,
-    Patience,
+    LockSet,
+    LockWait,
+    LoggedEvent,
     RetryableError,
     StoreUnavailable,
     Transaction,
@@ -38,99 +31,100 @@ logger = logging.getLogger(__name__)
 
 ATTEMPTS = 8
 
+Publish = Callable[[Sequence[LoggedEvent]], None]
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class MessageBus:
-    """Handles commands. Any number of threads may share one.
+    """Handles commands. Any number of threads may share one bus.
 
-    Commands of concurrent threads share a transaction, at most `most_together` of them. `committed` gets the events of
-    each commit right after it, and must not raise for what goes wrong beyond the commit: the command has succeeded by
-    then.
+    Up to `most_together` commands of concurrent threads share a transaction. `publish` gets the events of each commit
+    right after it. It must not raise if the views can't be updated: the command has succeeded by then.
     """
 
-    def __init__(self, begin: Begin, committed: Callable[[Sequence[Message]], None], most_together: int = 1) -> None:
+    def __init__(self, begin: Begin, publish: Publish, most_together: int = 1) -> None:
         self._begin = begin
-        self._committed = committed
-        self._handle: Alone = self._handle_alone
+        self._publish = publish
+        self._execute: ExecuteAlone = self._execute_alone
         if most_together > 1:
-            self._handle = GroupCommit(self._handle_shortly, self._handle_alone, most_together).handle
+            self._execute = GroupCommit(self._commit_without_waiting, self._execute_alone, most_together).execute
 
-    def handle(self, command: Command, key: IdempotencyKey | None = None) -> Answer:
-        """Handle one command, in a transaction of its own or with others that came at the same time.
+    def handle(self, command: Command, key: IdempotencyKey | None = None) -> OrderOutcome | None:
+        """Handle one command, in a transaction of its own or together with concurrent ones. Return its result.
 
-        Raises the `Refusal` of its handler, KeyReused, StillRunning: nothing has changed; StoreUnavailable: nothing has
-        changed, unless the connection was lost in the middle of the commit.
+        Raises the handler's Refusal, KeyReused or StillRunning: nothing has changed. Raises StoreUnavailable: nothing
+        has changed, unless the connection was lost during the commit.
         """
-        outcome = self._handle(Request(command, key))
+        outcome = self._execute(CommandRequest(command, key))
         if isinstance(outcome, Exception):
             raise outcome
-        return outcome.answer
+        return outcome.result
 
-    def preview(self, command: Command) -> dict[str, Any]:
-        """What the command would do now: its very handler, in a transaction of its own that is rolled back.
+    def preview(self, command: Command) -> Preview:
+        """Return what the command would do now. It runs the same handler and then rolls back.
 
-        Returns the shape of `preview.foreseen`; raises what `handle` would.
+        Raises what `handle` would raise.
         """
         return with_retries(self._preview, command)
 
     def handle_all(self, commands: Iterable[Command]) -> Iterator[Outcome]:
-        """`handle_requests` without keys."""
-        return self.handle_requests(map(Request, commands))
+        """Handle commands without idempotency keys, as `handle_requests` does."""
+        return self.handle_requests(map(CommandRequest, commands))
 
-    def handle_requests(self, requests: Iterable[Request]) -> Iterator[Outcome]:
-        """Handle commands in order, many to a transaction; yield what became of each, once it is committed.
+    def handle_requests(self, requests: Iterable[CommandRequest]) -> Iterator[Outcome]:
+        """Handle commands in order, many in one transaction. Yield each outcome after its commit.
 
-        Each stands on its own feet: what `handle` would raise is its outcome. Where the store goes away, that is the
-        outcome of all that shared the transaction, and the next ones are tried.
+        A command that fails does not affect the others: its outcome is what `handle` would raise. If the store becomes
+        unavailable, that is the outcome of every command in the transaction, and the next ones are tried.
         """
         for group in grouped(requests):
-            yield from self._handle_together(group)
+            yield from self._execute_group(group)
 
-    def _handle_together(self, group: Sequence[Request]) -> Sequence[Outcome]:
+    def _execute_group(self, group: Sequence[CommandRequest]) -> Sequence[Outcome]:
         try:
             return with_retries(self._commit, group)
         except StoreUnavailable as error:
             return [error] * len(group)
         except StillRunning:
-            # They have waited together. One by one, each for as long again, would be for hours.
-            return [self._handle_alone(request, Patience.NOT_FOR_KEYS) for request in group]
+            # The group has waited for a key already. If each request waited as long again, that could take hours.
+            return [self._execute_alone(request, LockWait.NOT_FOR_KEYS) for request in group]
         except Exception as error:
             if len(group) == 1:
                 return [error]
-            logger.exception("A group of %s commands failed; each is tried alone", len(group))
-            return [self._handle_alone(request) for request in group]
+            logger.exception("A group of %s commands failed. Each runs alone now", len(group))
+            return [self._execute_alone(request) for request in group]
 
-    def _handle_shortly(self, group: Sequence[Request]) -> Sequence[Outcome]:
+    def _commit_without_waiting(self, group: Sequence[CommandRequest]) -> Sequence[Outcome]:
         try:
-            return with_retries(partial(self._commit, patience=Patience.SHORT), group)
+            return with_retries(partial(self._commit, wait=LockWait.SHORT), group)
         except StillRunning as error:
             raise Busy(str(error)) from error
 
-    def _handle_alone(self, request: Request, patience: Patience = Patience.FULL) -> Outcome:
+    def _execute_alone(self, request: CommandRequest, wait: LockWait = LockWait.FULL) -> Outcome:
         try:
-            [outcome] = with_retries(partial(self._commit, patience=patience), [request])
+            [outcome] = with_retries(partial(self._commit, wait=wait), [request])
         except Exception as error:
             return error
         return outcome
 
-    def _commit(self, group: Sequence[Request], patience: Patience = Patience.FULL) -> list[Outcome]:
-        keys = replace(Keys.union(request.keys for request in group), patience=patience)
-        with self._begin(keys) as transaction:
-            outcomes = [carry_out(request, transaction) for request in group]
+    def _commit(self, group: Sequence[CommandRequest], wait: LockWait = LockWait.FULL) -> list[Outcome]:
+        with self._begin(LockSet.union((request.locks for request in group), wait)) as transaction:
+            outcomes = [execute(request, transaction) for request in group]
             events = transaction.commit()
         if events:
-            self._committed(events)
+            self._publish(events)
         return outcomes
 
-    def _preview(self, command: Command) -> dict[str, Any]:
-        with self._begin(Request(command).keys) as transaction:
-            answer = COMMAND_HANDLERS[type(command)].handle(command, transaction)
-            return foreseen(answer, transaction)
+    def _preview(self, command: Command) -> Preview:
+        with self._begin(CommandRequest(command).locks) as transaction:
+            result = COMMAND_HANDLERS[type(command)].handle(command, transaction)
+            return preview(result, transaction)
 
 
 def with_retries(work: Callable[[T], R], argument: T) -> R:
+    """Call `work` until it loses no race. Raises StoreUnavailable after ATTEMPTS lost races."""
     retrying = Retrying(
         retry=retry_if_exception_type(RetryableError),
         stop=stop_after_attempt(ATTEMPTS),
@@ -140,23 +134,24 @@ def with_retries(work: Callable[[T], R], argument: T) -> R:
     try:
         return retrying(work, argument)
     except RetryableError as error:
-        raise StoreUnavailable(f"Lost every one of {ATTEMPTS} races for the same rows") from error
+        raise StoreUnavailable(f"The transaction lost {ATTEMPTS} races for the same rows") from error
 
 
-def carry_out(request: Request, transaction: Transaction) -> Outcome:
-    """Attempt the command, unless it was carried out before: then that is its outcome."""
+def execute(request: CommandRequest, transaction: Transaction) -> Outcome:
+    """Return the stored outcome of the request's key. If there is none, attempt the command and store its outcome."""
     if request.key is None:
         return attempt(request.command, transaction)
+    keys = transaction.idempotency_keys
     try:
-        earlier = transaction.outcomes.earlier(request.key)
+        stored = keys.find_outcome(request.key)
     except (KeyReused, StoreUnavailable) as error:
         return error
-    if earlier is not None:
-        return earlier
+    if stored is not None:
+        return stored
     changes = transaction.changes
     events, repeated = len(changes.events), len(changes.repeated)
     outcome = attempt(request.command, transaction)
-    transaction.outcomes.keep(request.key, outcome, effects_since(events, repeated, changes))
+    keys.store_outcome(request.key, outcome, event_ranges_since(events, repeated, changes))
     return outcome
 
 

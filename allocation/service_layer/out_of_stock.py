@@ -1,4 +1,4 @@
-"""Tells the stock team what lines have to wait: one notice per SKU and window."""
+"""Notifies the stock team of lines that wait: one notice per SKU and window."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
-from allocation.service_layer.unit_of_work import Message
+from allocation.service_layer.unit_of_work import LoggedEvent
 
-TYPES = ("OutOfStock",)
-LISTED = 50
+MOST_LISTED = 50
 
 
 @dataclass(frozen=True)
@@ -22,67 +21,72 @@ class Notice:
 
 
 class NotSent(Exception):
-    """It could not be sent now, and has to be tried again."""
+    """The notice could not be sent. The caller must try again."""
 
 
-class NotTakenNow(NotSent):
-    """This notice was not taken now; another one may be."""
+class NotAccepted(NotSent):
+    """The server did not accept this notice for now. It may accept another one."""
 
 
 class Notifications(Protocol):
     def send(self, notice: Notice) -> None:
-        """Send it, within a bounded time. Raises NotSent; NotTakenNow where it is the notice that was not taken."""
+        """Send the notice within a bounded time. Raises NotSent, or NotAccepted if only this notice is affected."""
 
 
-class Window(Protocol):
-    def told(self, skus: Collection[str]) -> Mapping[str, int | None]:
-        """Of these SKUs, those of which the team was ever told: up to which version; None where it was just now."""
+class NoticeHistory(Protocol):
+    """Remembers the last notice of each SKU."""
 
-    def tell(self, sku: str, version: int) -> None:
-        """The team is told of this one now, up to this version."""
+    def last_versions(self, skus: Collection[str]) -> Mapping[str, int | None]:
+        """Map each SKU to the version of its last notice, or to None while its window lasts.
+
+        Omit SKUs without a notice.
+        """
+
+    def record(self, sku: str, version: int) -> None:
+        """Record that a notice about events up to this version was sent now."""
 
 
-def tell_the_stock_team(events: Sequence[Message], notifications: Notifications, window: Window) -> None:
-    """Send a notice for each SKU. One that was sent may be sent again where the process dies right after it.
+def notify_stock_team(events: Sequence[LoggedEvent], notifications: Notifications, history: NoticeHistory) -> None:
+    """Send a notice for each SKU. If the process dies right after it has sent one, the next call sends it again.
 
-    Raises NotSent: at once, or where notices alone were not taken, after the others. Those that were sent are not sent
-    again with the same events.
+    Raises NotSent at once, but NotAccepted only after it has tried the other notices. A notice that was sent is not
+    sent again for the same events.
     """
     failure: NotSent | None = None
-    for sku, news in news_by_sku(events, window).items():
+    for sku, news in new_events_by_sku(events, history).items():
         try:
             notifications.send(notice(sku, news))
-        except NotTakenNow as error:
+        except NotAccepted as error:
             failure = error
         else:
-            window.tell(sku, news[-1]["version"])
+            history.record(sku, news[-1]["version"])
     if failure is not None:
         raise failure
 
 
-def news_by_sku(events: Sequence[Message], window: Window) -> dict[str, list[Message]]:
-    """What the team was not told of yet, for the SKUs of which it was not told just now."""
-    told = window.told({event["sku"] for event in events})
+def new_events_by_sku(events: Sequence[LoggedEvent], history: NoticeHistory) -> dict[str, list[LoggedEvent]]:
+    """Return the events after each SKU's last notice. Leave out SKUs whose window has not ended."""
+    last_versions = history.last_versions({event["sku"] for event in events})
     news = defaultdict(list)
     for event in events:
-        version = told.get(event["sku"], 0)
+        version = last_versions.get(event["sku"], 0)
         if version is not None and event["version"] > version:
             news[event["sku"]].append(event)
     return news
 
 
-def notice(sku: str, events: Sequence[Message]) -> Notice:
+def notice(sku: str, events: Sequence[LoggedEvent]) -> Notice:
     waiting = events[-1]["waiting"]
-    lines = [f"- order {event['line']['orderid']!r}: {event['line']['qty']} units" for event in events[:LISTED]]
-    more = [f"- and {len(events) - LISTED} more"] if len(events) > LISTED else []
+    lines = [f"- order {event['line']['orderid']!r}: {event['line']['qty']} units" for event in events[:MOST_LISTED]]
+    more = [f"- and {len(events) - MOST_LISTED} more"] if len(events) > MOST_LISTED else []
     text = [
         f"No batch of {sku!r} has room for:",
         "",
         *lines,
         *more,
         "",
-        f"In all, {waiting['lines']} lines of {waiting['units']} units wait for it, and get the next stock that comes,",
-        "in the order in which they came.",
+        f"In total, {waiting['lines']} lines with {waiting['units']} units are waiting for this SKU.",
+        "They get the next stock that arrives, in the order in which they came.",
         "",
     ]
     key = f"out-of-stock.{sha256(sku.encode()).hexdigest()[:16]}.{events[0]['version']}"

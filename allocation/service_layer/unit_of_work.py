@@ -1,4 +1,4 @@
-"""The ports of the write side: what a handler sees of the store."""
+"""The ports of the write side: what the message bus and the handlers see of the store."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -9,88 +9,125 @@ from typing import Any, Protocol
 from allocation.domain.changes import Changes
 from allocation.domain.model import Batch
 from allocation.domain.product import Product
-from allocation.service_layer.idempotency import IdempotencyKey, Outcomes
+from allocation.service_layer.idempotency import IdempotencyKey, IdempotencyKeys
 
-Message = dict[str, Any]
-"""An event as plain JSON data: the form in which it is logged and handed on."""
+LoggedEvent = dict[str, Any]
+"""An event as plain JSON data, as the log stores it."""
 
 
 class RetryableError(Exception):
-    """The transaction lost a race and was rolled back; the same unit of work may succeed next time."""
+    """The transaction lost a race and was rolled back. A new attempt may succeed."""
 
 
 class StoreUnavailable(Exception):
-    """The store can't be reached, or did not answer in time, or is not ready to be used."""
+    """The store can't be reached, did not answer in time, or is not ready."""
 
 
 class Busy(StoreUnavailable):
-    """Another transaction holds what this one needs, for longer than it may wait. Nothing was done."""
+    """Another transaction held a lock for longer than this one may wait. Nothing was done."""
 
 
-class Patience(Enum):
-    """How long a unit of work waits for what another one holds."""
+class NotDeclared(Exception):
+    """A handler asked for something that its lock set does not name: a programming error."""
 
-    FULL = "as long as the store has anyone wait"
-    SHORT = "for half a second"
-    NOT_FOR_KEYS = "not at all for an idempotency key, else in full"
+
+class LockWait(Enum):
+    """How long a unit of work waits for locks that another one holds."""
+
+    FULL = "as long as the store's time-out allows"
+    SHORT = "half a second"
+    NOT_FOR_KEYS = "not at all for an idempotency key, otherwise FULL"
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
-    """All that a unit of work may touch. It is locked and read in one order: idempotency keys, then the rest at once.
+class LockSet:
+    """Everything that a unit of work may touch. The store locks idempotency keys first, then the rest in one order.
 
-    `refs` are batches to look at, whatever their SKU; `owners_of` are batches whose products are to be changed,
-    `orders` those whose lines are, whatever their SKUs.
+    - `skus`: products to lock
+    - `lines`: lines to read, as pairs of order id and SKU
+    - `batches`: references to read, whatever their SKU
+    - `new_skus`: products to create if they do not exist
+    - `owners_of`: references whose products to lock
+    - `orders`: order ids; their lines are read, and the products of these lines are locked
     """
 
     skus: frozenset[str] = frozenset()
     lines: frozenset[tuple[str, str]] = frozenset()
-    refs: frozenset[str] = frozenset()
+    batches: frozenset[str] = frozenset()
     new_skus: frozenset[str] = frozenset()
     owners_of: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
-    idempotency: frozenset[IdempotencyKey] = frozenset()
-    patience: Patience = Patience.FULL
+    idempotency_keys: frozenset[IdempotencyKey] = frozenset()
+    wait: LockWait = LockWait.FULL
 
     @classmethod
-    def union(cls, several: Iterable["Keys"]) -> "Keys":
-        several = list(several)
-        named = [field.name for field in fields(cls) if field.name != "patience"]
-        union: dict[str, Any] = {name: frozenset().union(*(getattr(keys, name) for keys in several)) for name in named}
-        return cls(**union)
+    def union(cls, lock_sets: Iterable["LockSet"], wait: LockWait) -> "LockSet":
+        several = list(lock_sets)
+        names = [field.name for field in fields(cls) if field.name != "wait"]
+        union: dict[str, Any] = {name: frozenset().union(*(getattr(one, name) for one in several)) for name in names}
+        return cls(wait=wait, **union)
 
     @property
-    def identities(self) -> frozenset[object]:
-        """What is named. Commands that share one of these don't share a transaction."""
-        return self.lines | self.refs | {key.identity for key in self.idempotency}
+    def exclusive(self) -> frozenset[object]:
+        """The lines, batches and keys that are named. Two commands that name the same one never share a transaction."""
+        return self.lines | self.batches | {key.primary_key for key in self.idempotency_keys}
 
     @property
-    def alone(self) -> bool:
-        """Whether the command has a transaction of its own: its body does not tell its products, or tells several."""
+    def contended(self) -> frozenset[object]:
+        """What a transaction may have to wait for."""
+        return self.skus | self.exclusive
+
+    @property
+    def needs_own_transaction(self) -> bool:
+        """Whether the command shares no transaction: it touches several products, or products that it does not name."""
         return bool(self.owners_of or self.orders) or len(self.skus) > 1
+
+    def require_sku(self, sku: str) -> None:
+        require(sku, self.skus)
+
+    def require_new_sku(self, sku: str) -> None:
+        require(sku, self.new_skus)
+
+    def require_line(self, orderid: str, sku: str) -> None:
+        if orderid not in self.orders:
+            require((orderid, sku), self.lines)
+
+    def require_batch(self, ref: str) -> None:
+        require(ref, self.batches)
+
+    def require_owner_of(self, ref: str) -> None:
+        require(ref, self.owners_of)
+
+    def require_order(self, orderid: str) -> None:
+        require(orderid, self.orders)
+
+
+def require(name: object, declared: frozenset[Any]) -> None:
+    if name not in declared:
+        raise NotDeclared(f"{name!r} is not in the lock set of this unit of work")
 
 
 class Products(Protocol):
-    """The repository: what the unit of work's keys name, and nothing else."""
+    """The repository. Each method raises NotDeclared if the lock set does not name what the handler asks for."""
 
     def get(self, sku: str) -> Product | None:
-        """The product, or None where no batch of it ever was."""
+        """Return the product of one of `skus`, or None if it never had a batch."""
 
     def get_or_create(self, sku: str) -> Product:
-        """The product; a new one where none is (only of the keys' `new_skus`)."""
+        """Return the product of one of `new_skus`. Create it if it does not exist."""
 
     def get_by_batchref(self, ref: str) -> Product | None:
-        """The product that owns the batch (only of the keys' `owners_of`), or None where no such batch ever was."""
+        """Return the product of a batch in `owners_of`, or None if there is no such batch."""
 
     def of_order(self, orderid: str) -> Sequence[Product]:
-        """The products of the order's lines (only of the keys' `orders`), by SKU. Empty where it never had one."""
+        """Return the products of the lines of one of `orders`, sorted by SKU. Return none if it never had a line."""
 
     def batch(self, ref: str) -> Batch | None:
-        """The batch of that reference as it was before this unit of work, whatever its SKU."""
+        """Return one of `batches` as it was before this unit of work, or None if it does not exist."""
 
 
 class UnitOfWork(Protocol):
-    """What a handler is given. `changes` is what all of the products have done so far."""
+    """What a handler sees. `changes` is what all products have done so far."""
 
     @property
     def products(self) -> Products: ...
@@ -100,18 +137,17 @@ class UnitOfWork(Protocol):
 
 
 class Transaction(UnitOfWork, Protocol):
-    """What the message bus is given. Nothing is locked for products until `products` is asked for."""
+    """What the message bus sees. It locks no product until somebody asks for `products`."""
 
     @property
-    def outcomes(self) -> Outcomes: ...
+    def idempotency_keys(self) -> IdempotencyKeys: ...
 
-    def commit(self) -> Sequence[Message]:
-        """Make every change and its events durable at once, and the outcomes that were kept.
+    def commit(self) -> Sequence[LoggedEvent]:
+        """Store every change, every event and every outcome of an idempotency key, all at once.
 
-        Returns the events, and before them those to be handed on again: the latest ones of what commands asked for that
-        was there already, and those of commands whose outcome was found.
+        Return the events to apply to the views: first those that a repeated command asks for again, then the new ones.
         """
 
 
-Begin = Callable[[Keys], AbstractContextManager[Transaction]]
-"""Opens a unit of work over the keys. What is not committed when it closes is rolled back."""
+Begin = Callable[[LockSet], AbstractContextManager[Transaction]]
+"""Opens a unit of work over the lock set. It is rolled back when it closes without a commit."""

@@ -1,4 +1,4 @@
-"""A fingerprint of the views, the same for the same views whatever generation and order they were written in."""
+"""A fingerprint of the views. Equal views have the same one, whatever generation and order they were written in."""
 
 import hashlib
 from typing import cast
@@ -7,7 +7,7 @@ from redis import Redis
 
 
 def digest(redis: Redis, generation: str) -> str:
-    """SHA-256 over every hash of the generation: keys without the generation, and fields, sorted; cursors left out."""
+    """Return the SHA-256 of every hash of the generation, with keys and fields sorted. Cursors do not count."""
     views = hashlib.sha256()
     for key in sorted(redis.scan_iter(match=f"{generation}:*", count=1_000, _type="hash")):
         views.update(key.removeprefix(generation).encode())

@@ -1,4 +1,4 @@
-"""The fast path: a commit's events applied right after it, by the process that committed."""
+"""The fast path: the committing process applies its events right after the commit."""
 
 import logging
 import time
@@ -8,38 +8,37 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from readmodel.projector.fold import fold
-from readmodel.store.store import ModelAbsent, Store
+from readmodel.projector.fold import Projection
+from readmodel.store.snapshot import ModelAbsent
+from readmodel.store.store import Store
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 0.25
-REST = 1.0
+PAUSE = 1.0
 APPLIED_AT_ONCE = 1_000
 
 
 class FastPath:
-    """Tries once. The command has succeeded already, so a failure is only logged: the relay applies the same events.
+    """Tries once. The command has succeeded already, so it only logs a failure: the relay applies the same events.
 
-    After a failure it rests for a second, so that a Redis that is away or slow does not hold up every command. May be
-    shared between threads.
+    After a failure it pauses for a second, so that a slow or missing Redis does not delay every command. Any number of
+    threads may share it.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: Store, projection: Projection, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
+        self._projection = projection
         self._clock = clock
-        self._resting_until = clock()
+        self._paused_until = clock()
 
     def __call__(self, events: Sequence[Mapping[str, Any]]) -> None:
-        if self._clock() < self._resting_until:
+        if self._clock() < self._paused_until:
             return
         try:
-            registers = iter(fold(events))
+            registers = iter(self._projection.fold(events))
             while part := list(islice(registers, APPLIED_AT_ONCE)):
                 self._store.apply(part)
         except (RedisError, ModelAbsent) as error:
-            self._resting_until = self._clock() + REST
-            logger.warning(
-                "The views could not be updated right after a commit; the relay will do it (%s)",
-                error,
-            )
+            self._paused_until = self._clock() + PAUSE
+            logger.warning("The views were not updated after a commit. The relay will do it: %s", error)

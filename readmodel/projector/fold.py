@@ -1,24 +1,48 @@
-"""The views, one module each: its keys, how an event changes it, how it is read."""
+"""Folds events to the registers of the views. Live updates and rebuilds use the same fold."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 from readmodel.store.registers import Register
-from readmodel.views import batches, orders, products
 
 
-def fold(events: Iterable[Mapping[str, Any]]) -> Iterator[Register]:
-    """The registers that the events leave. Live updates and rebuilds use this same function.
+class View(Protocol):
+    """Collects the events of one page. `cached_members` maps fields to the member of their JSON that readers cache."""
 
-    Of each register the last state alone: nobody shall read what was true only within a transaction.
-    """
-    lines: orders.Lines = {}
-    totals: products.Totals = {}
-    told = batches.Told()
-    for event in events:
-        orders.gather(event, lines)
-        products.gather(event, totals)
-        batches.gather(event, told)
-    yield from products.registers(totals, told)
-    yield from batches.registers(told)
-    yield from orders.registers(lines)
+    cached_members: ClassVar[dict[str, str]]
+
+    def __init__(self) -> None: ...
+
+    def apply(self, event: Mapping[str, Any]) -> None:
+        """Keep what the event says, if it is newer."""
+
+    def registers(self) -> Iterator[Register]:
+        """Yield the last state of each register."""
+
+
+class Projection:
+    """The views that each event type changes."""
+
+    def __init__(self, views_of: Mapping[str, Sequence[type[View]]]) -> None:
+        self._views_of = views_of
+        self._views = list(dict.fromkeys(view for views in views_of.values() for view in views))
+
+    @property
+    def cached_members(self) -> dict[str, str]:
+        return {field: member for view in self._views for field, member in view.cached_members.items()}
+
+    def fold(self, events: Iterable[Mapping[str, Any]]) -> Iterator[Register]:
+        """Yield the registers that the events leave: of each register only the last state.
+
+        So nobody reads a state that only existed within a transaction.
+        """
+        views = {view: view() for view in self._views}
+        # A newer process may have logged a type that this one does not know. Events are complete, so each view takes
+        # from it what it can.
+        every = [view.apply for view in views.values()]
+        appliers = {name: [views[view].apply for view in changed] for name, changed in self._views_of.items()}
+        for event in events:
+            for apply in appliers.get(event["type"], every):
+                apply(event)
+        for view in views.values():
+            yield from view.registers()

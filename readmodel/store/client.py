@@ -2,17 +2,17 @@ import socket
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as NoConnection
+from redis.exceptions import ConnectionError as ConnectionLost
 from redis.retry import Retry
 
 KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
-"""Who only listens notices within half a minute that nobody is there any more."""
+"""A client that only listens notices a dead server within half a minute."""
 
 
-def client(url: str, *, timeout: float = 5.0, retries: int = 1, decode: bool = True) -> Redis:
-    """A client that opens no connection yet. Waits at most `timeout` seconds for an answer.
+def redis_client(url: str, *, timeout: float = 5.0, retries: int = 1, decode: bool = True) -> Redis:
+    """Return a client that opens no connection yet and waits at most `timeout` seconds for an answer.
 
-    It is tried again only where the connection was lost, as a kept one is when Redis was restarted.
+    It retries only if the connection was lost, as a pooled one is after a restart of Redis.
     """
     return Redis.from_url(
         url,
@@ -24,5 +24,5 @@ def client(url: str, *, timeout: float = 5.0, retries: int = 1, decode: bool = T
         },
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), retries, supported_errors=(NoConnection,)),
+        retry=Retry(NoBackoff(), retries, supported_errors=(ConnectionLost,)),
     )

@@ -1,4 +1,4 @@
-"""Commands to Redis that are sent together, on a connection that each thread keeps."""
+"""Sends several commands to Redis in one trip, over a connection that each thread keeps."""
 
 import threading
 from collections.abc import Sequence
@@ -10,25 +10,24 @@ from redis.exceptions import ResponseError
 
 Command = tuple[str | int | bytes, ...]
 
-
 PIECE = 100_000
-"""Bytes for which Redis has the whole of a time-out: it reads nothing while it carries out what came before."""
+"""Bytes per write. Each write has the whole time-out, since Redis reads nothing while it executes earlier commands."""
 
 
-class Packed(NamedTuple):
-    """Commands, ready to be sent."""
+class PackedCommands(NamedTuple):
+    """Commands in the form in which Redis reads them, and the number of their replies."""
 
     data: bytes
     replies: int
 
 
-def packed(commands: Sequence[Command]) -> Packed:
-    data = b"".join(map(pack_command, commands))  # type: ignore[arg-type]  # Its stub knows tuples of one alone.
-    return Packed(data, len(commands))
+def pack(commands: Sequence[Command]) -> PackedCommands:
+    data = b"".join(map(pack_command, commands))  # type: ignore[arg-type]  # Its stub only accepts 1-tuples.
+    return PackedCommands(data, len(commands))
 
 
-class Kept:
-    """A connection that is closed with its thread, and not when Python next searches for cycles."""
+class OwnedConnection:
+    """A connection that closes together with its thread, and not when Python next searches for cycles."""
 
     def __init__(self, redis: Redis) -> None:
         pool = redis.connection_pool
@@ -38,38 +37,38 @@ class Kept:
         self.connection.disconnect()
 
 
-class Wire(threading.local):
-    """A connection of its own for each thread: a pool and a pipeline would cost more than Redis itself.
+class ThreadConnection(threading.local):
+    """One connection per thread: a pool and a pipeline would cost more than Redis itself.
 
-    One that Redis has closed meanwhile is opened again, as often as the client may retry.
+    It reconnects if Redis has closed the connection, as often as the client may retry.
     """
 
-    def __init__(self, redis: Redis) -> None:  # Called in each thread that uses it.
-        self._kept = Kept(redis)
-        self._connection = self._kept.connection
+    def __init__(self, redis: Redis) -> None:  # Python calls this in each thread that uses the object.
+        self._owned = OwnedConnection(redis)
+        self._connection = self._owned.connection
         self._retry = self._connection.retry
 
-    def trip(self, commands: Sequence[Command]) -> list[Any]:
-        """The replies. Raises RedisError: of several commands that failed, the first one's."""
-        return self.send(packed(commands))
+    def send(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the reply of each command. Raises RedisError: if several commands failed, that of the first one."""
+        return self.send_packed(pack(commands))
 
-    def send(self, commands: Packed) -> list[Any]:
+    def send_packed(self, commands: PackedCommands) -> list[Any]:
         replies: list[Any] = self._retry.call_with_retry(
             lambda: self._exchange(commands), lambda _: self._connection.disconnect()
         )
         return replies
 
-    def _exchange(self, commands: Packed) -> list[Any]:
+    def _exchange(self, commands: PackedCommands) -> list[Any]:
         data = memoryview(commands.data)
         self._connection.send_packed_command([data[at : at + PIECE] for at in range(0, len(data), PIECE)])
-        # All of them: one that is left would be taken for the next trip's.
-        replies = [self._reply() for _ in range(commands.replies)]
+        # Read all replies, even after an error: the next trip would take one that is left for its own.
+        replies = [self._read_reply() for _ in range(commands.replies)]
         for reply in replies:
             if isinstance(reply, ResponseError):
                 raise reply
         return replies
 
-    def _reply(self) -> Any:
+    def _read_reply(self) -> Any:
         try:
             return self._connection.read_response()
         except ResponseError as error:

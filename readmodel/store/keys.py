@@ -1,21 +1,18 @@
-"""Every Redis key of the read model.
+"""The Redis keys of the read model.
 
-    allocation:generations      string   "<live> <other>": the generation that is read, and a second one that is also
-                                         written (the one being rebuilt, or the former one until it is dropped)
-    allocation:generation       string   counter that names the next generation
-    allocation:etas             string   another one whenever an ETA has changed: until then, readers remember them
+    allocation:generations      string   "<live> <other>": the generation that readers use, and a second one that is
+                                         also written: the one being rebuilt, or the former one until it is dropped
+    allocation:generation       string   counter for the names of generations
+    allocation:etas             string   token of what readers cache; it changes whenever a cached value has changed
     allocation:committed        channel  wakes the relay
 
-    g<n>:{<bucket>}:cursor          string  position in the log up to which the bucket holds every event
-    g<n>:{<bucket>}:filled          string  the same while the generation is being filled, and takes no other writes
-    g<n>:{<bucket>}:order:<id>      hash    a register for each sku: the order's line of it
-    g<n>:{<bucket>}:product:<sku>   hash    register "totals", and "batch:<ref>" for each batch with room
-    g<n>:{<bucket>}:used-up:<sku>   hash    the registers of the batches without room, out of the readers' way
-    g<n>:{<bucket>}:batch:<ref>     hash    register "state"
-    g<n>:{00}:log                   string  identity of the log that the generation is made from
+    g<n>:{<bucket>}:cursor      string   the log position up to which the bucket holds every event
+    g<n>:{<bucket>}:filled      string   the same, while the generation is filled and takes no other writes
+    g<n>:{00}:log               string   identity of the log that the generation was made from
+    g<n>:{<bucket>}:<view key>  hash     registers; the modules of readmodel/views/ list their keys
 
-A bucket is a hash tag: its keys are on one node of a cluster, and one call changes them together. The functions below
-give keys without their generation.
+A bucket is a hash tag. All keys of a bucket are on one node of a cluster, and one call changes them together. The
+functions below return keys without the generation.
 """
 
 from functools import lru_cache
@@ -23,15 +20,15 @@ from zlib import crc32
 
 GENERATIONS = "allocation:generations"
 GENERATION_COUNTER = "allocation:generation"
-ETAS = "allocation:etas"
+CACHE_TOKEN = "allocation:etas"  # noqa: S105
 COMMITTED = "allocation:committed"
 
 BUCKETS = [f"{{{number:02}}}" for number in range(32)]
 
 LOG = f"{BUCKETS[0]}:log"
 
-remembered = lru_cache(maxsize=10_000)
-"""The lines of an order come one after the other, and every event tells of a product and its batches."""
+cached = lru_cache(maxsize=10_000)
+"""For functions that return view keys: consecutive events often concern the same order, product and batch."""
 
 
 def bucket_for(identifier: str) -> str:
@@ -50,21 +47,6 @@ def filled(bucket: str) -> str:
     return f"{bucket}:filled"
 
 
-@remembered
-def order(orderid: str) -> str:
-    return f"{bucket_for(orderid)}:order:{orderid}"
-
-
-@remembered
-def product(sku: str) -> str:
-    return f"{bucket_for(sku)}:product:{sku}"
-
-
-@remembered
-def used_up(sku: str) -> str:
-    return f"{bucket_for(sku)}:used-up:{sku}"
-
-
-@remembered
-def batch(ref: str) -> str:
-    return f"{bucket_for(ref)}:batch:{ref}"
+def view_key(kind: str, identifier: str) -> str:
+    """Return the key of a view's hash, for example {07}:order:o1."""
+    return f"{bucket_for(identifier)}:{kind}:{identifier}"

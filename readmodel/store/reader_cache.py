@@ -1,35 +1,36 @@
-"""What a process of readers remembers: the ETAs of batches, so that an order with its ETAs is one trip to Redis.
+"""What a process of readers caches, so that a query with data of several views takes one trip to Redis.
 
-Who changes an ETA sets another token, after the views have it and before the command is answered. A reader takes the
-token along with the order: as long as it is the same, so are the ETAs.
+A writer that changes a cached value sets a new token, after the views show the change and before its command returns.
+A reader reads the token together with the view. While the token is the same, so are the cached values.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MOST = 20_000
 
-Etas = dict[str, str | None]
+Cached = dict[str, Any]
+"""Maps names of the caller's choice to values."""
 
 
-class Known(NamedTuple):
-    """What was read of a generation after the token was: never older than it."""
+class Entry(NamedTuple):
+    """Values that were read from a generation after the token was: they are never older than the token."""
 
     generation: str
     token: str
-    etas: Etas
+    values: Cached
 
 
-class Remembered:
-    """Any number of threads may share one: what is known is replaced as a whole, or added to."""
+class ReaderCache:
+    """Any number of threads may share it: they replace its entry as a whole, or add to it."""
 
     def __init__(self) -> None:
-        self._known = Known("", "", {})
+        self._entry = Entry("", "", {})
 
-    def etas(self, generation: str, token: str | None) -> Etas:
-        """By reference; what the reader finds besides is to be added. Of no use beyond the trip of that token."""
+    def values(self, generation: str, token: str | None) -> Cached:
+        """Return the cached values for this token. The reader adds what it reads; later trips must not use them."""
         if token is None:
             return {}
-        known = self._known
-        if (known.generation, known.token) != (generation, token) or len(known.etas) > MOST:
-            known = self._known = Known(generation, token, {})
-        return known.etas
+        entry = self._entry
+        if (entry.generation, entry.token) != (generation, token) or len(entry.values) > MOST:
+            entry = self._entry = Entry(generation, token, {})
+        return entry.values

@@ -1,36 +1,46 @@
 #!lua name=readmodel
 
+-- Maps fields to the member of their JSON that readers cache. The loader inserts the entries.
+local cached_members = {--[[entries]]}
+
 local function version_of(register)
     return register and tonumber(string.match(register, '^%d+')) or 0
 end
 
-local function eta_of(register)
-    return register and string.match(register, '"eta":([^,}]+)')
+-- Returns whether a register that readers may have cached gets another value.
+local function changes_cached_member(field, stored, value)
+    local member = cached_members[field]
+    if not stored or not member then
+        return false
+    end
+    local pattern = '"' .. member .. '":([^,}]+)'
+    return string.match(stored, pattern) ~= string.match(value, pattern)
 end
 
--- Returns whether a batch had another ETA before.
-local function set_if_newer(home, elsewhere, field, version, value)
-    local stored = redis.call('HGET', home, field)
+-- Sets a register if its version is newer. Returns whether that changed what readers cache.
+local function set_if_newer(key, former_key, field, version, value)
+    local stored = redis.call('HGET', key, field)
     local known = version_of(stored)
-    if elsewhere ~= home then
-        known = math.max(known, version_of(redis.call('HGET', elsewhere, field)))
+    if former_key ~= key then
+        known = math.max(known, version_of(redis.call('HGET', former_key, field)))
     end
-    if tonumber(version) > known then
-        redis.call('HSET', home, field, value)
-        if elsewhere ~= home then
-            redis.call('HDEL', elsewhere, field)
-        end
-        return stored and field == 'state' and eta_of(stored) ~= eta_of(value)
+    if tonumber(version) <= known then
+        return false
     end
+    redis.call('HSET', key, field, value)
+    if former_key ~= key then
+        redis.call('HDEL', former_key, field)
+    end
+    return changes_cached_member(field, stored, value)
 end
 
--- Applies registers to one bucket, and moves its cursor, or does nothing.
+-- Applies registers to one bucket and moves its cursor, or does nothing.
 --
--- KEYS: the bucket's cursor; then, for each register, its home and where else it may stand
--- ARGV: the position up to which the bucket must have been applied, the position up to which it has been with these
---       registers (both empty: the cursor stays); then, for each register, its field, version and value
--- Returns 1; 2 where an ETA is another one now; or 0, and has done nothing, where the bucket is not there or not as far
--- as expected.
+-- KEYS: the bucket's cursor; then two keys for each register: its hash, and the hash where it may still be
+-- ARGV: the position that the bucket must have reached, and the position that it reaches with these registers (both
+--       empty: the cursor stays); then three values for each register: its field, version and value
+-- Returns 1, or 2 if something that readers cache has changed. Returns 0 and does nothing if the bucket does not exist
+-- or has not reached the expected position.
 local function apply(keys, args)
     local cursor = tonumber(redis.call('GET', keys[1]) or '')
     local expected, position = tonumber(args[1]), tonumber(args[2])
@@ -49,7 +59,7 @@ local function apply(keys, args)
     return result
 end
 
--- Sets a string if it still is as expected (empty: not there). Returns 1, or 0 where it is not.
+-- Sets a string if it still has the expected value (empty: it does not exist). Returns 1, or 0 if it has another value.
 local function swap(keys, args)
     if (redis.call('GET', keys[1]) or '') ~= args[1] then
         return 0

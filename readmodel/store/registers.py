@@ -1,7 +1,7 @@
-"""A register is a field of a view: a state, and the version of the product that wrote it.
+"""A register is a field of a view: a state, and the product version that wrote it.
 
-It is set if newer. So applying an event twice, late, or out of order leaves the same views, and nothing needs to be
-deduplicated or waited for.
+Redis sets a register only if the new version is higher. So the views are the same if events are applied twice, late or
+out of order, and nobody needs to deduplicate them or wait for others.
 """
 
 from collections import defaultdict
@@ -16,26 +16,27 @@ State = dict[str, Any]
 
 
 class Register(NamedTuple):
-    """`home` is the hash that it belongs to; `elsewhere` another one in which it may stand from before.
+    """A field to set in the hash `key`.
 
-    It says whether readers are to `forget` what they remember of it.
+    The field may still be in the hash `former_key`, from which it then moves. If `invalidates_cache`, readers must drop
+    what they cache.
     """
 
-    home: str
+    key: str
     field: str
     version: int
     value: bytes
-    elsewhere: str | None = None
-    forget: bool = False
+    former_key: str | None = None
+    invalidates_cache: bool = False
 
 
 def encode(version: int, state: State) -> bytes:
-    """The value of a register, as stored: the version, a space, the state as JSON."""
+    """Return a register's stored value: the version, a space, and the state as JSON."""
     return b"%d %b" % (version, orjson.dumps(state))
 
 
 def decode(value: str) -> tuple[int, State]:
-    """The version and the state of a stored register."""
+    """Return the version and the state of a stored value."""
     version, _, state = value.partition(" ")
     return int(version), orjson.loads(state)
 
@@ -47,5 +48,5 @@ def state_of(value: str) -> State:
 def by_bucket(registers: Iterable[Register]) -> dict[str, list[Register]]:
     buckets = defaultdict(list)
     for register in registers:
-        buckets[keys.bucket_of(register.home)].append(register)
+        buckets[keys.bucket_of(register.key)].append(register)
     return buckets

@@ -1,55 +1,63 @@
-"""Batches, by reference."""
+"""The view of a batch, by reference.
+
+{<bucket>}:batch:<ref>  hash  register "state": sku, qty, allocated, eta
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from readmodel.store import keys
-from readmodel.store.reader_cache import Etas
+from readmodel.store.reader_cache import Cached
 from readmodel.store.registers import Register, State, encode, state_of
-from readmodel.store.store import Snapshot, TornRead
+from readmodel.store.snapshot import Snapshot, TornRead
 
 STATE = "state"
 
 
-class Told:
-    """By SKU and reference: the version of what was told last of a batch, and what it was; and who got another ETA."""
+@keys.cached
+def batch_key(ref: str) -> str:
+    return keys.view_key("batch", ref)
+
+
+class BatchView:
+    """Folds events to the registers of batches."""
+
+    cached_members: ClassVar = {STATE: "eta"}
 
     def __init__(self) -> None:
-        self.latest: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
-        self.with_another_eta = set[tuple[str, str]]()
+        self._latest: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
+        self._with_new_eta = set[tuple[str, str]]()
 
+    def apply(self, event: Mapping[str, Any]) -> None:
+        version, latest = event["version"], self._latest
+        for batch in event["batches"]:
+            name = event["sku"], batch["ref"]
+            known = latest.get(name)
+            if known is None or known[0] < version:
+                latest[name] = version, batch
+            if event["type"] == "BatchEtaChanged":
+                self._with_new_eta.add(name)
 
-def gather(event: Mapping[str, Any], told: Told) -> None:
-    """Keep what the event tells of batches, where it is newer."""
-    version, latest = event["version"], told.latest
-    for batch in event["batches"]:
-        identity = event["sku"], batch["ref"]
-        known = latest.get(identity)
-        if known is None or known[0] < version:
-            latest[identity] = version, batch
-        if event["type"] == "BatchEtaChanged":
-            told.with_another_eta.add(identity)
-
-
-def registers(told: Told) -> Iterator[Register]:
-    for (sku, ref), (version, batch) in told.latest.items():
-        state = {"sku": sku, "qty": batch["qty"], "allocated": batch["allocated"], "eta": batch["eta"]}
-        forget = (sku, ref) in told.with_another_eta
-        yield Register(keys.batch(ref), STATE, version, encode(version, state), forget=forget)
+    def registers(self) -> Iterator[Register]:
+        for (sku, ref), (version, batch) in self._latest.items():
+            state = {"sku": sku, "qty": batch["qty"], "allocated": batch["allocated"], "eta": batch["eta"]}
+            new_eta = (sku, ref) in self._with_new_eta
+            yield Register(batch_key(ref), STATE, version, encode(version, state), invalidates_cache=new_eta)
 
 
 def batch(snapshot: Snapshot, ref: str) -> State | None:
-    [stored] = snapshot.hashes(keys.batch(ref))
+    """Return {"ref", "sku", "qty", "allocated", "eta", "available"}, or None if the batch does not exist."""
+    [stored] = snapshot.hashes(batch_key(ref))
     if STATE not in stored:
         return None
     state = state_of(stored[STATE])
     return {"ref": ref} | state | {"available": state["qty"] - state["allocated"]}
 
 
-def add_etas(snapshot: Snapshot, refs: Iterable[str], etas: Etas) -> None:
-    """Look up those that are not there. Raises TornRead where a line was written and its batch is yet to be."""
+def add_etas(snapshot: Snapshot, refs: Iterable[str], etas: Cached) -> None:
+    """Read the missing ETAs into `etas`, by reference. Raises TornRead if a line is there before its batch."""
     unknown = [ref for ref in refs if ref not in etas]
-    found = snapshot.hashes(*map(keys.batch, unknown)) if unknown else []
+    found = snapshot.hashes(*map(batch_key, unknown)) if unknown else []
     if not all(found):
         raise TornRead
     etas.update((ref, state_of(stored[STATE])["eta"]) for ref, stored in zip(unknown, found, strict=True))

@@ -1,71 +1,83 @@
-"""Orders: what became of each line, by order. A line holds its batch's reference; the ETA is read from the batch."""
+"""The view of an order: what became of each line. A line holds its batch's reference; queries add the batch's ETA.
+
+{<bucket>}:order:<orderid>  hash  one register for each SKU: qty, status, batchref, why
+"""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from readmodel.store import keys
 from readmodel.store.registers import Register, State, decode, encode
-from readmodel.store.store import Snapshot
-from readmodel.views import batches
-
-Lines = dict[tuple[str, str], tuple[int, bytes]]
-"""By order and SKU: the version of what was told last, and the value of its register."""
+from readmodel.store.snapshot import Snapshot
+from readmodel.views.batches import add_etas
 
 
-def gather(event: Mapping[str, Any], lines: Lines) -> None:
-    """Keep what the event tells of its line, where it is newer."""
-    line = event.get("line")
-    if line is None:
-        return
-    version = event["version"]
-    identity = line["orderid"], event["sku"]
-    known = lines.get(identity)
-    if known is None or known[0] < version:
-        state = {"qty": line["qty"], "status": line["status"], "batchref": line["batchref"]}
-        if "why" in event:
-            state["why"] = event["why"]
-        # Encoded now: few lines are told of twice, and states kept in their hundred thousands are what takes time.
-        lines[identity] = version, encode(version, state)
+@keys.cached
+def order_key(orderid: str) -> str:
+    return keys.view_key("order", orderid)
 
 
-def registers(lines: Lines) -> Iterator[Register]:
-    for (orderid, sku), (version, value) in lines.items():
-        yield Register(keys.order(orderid), sku, version, value)
+class OrderView:
+    """Folds events to the registers of order lines."""
+
+    cached_members: ClassVar[dict[str, str]] = {}
+
+    def __init__(self) -> None:
+        self._latest: dict[tuple[str, str], tuple[int, bytes]] = {}
+
+    def apply(self, event: Mapping[str, Any]) -> None:
+        line = event.get("line")
+        if line is None:
+            return
+        version = event["version"]
+        name = line["orderid"], event["sku"]
+        known = self._latest.get(name)
+        if known is None or known[0] < version:
+            state = {"qty": line["qty"], "status": line["status"], "batchref": line["batchref"]}
+            if "why" in event:
+                state["why"] = event["why"]
+            # Encoded at once: few lines have two events in a page, and to keep hundreds of thousands of states is slow.
+            self._latest[name] = version, encode(version, state)
+
+    def registers(self) -> Iterator[Register]:
+        for (orderid, sku), (version, value) in self._latest.items():
+            yield Register(order_key(orderid), sku, version, value)
 
 
 def allocations(snapshot: Snapshot, orderid: str) -> list[State]:
-    """The lines that have a batch, as {"sku", "batchref"}, by SKU. Empty where none has."""
+    """Return the lines that have a batch, as {"sku", "batchref"}, sorted by SKU."""
+    [stored] = snapshot.hashes(order_key(orderid))
     return [
         {"sku": line["sku"], "batchref": line["batchref"]}
-        for line in lines(*snapshot.hashes(keys.order(orderid)))
+        for line in stored_lines(stored)
         if line["batchref"] is not None
     ]
 
 
 def order(snapshot: Snapshot, orderid: str, *, explain: bool = False) -> State | None:
-    """Every line of the order with its status and its batch's ETA, by SKU; None for an order that never was.
+    """Return {"orderid", "lines": [{"sku", "qty", "status", "batchref", "version", "eta"}, …]}, sorted by SKU.
 
-    To `explain` a line is to say in `why` which batches had too little left when it came to wait or to get a later one:
-    [{"ref", "eta", "available"}, …], at most five, the preferred first; null for a line that got the first batch with
-    any stock left, and for one that was changed since.
+    Return None if the order does not exist. With `explain`, each line has a `why`: the batches that had too little
+    stock when the line came to wait or got a later batch. It is a list of at most five {"ref", "eta", "available"}, the
+    preferred one first. It is None if the line got the first batch that had any stock, or has changed since.
     """
-    stored, etas = snapshot.with_etas(keys.order(orderid))
+    stored, etas = snapshot.hash_and_cache(order_key(orderid))
     if not stored:
         return None
-    found = lines(stored)
-    batches.add_etas(snapshot, {line["batchref"] for line in found if line["batchref"] is not None}, etas)
-    return {"orderid": orderid, "lines": [shown(line, etas, explain) for line in found]}
+    lines = stored_lines(stored)
+    add_etas(snapshot, {line["batchref"] for line in lines if line["batchref"] is not None}, etas)
+    return {"orderid": orderid, "lines": [with_eta(line, etas, explain) for line in lines]}
 
 
-def lines(stored: Mapping[str, str]) -> list[State]:
-    return [line(sku, *decode(stored[sku])) for sku in sorted(stored)]
+def stored_lines(stored: Mapping[str, str]) -> list[State]:
+    return [stored_line(sku, *decode(stored[sku])) for sku in sorted(stored)]
 
 
-def line(sku: str, version: int, state: State) -> State:
+def stored_line(sku: str, version: int, state: State) -> State:
     return {"sku": sku} | state | {"version": version}
 
 
-def shown(line: State, etas: Mapping[str, str | None], explain: bool) -> State:
+def with_eta(line: State, etas: Mapping[str, str | None], explain: bool) -> State:
     why = line.pop("why", None)
     line["eta"] = etas.get(line["batchref"])
     return line | {"why": why} if explain else line

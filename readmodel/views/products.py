@@ -1,43 +1,67 @@
-"""Products: what can still be promised of a SKU, and from which batches."""
+"""The view of a product: what it can still promise, and from which batches.
+
+{<bucket>}:product:<sku>  hash  register "totals": available, waiting; and "batch:<ref>" for each batch with room
+{<bucket>}:used-up:<sku>  hash  the registers of the batches without room, so that readers need not skip them
+"""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from readmodel.store import keys
 from readmodel.store.registers import Register, State, decode, encode, state_of
-from readmodel.store.store import Snapshot
-from readmodel.views import batches
+from readmodel.store.snapshot import Snapshot
 
 TOTALS = "totals"
 
 
-Totals = dict[str, tuple[int, State]]
-"""By SKU: the version of what was told last, and the totals."""
+@keys.cached
+def product_key(sku: str) -> str:
+    return keys.view_key("product", sku)
 
 
-def gather(event: Mapping[str, Any], totals: Totals) -> None:
-    """Keep what the event tells of its product's totals, where it is newer."""
-    sku, version = event["sku"], event["version"]
-    known = totals.get(sku)
-    if known is None or known[0] < version:
-        totals[sku] = version, {"available": event["available"], "waiting": event["waiting"]}
+@keys.cached
+def used_up_key(sku: str) -> str:
+    return keys.view_key("used-up", sku)
 
 
-def registers(totals: Totals, told: batches.Told) -> Iterator[Register]:
-    for sku, (version, state) in totals.items():
-        yield Register(keys.product(sku), TOTALS, version, encode(version, state))
-    for (sku, ref), (version, batch) in told.latest.items():
-        with_room, without = keys.product(sku), keys.used_up(sku)
-        value = encode(version, {name: batch[name] for name in ("ref", "qty", "allocated", "eta")})
-        if batch["allocated"] < batch["qty"]:
-            yield Register(with_room, f"batch:{ref}", version, value, elsewhere=without)
-        else:
-            yield Register(without, f"batch:{ref}", version, value, elsewhere=with_room)
+class ProductView:
+    """Folds events to the registers of products."""
+
+    cached_members: ClassVar[dict[str, str]] = {}
+
+    def __init__(self) -> None:
+        self._totals: dict[str, tuple[int, State]] = {}
+        self._batches: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
+
+    def apply(self, event: Mapping[str, Any]) -> None:
+        sku, version = event["sku"], event["version"]
+        known = self._totals.get(sku)
+        if known is None or known[0] < version:
+            self._totals[sku] = version, {"available": event["available"], "waiting": event["waiting"]}
+        for batch in event["batches"]:
+            name = sku, batch["ref"]
+            known_batch = self._batches.get(name)
+            if known_batch is None or known_batch[0] < version:
+                self._batches[name] = version, batch
+
+    def registers(self) -> Iterator[Register]:
+        for sku, (version, state) in self._totals.items():
+            yield Register(product_key(sku), TOTALS, version, encode(version, state))
+        for (sku, ref), (version, batch) in self._batches.items():
+            key, former_key = product_key(sku), used_up_key(sku)
+            if batch["allocated"] >= batch["qty"]:
+                key, former_key = former_key, key
+            value = encode(version, {name: batch[name] for name in ("ref", "qty", "allocated", "eta")})
+            yield Register(key, f"batch:{ref}", version, value, former_key)
 
 
 def product(snapshot: Snapshot, sku: str) -> State | None:
-    """The product's totals and its batches with room, the preferred first; None for a SKU that never had a batch."""
-    [stored] = snapshot.hashes(keys.product(sku))
+    """Return {"sku", "available", "waiting": {"lines", "units"}, "batches": [{…}, …], "version"}.
+
+    The batches are those with room, the preferred one first: {"ref", "qty", "allocated", "eta", "available"}. Return
+    None if the SKU never had a batch.
+    """
+    [stored] = snapshot.hashes(product_key(sku))
     if TOTALS not in stored:
         return None
     version, totals = decode(stored.pop(TOTALS))
@@ -50,5 +74,5 @@ def with_available(batch: State) -> State:
 
 
 def preference(batch: State) -> tuple[str, str]:
-    """Warehouse stock first, then the earliest ETA, ties by reference: the order in which lines get batches."""
+    """Warehouse stock first, then the earliest ETA, then the reference: the order in which lines get batches."""
     return (batch["eta"] or "", batch["ref"])

@@ -1,4 +1,4 @@
-"""Errors as application/problem+json (RFC 9457), with the further member `message`, equal to `detail`."""
+"""Errors as application/problem+json (RFC 9457), with an additional member `message` that equals `detail`."""
 
 import logging
 from http import HTTPStatus
@@ -14,6 +14,7 @@ RETRY_LATER = {"Retry-After": "1"}
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
+    """Return a problem. `members` are added to its JSON."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -25,18 +26,18 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
 
 
 def register(app: Flask) -> None:
-    """Answer every error of the app, its own and Flask's, as a problem."""
-    app.register_error_handler(HTTPException, of_http_exception)
-    app.register_error_handler(Exception, of_bug)
+    """Report every error of the app as a problem, including Flask's own errors."""
+    app.register_error_handler(HTTPException, from_http_exception)
+    app.register_error_handler(Exception, from_bug)
 
 
-def of_http_exception(error: HTTPException) -> Response:
-    answer = problem(error.code or 500, error.description or error.name)
+def from_http_exception(error: HTTPException) -> Response:
+    response = problem(error.code or 500, error.description or error.name)
     kept = ((name, value) for name, value in error.get_headers() if name.lower() in {"allow", "retry-after"})
-    answer.headers.extend(kept)
-    return answer
+    response.headers.extend(kept)
+    return response
 
 
-def of_bug(error: Exception) -> Response:
-    logger.error("A request failed for a reason of our own", exc_info=error)
-    return problem(500, "The service failed. The reason is in its log.")
+def from_bug(error: Exception) -> Response:
+    logger.error("A request failed because of a bug", exc_info=error)
+    return problem(500, "The service failed. Its log has the reason.")

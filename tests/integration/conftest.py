@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from allocation.adapters.csv import unit_of_work as csv_unit_of_work
 from allocation.adapters.postgres.unit_of_work import unit_of_work
-from allocation.service_layer.unit_of_work import Message
+from allocation.service_layer.unit_of_work import LoggedEvent
 from tests.support.fakes import FakeStore
 from tests.support.subjects import Subject, logged
 
@@ -28,5 +28,5 @@ def folder(path: Path) -> Path:
     return path
 
 
-def no_log() -> list[Message]:
+def no_log() -> list[LoggedEvent]:
     raise NotImplementedError("CSV keeps no log")

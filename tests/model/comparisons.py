@@ -3,26 +3,36 @@
 from collections.abc import Callable
 from typing import Any
 
+from allocation.adapters.schemas import results
+from allocation.adapters.schemas.events import eta_as_text
 from allocation.domain.errors import OrderShort, Refusal
 from allocation.service_layer.idempotency import KeyReused
-from allocation.service_layer.states import as_text
+from allocation.service_layer.outcomes import OrderOutcome
+from allocation.service_layer.preview import Preview
 from tests.model.observed import BatchRow, State
 from tests.model.rules import Model
 
 Answer = dict[str, Any] | None
 
 
-def outcome(act: Callable[[], Answer]) -> Answer | Exception:
+def outcome(act: Callable[[], OrderOutcome | Preview | Answer]) -> Answer | Exception:
+    """What becomes of a call, as JSON data or as the refusal that it raises."""
     try:
-        return act()
+        return as_json(act())
     except (Refusal, KeyReused) as refused:
         return refused
+
+
+def as_json(result: OrderOutcome | Preview | Answer) -> Answer:
+    if isinstance(result, OrderOutcome):
+        return results.order_outcome(result)
+    return results.preview(result) if isinstance(result, Preview) else result
 
 
 def compared(came_to: Answer | Exception) -> object:
     """What must be the same in the bus and in the model: not how OrderShort words its reasons."""
     if isinstance(came_to, OrderShort):
-        return OrderShort, came_to.orderid, [(line["sku"], line["qty"]) for line in came_to.lines]
+        return OrderShort, came_to.orderid, [line.order_line for line in came_to.lines]
     return (type(came_to), str(came_to)) if isinstance(came_to, Exception) else came_to
 
 
@@ -67,7 +77,7 @@ def line_as_foreseen(key: tuple[str, str], before: State, after: State) -> dict[
         "qty": line.qty,
         "status": line.status,
         "batchref": line.batchref,
-        "eta": as_text(after.batches[line.batchref].eta) if line.batchref else None,
+        "eta": eta_as_text(after.batches[line.batchref].eta) if line.batchref else None,
         "lost": had if had != line.batchref else None,
     }
 
@@ -78,5 +88,5 @@ def batch_as_foreseen(batch: BatchRow) -> dict[str, Any]:
         "qty": batch.qty,
         "allocated": batch.allocated,
         "available": batch.qty - batch.allocated,
-        "eta": as_text(batch.eta),
+        "eta": eta_as_text(batch.eta),
     }

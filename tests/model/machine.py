@@ -25,9 +25,9 @@ from allocation.domain.commands import (
     Ship,
 )
 from allocation.domain.errors import Refusal
-from allocation.entrypoints.http.idempotency_keys import key, scope
+from allocation.entrypoints.http.idempotency_keys import key_of, key_scope
 from allocation.service_layer.idempotency import IdempotencyKey, KeyReused
-from allocation.service_layer.unit_of_work import Message
+from allocation.service_layer.unit_of_work import LoggedEvent
 from tests.model import soundness
 from tests.model.any_command import (
     allocations,
@@ -44,7 +44,7 @@ from tests.model.any_command import (
     orders,
     shipments,
 )
-from tests.model.comparisons import Answer, assert_foretold, assert_same, compared, outcome
+from tests.model.comparisons import Answer, as_json, assert_foretold, assert_same, compared, outcome
 from tests.model.observed import Observed, State
 from tests.model.rules import Model
 
@@ -127,7 +127,7 @@ class Rules(RuleBasedStateMachine):
     def sends_allocations_that_may_share_a_transaction(self, several: Sequence[Command]) -> None:
         expected = [outcome(partial(self.model.handle, command)) for command in several]
         came_to = self.store.bus.handle_all(several)
-        answers = [one if isinstance(one, Exception) else one.answer for one in came_to]
+        answers = [one if isinstance(one, Exception) else as_json(one.result) for one in came_to]
         assert [compared(one) for one in answers] == [compared(one) for one in expected]
         self.look()
         assert_same(self.state, self.model)
@@ -135,7 +135,7 @@ class Rules(RuleBasedStateMachine):
     @rule(target=keyed, command=commands)
     def sends_a_command_with_a_key(self, command: Command) -> tuple[Command, IdempotencyKey, Answer | Exception]:
         self.keys += 1
-        its_key = key(scope("/route", None), f"key {self.keys}", command)
+        its_key = key_of(key_scope("/route", None), f"key {self.keys}", command)
         self.carry_out(command, its_key)
         return command, its_key, self.outcome
 
@@ -154,7 +154,7 @@ class Rules(RuleBasedStateMachine):
     ) -> None:
         command, its_key, _ = earlier
         if other != command:
-            reused = outcome(lambda: self.store.bus.handle(other, key(its_key.scope, its_key.value, other)))
+            reused = outcome(lambda: self.store.bus.handle(other, key_of(its_key.scope, its_key.value, other)))
             assert isinstance(reused, KeyReused)
             self.assert_nothing_changed()
             self.reached["a key reused"] += 1
@@ -183,7 +183,7 @@ class Rules(RuleBasedStateMachine):
     def assert_nothing_changed(self) -> None:
         assert (self.store.state(), len(self.store.log())) == (self.state, len(self.log))
 
-    def count(self, command: Command, before: State, new: Sequence[Message]) -> None:
+    def count(self, command: Command, before: State, new: Sequence[LoggedEvent]) -> None:
         self.reached[type(command).__name__] += 1
         if isinstance(self.outcome, Refusal):
             self.reached[type(self.outcome).__name__] += 1

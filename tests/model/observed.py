@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from allocation import bootstrap
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.unit_of_work import Message
+from allocation.service_layer.unit_of_work import LoggedEvent
 from tests.support.fakes import FakeStore
 
 PRODUCTS = "SELECT sku, version, available, waiting_lines, waiting_units FROM products WHERE version > 0"
@@ -53,7 +53,7 @@ class Observed(Protocol):
 
     def state(self) -> State: ...
 
-    def log(self) -> Sequence[Message]:
+    def log(self) -> Sequence[LoggedEvent]:
         """Every event, oldest first."""
 
 
@@ -78,7 +78,7 @@ class OverFakeStore:
             },
         )
 
-    def log(self) -> Sequence[Message]:
+    def log(self) -> Sequence[LoggedEvent]:
         return list(self._store.log)
 
 
@@ -87,7 +87,7 @@ class OverPostgres:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.bus = bootstrap.message_bus(engine, bootstrap.leave_to_the_relay)
+        self.bus = bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
         with engine.begin() as connection:
             connection.execute(text("TRUNCATE products, batches, order_lines, events, idempotency_keys"))
 
@@ -102,6 +102,6 @@ class OverPostgres:
             {(orderid, sku): LineRow(*row) for orderid, sku, *row in lines},
         )
 
-    def log(self) -> Sequence[Message]:
+    def log(self) -> Sequence[LoggedEvent]:
         with self._engine.connect() as connection:
             return connection.exec_driver_sql("SELECT data FROM events ORDER BY position").scalars().all()

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres.audit import audit
-from readmodel.store.store import Snapshot, Store
+from readmodel.store.snapshot import Snapshot
+from readmodel.store.store import Store
 from readmodel.views import batches, orders, products
 
 

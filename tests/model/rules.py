@@ -8,6 +8,7 @@ from typing import Any
 
 from allocation.domain import commands as do
 from allocation.domain import errors
+from allocation.domain.model import OrderLine
 
 
 @dataclass
@@ -126,7 +127,10 @@ class Model:
         trial = deepcopy(self)
         told = [trial.outcome(command.orderid, sku, qty) for sku, qty in command.lines]
         if command.all_or_nothing and (short := [line for line in told if line["batchref"] is None]):
-            raise errors.OrderShort(command.orderid, short)
+            raise errors.OrderShort(
+                command.orderid,
+                [errors.ShortLine(OrderLine(command.orderid, line["sku"], line["qty"]), "") for line in short],
+            )
         vars(self).update(vars(trial))
         return {"orderid": command.orderid, "lines": told}
 

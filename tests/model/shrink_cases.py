@@ -6,9 +6,9 @@ from datetime import date
 from typing import NamedTuple
 
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
-from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.unit_of_work import Begin, Message
+from allocation.service_layer.outcomes import Done
+from allocation.service_layer.unit_of_work import Begin, LoggedEvent
 from tests.support.fakes import FakeStore
 
 SOON, LATER = date(2027, 1, 15), date(2027, 3, 1)
@@ -88,9 +88,9 @@ CASES = [
 ]
 
 
-def outcome(case: Case, begin: Begin) -> tuple[dict[str, str | None], list[Message]]:
+def outcome(case: Case, begin: Begin) -> tuple[dict[str, str | None], list[LoggedEvent]]:
     """Where each line is in the end, and the events of the shrinking."""
-    events: list[Message] = []
+    events: list[LoggedEvent] = []
     bus = MessageBus(begin, events.extend)
     assert list(bus.handle_all([CreateBatch("b1", "S", case.qty)])) == [Done()]
     assert set(bus.handle_all([Allocate(orderid, "S", qty) for orderid, qty in case.lines])) == {Done()}

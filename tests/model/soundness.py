@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from allocation.service_layer.states import as_text
-from allocation.service_layer.unit_of_work import Message
+from allocation.adapters.schemas.events import eta_as_text
+from allocation.service_layer.unit_of_work import LoggedEvent
 from tests.model.observed import State
 
 
-def assert_the_store_is_sound(state: State, log: Sequence[Message]) -> None:
+def assert_the_store_is_sound(state: State, log: Sequence[LoggedEvent]) -> None:
     assert_no_batch_gives_more_than_it_has(state)
     assert_lines_are_on_batches_of_their_own_sku(state)
     assert_no_line_waits_that_would_fit(state)
@@ -45,14 +45,14 @@ def assert_products_are_the_sums_of_their_parts(state: State) -> None:
         assert product[1:] == (available, len(waiting), sum(waiting)), sku
 
 
-def assert_versions_have_no_gap(state: State, log: Sequence[Message]) -> None:
+def assert_versions_have_no_gap(state: State, log: Sequence[LoggedEvent]) -> None:
     versions: dict[str, list[int]] = {sku: [] for sku in state.products}
     for event in log:
         versions[event["sku"]].append(event["version"])
     assert versions == {sku: list(range(1, product.version + 1)) for sku, product in state.products.items()}
 
 
-def assert_the_latest_events_are_the_state(state: State, log: Sequence[Message]) -> None:
+def assert_the_latest_events_are_the_state(state: State, log: Sequence[LoggedEvent]) -> None:
     by_version = sorted(log, key=lambda event: int(event["version"]))
     latest: dict[str, dict[Any, Any]] = {"products": {}, "batches": {}, "lines": {}}
     for event in by_version:
@@ -63,11 +63,11 @@ def assert_the_latest_events_are_the_state(state: State, log: Sequence[Message])
             latest["batches"][batch["ref"]] = (sku, *quantities, batch["eta"], version)
         for line in lines_of(event):
             latest["lines"][line["orderid"], sku] = (line["qty"], line["status"], line["batchref"], version)
-    batches = {ref: (*batch[:4], as_text(batch.eta), batch.version) for ref, batch in state.batches.items()}
+    batches = {ref: (*batch[:4], eta_as_text(batch.eta), batch.version) for ref, batch in state.batches.items()}
     assert latest == {"products": state.products, "batches": batches, "lines": state.lines}
 
 
-def assert_no_line_was_displaced_in_vain(state: State, events: Iterable[Message]) -> None:
+def assert_no_line_was_displaced_in_vain(state: State, events: Iterable[LoggedEvent]) -> None:
     """The batch would still be too full with it."""
     for event in events:
         if event["type"] == "Displaced":

@@ -1,11 +1,11 @@
 from typing import Any
 
-from readmodel.store.connection import Packed, Wire
+from readmodel.store.connection import PackedCommands, ThreadConnection
 
 
-class Counting(Wire):
+class Counting(ThreadConnection):
     trips = 0
 
-    def send(self, commands: Packed) -> list[Any]:
+    def send_packed(self, commands: PackedCommands) -> list[Any]:
         self.trips += 1
-        return super().send(commands)
+        return super().send_packed(commands)

@@ -6,8 +6,8 @@ from itertools import count
 
 import psycopg2
 
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.schema import limit_waits, migrate
-from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.local.postgres import Postgres
 
 TEMPLATE = "migrated"
@@ -17,7 +17,7 @@ numbers = count(1)
 def make_template(server: Postgres) -> None:
     """Create the migrated database that every test's database is a copy of."""
     execute(server, f"CREATE DATABASE {TEMPLATE}")
-    engine = engine_for(server.url_of(TEMPLATE))
+    engine = create_postgres_engine(server.url_of(TEMPLATE))
     migrate(engine)
     engine.dispose()
 
@@ -26,7 +26,7 @@ def make_template(server: Postgres) -> None:
 def fresh_database(server: Postgres) -> Iterator[str]:
     name = f"test_{next(numbers)}"
     execute(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    engine = engine_for(server.url_of(name))
+    engine = create_postgres_engine(server.url_of(name))
     with engine.begin() as connection:
         limit_waits(connection)  # They don't come with a template.
     engine.dispose()

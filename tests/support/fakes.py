@@ -6,14 +6,15 @@ from copy import copy
 from typing import NamedTuple
 
 from allocation.adapters.in_memory import LinesInMemory
-from allocation.adapters.schemas.events import as_message
+from allocation.adapters.schemas.events import event_as_json
 from allocation.domain.changes import Changes
 from allocation.domain.errors import Refusal
 from allocation.domain.events import Totals
-from allocation.domain.model import Batch, Line
+from allocation.domain.model import Batch, TrackedLine
 from allocation.domain.product import Product
-from allocation.service_layer.idempotency import Done, Effects, IdempotencyKey, KeyReused
-from allocation.service_layer.unit_of_work import Keys, Message
+from allocation.service_layer.idempotency import EventRange, IdempotencyKey, KeyReused, repeated_ranges
+from allocation.service_layer.outcomes import Done
+from allocation.service_layer.unit_of_work import LockSet, LoggedEvent
 
 NOW = "2026-11-21T12:00:00.000+00:00"
 
@@ -21,7 +22,7 @@ NOW = "2026-11-21T12:00:00.000+00:00"
 class Kept(NamedTuple):
     fingerprint: str
     outcome: Done | Refusal
-    effects: Sequence[Effects]
+    effects: Sequence[EventRange]
 
 
 class FakeStore:
@@ -30,45 +31,44 @@ class FakeStore:
     def __init__(self) -> None:
         self.products: dict[str, tuple[int, Totals]] = {}
         self.batches: dict[str, Batch] = {}
-        self.lines: dict[tuple[str, str], Line] = {}
+        self.lines: dict[tuple[str, str], TrackedLine] = {}
         self.outcomes: dict[tuple[str, str], Kept] = {}
-        self.log: list[Message] = []
+        self.log: list[LoggedEvent] = []
 
     @contextmanager
-    def begin(self, keys: Keys) -> Iterator["FakeUnitOfWork"]:
-        yield FakeUnitOfWork(self, keys)
+    def begin(self, locks: LockSet) -> Iterator["FakeUnitOfWork"]:
+        yield FakeUnitOfWork(self, locks)
 
 
 class FakeUnitOfWork:
-    def __init__(self, store: FakeStore, keys: Keys) -> None:
+    def __init__(self, store: FakeStore, locks: LockSet) -> None:
         self._store = store
         self.changes = Changes()
-        self.products = FakeProducts(store, keys, self.changes)
-        self.outcomes = FakeOutcomes(store)
+        self.products = FakeProducts(store, locks, self.changes)
+        self.idempotency_keys = FakeIdempotencyKeys(store)
 
-    def commit(self) -> Sequence[Message]:
-        repeated = [Effects(row.sku, row.version, row.version) for row in self.changes.repeated]
-        again = repeated + self.outcomes.found
+    def commit(self) -> Sequence[LoggedEvent]:
+        again = repeated_ranges(self.changes) + self.idempotency_keys.found
         handed_on = [message for message in self._store.log if any(is_one_of(message, effects) for effects in again)]
-        messages = [as_message(event, NOW) for event in self.changes.events]
+        messages = [event_as_json(event, NOW) for event in self.changes.events]
         self.products.save()
-        self._store.outcomes |= self.outcomes.kept
+        self._store.outcomes |= self.idempotency_keys.kept
         self._store.log += messages
         return handed_on + messages
 
 
-def is_one_of(message: Message, effects: Effects) -> bool:
+def is_one_of(message: LoggedEvent, effects: EventRange) -> bool:
     return bool(message["sku"] == effects.sku and effects.first <= message["version"] <= effects.last)
 
 
-class FakeOutcomes:
+class FakeIdempotencyKeys:
     def __init__(self, store: FakeStore) -> None:
         self._store = store
-        self.found: list[Effects] = []
+        self.found: list[EventRange] = []
         self.kept: dict[tuple[str, str], Kept] = {}
 
-    def earlier(self, key: IdempotencyKey) -> Done | Refusal | None:
-        stored = self._store.outcomes.get(key.identity)
+    def find_outcome(self, key: IdempotencyKey) -> Done | Refusal | None:
+        stored = self._store.outcomes.get(key.primary_key)
         if stored is None:
             return None
         if stored.fingerprint != key.fingerprint:
@@ -76,44 +76,56 @@ class FakeOutcomes:
         self.found += stored.effects
         return stored.outcome
 
-    def keep(self, key: IdempotencyKey, outcome: Done | Refusal, effects: Sequence[Effects]) -> None:
-        self.kept[key.identity] = Kept(key.fingerprint, outcome, effects)
+    def store_outcome(self, key: IdempotencyKey, outcome: Done | Refusal, events: Sequence[EventRange]) -> None:
+        self.kept[key.primary_key] = Kept(key.fingerprint, outcome, events)
 
 
 class FakeProducts:
     """Knows what the keys name, and nothing else, as the real one does."""
 
-    def __init__(self, store: FakeStore, keys: Keys, changes: Changes) -> None:
+    def __init__(self, store: FakeStore, locks: LockSet, changes: Changes) -> None:
         self._store = store
         self._changes = changes
-        self._wanted = keys.lines | {line for line in store.lines if line[0] in keys.orders}
-        self._known_refs = {ref: copy(store.batches[ref]) for ref in keys.refs if ref in store.batches}
-        owners = {store.batches[ref].sku for ref in keys.owners_of if ref in store.batches}
-        owners |= {sku for orderid, sku in self._wanted if orderid in keys.orders}
-        skus = (keys.skus | owners) & (store.products.keys() | keys.new_skus)
-        self._products = {sku: self._product(sku, keys) for sku in sorted(skus)}
+        self._locks = locks
+        self._wanted = locks.lines | {line for line in store.lines if line[0] in locks.orders}
+        self._known_refs = {ref: copy(store.batches[ref]) for ref in locks.batches if ref in store.batches}
+        owners = {store.batches[ref].sku for ref in locks.owners_of if ref in store.batches}
+        owners |= {sku for orderid, sku in self._wanted if orderid in locks.orders}
+        skus = (locks.skus | owners) & (store.products.keys() | locks.new_skus)
+        self._products = {sku: self._product(sku, locks) for sku in sorted(skus)}
 
     def get(self, sku: str) -> Product | None:
         product = self._products.get(sku)
-        return product if product is not None and product.version > 0 else None
+        if product is None:
+            self._locks.require_sku(sku)
+            return None
+        return product if product.version > 0 else None
 
     def get_or_create(self, sku: str) -> Product:
+        if sku not in self._products:
+            self._locks.require_new_sku(sku)
         return self._products[sku]
 
     def get_by_batchref(self, ref: str) -> Product | None:
+        self._locks.require_owner_of(ref)
         return self._products[self._store.batches[ref].sku] if ref in self._store.batches else None
 
     def of_order(self, orderid: str) -> Sequence[Product]:
+        self._locks.require_order(orderid)
         return [product for product in self._products.values() if orderid in product.lines]
 
     def batch(self, ref: str) -> Batch | None:
+        self._locks.require_batch(ref)
         return self._known_refs.get(ref)
 
-    def oldest_waiting(self, sku: str, after: int, largest: int, units: int) -> Sequence[Line]:
+    def require_line(self, orderid: str, sku: str) -> None:
+        self._locks.require_line(orderid, sku)
+
+    def oldest_waiting(self, sku: str, after: int, largest: int, units: int) -> Sequence[TrackedLine]:
         """Looks at every line; the real one must place the same ones without."""
         return self._all_lines(sku).oldest_waiting(sku, after, largest, units)
 
-    def latest_on(self, batch: Batch, before: int, most: int) -> Sequence[Line]:
+    def latest_on(self, batch: Batch, before: int, most: int) -> Sequence[TrackedLine]:
         return self._all_lines(batch.sku).latest_on(batch, before, most)
 
     def _all_lines(self, sku: str) -> LinesInMemory:
@@ -130,10 +142,10 @@ class FakeProducts:
             self._store.batches.update((batch.ref, batch) for batch in product.stock.batches)
             self._store.lines.update(((line.orderid, line.sku), line) for line in product.lines.values())
 
-    def _product(self, sku: str, keys: Keys) -> Product:
+    def _product(self, sku: str, locks: LockSet) -> Product:
         version, totals = self._store.products.get(sku, (0, Totals()))
         lines = [copy(line) for key, line in self._store.lines.items() if key in self._wanted and line.sku == sku]
-        refs = keys.refs | keys.owners_of | {line.batchref for line in lines}
+        refs = locks.batches | locks.owners_of | {line.batchref for line in lines}
         batches = [
             copy(batch)
             for batch in self._store.batches.values()

@@ -6,18 +6,18 @@ import pytest
 from sqlalchemy import Engine, text
 
 from allocation.domain.commands import Command
-from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.unit_of_work import Begin, Message
+from allocation.service_layer.outcomes import Done
+from allocation.service_layer.unit_of_work import Begin, LoggedEvent
 
 
 class Subject:
     """A way to open units of work, and to see what was logged. `handed_on` is what `bus` has handed on."""
 
-    def __init__(self, begin: Begin, log: Callable[[], list[Message]]) -> None:
+    def __init__(self, begin: Begin, log: Callable[[], list[LoggedEvent]]) -> None:
         self.begin = begin
         self.log = log
-        self.handed_on: list[Message] = []
+        self.handed_on: list[LoggedEvent] = []
         self.bus = MessageBus(begin, self.handed_on.extend, most_together=100)
 
     def commit(self, *commands: Command) -> None:
@@ -31,6 +31,6 @@ stores_that_keep_waiting_lines = stores_with_a_log
 stores_that_keep_keys = stores_with_a_log
 
 
-def logged(engine: Engine) -> list[Message]:
+def logged(engine: Engine) -> list[LoggedEvent]:
     with engine.connect() as connection:
         return list(connection.execute(text("SELECT data FROM events ORDER BY position")).scalars())

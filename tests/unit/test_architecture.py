@@ -6,10 +6,14 @@ from importlib import import_module
 
 import pytest
 
-from allocation.adapters.schemas import commands as bodies
+from allocation.adapters.schemas.commands import COMMANDS
+from allocation.adapters.schemas.events import EVENT_NAMES
+from allocation.adapters.schemas.outcomes import REFUSAL_NAMES
 from allocation.domain import commands, errors
+from allocation.domain.events import Event
 from allocation.entrypoints.cli import main as cli
-from allocation.entrypoints.http import responses as answers
+from allocation.entrypoints.http import responses
+from allocation.event_handlers import EVENT_HANDLERS
 from allocation.service_layer.handlers import COMMAND_HANDLERS
 
 SPY = """
@@ -18,7 +22,7 @@ def spy(event, _):
     assert event not in {"socket.connect", "subprocess.Popen"}, f"{event} at import"
 sys.addaudithook(spy)
 import allocation.entrypoints.cli.main, allocation.entrypoints.http.app
-import allocation.entrypoints.relay.relay, readmodel.web.app
+import allocation.bootstrap, allocation.event_handlers, allocation.entrypoints.relay.relay, readmodel.web.queries
 """
 
 
@@ -35,11 +39,21 @@ def test_every_expected_error_is_found_under_its_name(module: str, name: str) ->
 
 
 def test_every_refusal_has_a_status() -> None:
-    assert set(answers.FAILURES) >= set(errors.Refusal.__subclasses__())
+    assert set(responses.FAILURES) >= set(errors.Refusal.__subclasses__())
 
 
 def test_every_command_has_a_handler_a_body_and_a_route() -> None:
     every = set(commands.Command.__args__)
     assert set(COMMAND_HANDLERS) == every
-    assert set(bodies.BODIES.values()) == every
-    assert {bodies.BODIES[shape] for shape, _ in answers.COMMANDS.values()} == every
+    assert {entry.command for entry in COMMANDS.values()} == every
+
+
+def test_every_event_has_a_name_and_handlers() -> None:
+    # By name: a dataclass with slots replaces the class that Python has created first.
+    every = {event_type.__name__ for event_type in Event.__subclasses__()}
+    assert {event_type.__name__ for event_type in EVENT_NAMES} == every
+    assert {event_type.__name__ for event_type in EVENT_HANDLERS} == every
+
+
+def test_every_refusal_has_a_stored_name() -> None:
+    assert set(REFUSAL_NAMES) == set(errors.Refusal.__subclasses__())

@@ -1,4 +1,4 @@
-"""A folder of files that one process at a time reads and writes, and in which nobody ever finds a part of a file."""
+"""Locks a folder for one process at a time, and replaces its files atomically."""
 
 import fcntl
 import logging
@@ -15,15 +15,15 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Have the folder alone, until this ends or the process dies. Waits for whoever has it, and says so.
+    """Lock the folder until the context ends or the process dies. If another process holds it, log that and wait.
 
-    Raises BadFile where there is no such folder.
+    Raises BadFile if there is no such folder.
     """
     with opened(folder) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            logger.info("Another process works on %s; waiting for it to end", folder)
+            logger.info("Another process works on %s. Waiting for it to end", folder)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
 
@@ -40,16 +40,16 @@ def opened(folder: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Put a file with that content in the place of another, with its permissions, for good once this returns.
+def replace_file(path: Path, content: bytes) -> None:
+    """Replace the content of a file and keep its permissions. The new file is durable when this returns.
 
-    Whoever looks or is killed meanwhile finds or leaves the old file or the new one. Raises BadFile: the old one is
-    still there.
+    Other processes see the old file or the new one, never a part, even if this process is killed. Raises BadFile: the
+    old file is still there.
     """
-    path = path.resolve()  # A link stays one.
+    path = path.resolve()  # A link stays a link.
     new = path.with_name(f".{path.name}.new")
     try:
-        new.unlink(missing_ok=True)  # Of a process that was killed.
+        new.unlink(missing_ok=True)  # A process that was killed may have left it.
         try:
             write(new, content, like=path)
             new.replace(path)

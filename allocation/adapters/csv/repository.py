@@ -5,31 +5,37 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from allocation.adapters.csv.allocations import AllocationsCsv
-from allocation.adapters.csv.batches import BatchesCsv
+from allocation.adapters.csv.allocations import AllocationsCsv, read_allocations
+from allocation.adapters.csv.batches import BatchesCsv, read_batches
 from allocation.adapters.in_memory import LinesInMemory
 from allocation.domain.changes import Changes
 from allocation.domain.events import Event, Totals
-from allocation.domain.model import Batch, Line
+from allocation.domain.model import Batch, TrackedLine
 from allocation.domain.product import Product
 
-BatchOrLine = TypeVar("BatchOrLine", Batch, Line)
+BatchOrLine = TypeVar("BatchOrLine", Batch, TrackedLine)
 
 
 class LineInDoubt(Exception):
-    """A row that can't be used names the line: whether it is on a batch is for a person to say."""
+    """An unusable row names the line. Only a person can say whether it has a batch."""
+
+
+def read_products(folder: Path) -> "CsvProducts":
+    """Raises BadFile."""
+    batches = read_batches(folder / "batches.csv")
+    return CsvProducts(batches, read_allocations(folder / "allocations.csv", batches.batches))
 
 
 class CsvProducts:
-    """Knows all that is in the folder, whatever the keys name. `problems` tells of each row that can't be used.
+    """Holds the whole folder, whatever the lock set names. `problems` describes each unusable row.
 
-    `changes` are those of every product: lines are written in the order in which they were allocated across SKUs.
+    All products share `changes`, so that lines are written in the order in which they were allocated.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._batches = BatchesCsv(folder / "batches.csv")
-        self._allocations = AllocationsCsv(folder / "allocations.csv", self._batches.batches)
-        self.problems = self._batches.problems + self._allocations.problems
+    def __init__(self, batches_csv: BatchesCsv, allocations_csv: AllocationsCsv) -> None:
+        self._batches = batches_csv
+        self._allocations = allocations_csv
+        self.problems = batches_csv.problems + allocations_csv.problems
         self.changes = Changes()
         batches, lines = by_sku(self._batches.batches.values()), by_sku(self._allocations.lines.values())
         self._products = {sku: self._product(sku, batches[sku], lines.get(sku, ())) for sku in batches}
@@ -54,25 +60,25 @@ class CsvProducts:
         return self._batches.batches.get(ref)
 
     def refuse_in_doubt(self, lines: Iterable[tuple[str, str]]) -> None:
-        """Raises LineInDoubt where one of these lines (order and SKU) is named by a row that can't be used."""
+        """Raise LineInDoubt if an unusable row names one of these lines. They are pairs of order id and SKU."""
         for orderid, sku in lines:
             place = self._allocations.in_doubt.get((orderid, sku))
             if place is not None:
-                raise LineInDoubt(f"Order {orderid}'s line of {sku} is in doubt, see {place}")
+                raise LineInDoubt(f"Order {orderid}'s line of {sku} is in doubt: see {place}")
 
     def save(self) -> list[Event]:
-        """Write what changed, batches first; return the events of the unit of work, in their order.
+        """Write the changes, batches first. Return the events of the unit of work in their order.
 
-        Raises BadFile: of allocations.csv nothing has changed.
+        Raises BadFile: allocations.csv has not changed.
         """
         latest = {id(row): row for row in reversed(self.changes.touched)}
         in_order = list(reversed(latest.values()))
         self._batches.write(row for row in in_order if isinstance(row, Batch))
-        self._allocations.write(row for row in in_order if isinstance(row, Line))
+        self._allocations.write(row for row in in_order if isinstance(row, TrackedLine))
         return self.changes.events
 
-    def _product(self, sku: str, batches: Sequence[Batch], lines: Sequence[Line]) -> Product:
-        """Each batch and then each line has had one event."""
+    def _product(self, sku: str, batches: Sequence[Batch], lines: Sequence[TrackedLine]) -> Product:
+        """Build a product as if each batch and then each line had had one event."""
         for version, batch in enumerate(batches, start=1):
             batch.version = version
         for version, line in enumerate(lines, start=len(batches) + 1):

@@ -1,42 +1,42 @@
-"""The unit of work on a folder of CSV files: all of it is locked and read, and each file written once, if at all.
+"""The unit of work on a folder of CSV files. It locks and reads the whole folder, and writes each file at most once.
 
-batches.csv is replaced before allocations.csv: a process that dies between them leaves lines on a batch that has been
-cut, which the next one reports. Lines that wait are not kept, nor is there a log: what was asked before is not handed
-on again, a line that was taken back is one that never was, and one that was shipped is allocated.
+It replaces batches.csv before allocations.csv. If the process dies between the two, lines may be left on a batch that
+has shrunk; the next run reports them. The folder holds no log and no waiting lines. So a repeated command publishes
+nothing, a deallocated line is forgotten, and a shipped line counts as allocated.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import overload
 
+from allocation.adapters.clock import utc_now
 from allocation.adapters.csv.folder import locked
-from allocation.adapters.csv.repository import CsvProducts
+from allocation.adapters.csv.repository import CsvProducts, read_products
 from allocation.adapters.csv.rows import BadFile
-from allocation.adapters.schemas.events import as_message, as_moment
+from allocation.adapters.schemas.events import event_as_json, moment_as_text
 from allocation.domain.events import Event
-from allocation.service_layer.idempotency import Outcomes
-from allocation.service_layer.unit_of_work import Keys, Message, StoreUnavailable
+from allocation.service_layer.idempotency import IdempotencyKeys
+from allocation.service_layer.unit_of_work import LockSet, LoggedEvent, StoreUnavailable
 
 
 class CsvUnitOfWork:
-    def __init__(self, folder: Path) -> None:
-        self.products = CsvProducts(folder)
-        self.changes = self.products.changes
+    def __init__(self, products: CsvProducts) -> None:
+        self.products = products
+        self.changes = products.changes
 
     @property
-    def outcomes(self) -> Outcomes:
-        """Raises StoreUnavailable: there is no place for them."""
+    def idempotency_keys(self) -> IdempotencyKeys:
+        """Raises StoreUnavailable: the folder has no place for them."""
         raise StoreUnavailable("A folder of CSV files keeps no idempotency keys")
 
-    def commit(self) -> Sequence[Message]:
+    def commit(self) -> Sequence[LoggedEvent]:
         with translated_errors():
-            return Messages(self.products.save(), as_moment(datetime.now(UTC)))
+            return LazyEvents(self.products.save(), moment_as_text(utc_now()))
 
 
-class Messages(Sequence[Message]):
-    """Events as messages, made when they are asked for: those of half a million lines take as many kilobytes."""
+class LazyEvents(Sequence[LoggedEvent]):
+    """Events that become JSON data on access. Those of half a million lines would fill half a gigabyte."""
 
     def __init__(self, events: Sequence[Event], at: str) -> None:
         self._events = events
@@ -46,26 +46,26 @@ class Messages(Sequence[Message]):
         return len(self._events)
 
     @overload
-    def __getitem__(self, index: int) -> Message: ...
+    def __getitem__(self, index: int) -> LoggedEvent: ...
     @overload
-    def __getitem__(self, index: slice) -> "Messages": ...
-    def __getitem__(self, index: int | slice) -> "Message | Messages":
+    def __getitem__(self, index: slice) -> "LazyEvents": ...
+    def __getitem__(self, index: int | slice) -> "LoggedEvent | LazyEvents":
         if isinstance(index, slice):
-            return Messages(self._events[index], self._at)
-        return as_message(self._events[index], self._at)
+            return LazyEvents(self._events[index], self._at)
+        return event_as_json(self._events[index], self._at)
 
 
 @contextmanager
-def unit_of_work(folder: Path, keys: Keys) -> Iterator[CsvUnitOfWork]:
-    """Have the folder alone; wait for another process that has it. What was not committed was never written.
+def unit_of_work(folder: Path, locks: LockSet) -> Iterator[CsvUnitOfWork]:
+    """Lock and read the folder. Wait if another process holds it. Write nothing without a commit.
 
-    Raises LineInDoubt where the keys name such a line, StoreUnavailable where the files can't be used.
+    Raises LineInDoubt if the lock set names such a line, and StoreUnavailable if the files can't be used.
     """
     with ExitStack() as stack:
         with translated_errors():
             stack.enter_context(locked(folder))
-            uow = CsvUnitOfWork(folder)
-        uow.products.refuse_in_doubt(keys.lines)
+            uow = CsvUnitOfWork(read_products(folder))
+        uow.products.refuse_in_doubt(locks.lines)
         yield uow
 
 

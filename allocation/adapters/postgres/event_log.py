@@ -1,8 +1,8 @@
-"""The log: every event, in the transaction that made it true. Outbox, journal and rebuild source at once.
+"""The log: every event, appended by the transaction that made it true. It is the outbox, journal and rebuild source.
 
-A reader behind a cursor must not pass a position below which another may still commit. So each writer holds, until it
-ends, a shared advisory lock whose key is a position below all of its own (a trigger takes it); a reader stops at the
-smallest key that is held.
+A lower position can commit after a higher one, so a reader must not pass positions that may still appear: this is the
+fence. Until its end, each writer holds a shared advisory lock whose key is below all of its positions. A trigger takes
+that lock. A reader stops at the smallest key that any writer holds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ from sqlalchemy import Connection, Engine, text
 from allocation.adapters.postgres import statements
 from allocation.adapters.postgres.driver.arrays import array, arrays
 from allocation.adapters.postgres.driver.errors import translated_errors
-from allocation.adapters.postgres.event_pages import Messages, read_whole_transactions
-from allocation.adapters.schemas.events import as_message, as_moment
+from allocation.adapters.postgres.event_pages import EventPage, read_whole_transactions
+from allocation.adapters.schemas.events import event_as_json, moment_as_text
 from allocation.domain.events import Event
-from allocation.service_layer.idempotency import Effects
-from allocation.service_layer.unit_of_work import Message
+from allocation.service_layer.idempotency import EventRange
+from allocation.service_layer.unit_of_work import LoggedEvent
 
 FENCE_TAG = 0x2A11
 APPENDED_AT_ONCE = 5_000
@@ -29,7 +29,7 @@ REBUILD_LOCK = 0x2A12 << 48
 
 LAST_POSITION = text("SELECT last_value FROM events_position_seq")
 
-# The key of an advisory lock stands in two halves: classid has the upper 32 bits, objid the lower.
+# pg_locks shows the key of an advisory lock in two halves: classid has the upper 32 bits, objid the lower ones.
 SMALLEST_HELD = text("""
     SELECT min(((classid::bigint & 65535) << 32) | objid::bigint) FROM pg_locks
     WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 16 = :tag
@@ -43,60 +43,60 @@ READ_TYPES = text("""
 
 
 class LogBehind(Exception):
-    """The log ends before the cursor: it has lost what the read model still tells of."""
+    """The log ends before the cursor: it has lost events that the views still show."""
 
 
-def append(connection: Connection, events: Sequence[Event], at: datetime) -> list[Message]:
-    """Append events as one transaction's. Last thing before its COMMIT: readers wait from here on.
+def append(connection: Connection, events: Sequence[Event], at: datetime) -> list[LoggedEvent]:
+    """Append the events of a transaction and return them as JSON data. COMMIT must follow: from now on readers wait.
 
-    One statement; more only where there are so many that a statement would hold up the process's other threads.
+    Very many events take several statements, so that one statement does not block the other threads of the process.
     """
-    messages: list[Message] = []
-    moment = as_moment(at)
+    appended: list[LoggedEvent] = []
+    moment = moment_as_text(at)
     for start in range(0, len(events), APPENDED_AT_ONCE):
         part = events[start : start + APPENDED_AT_ONCE]
-        told = [as_message(event, moment) for event in part]
+        logged = [event_as_json(event, moment) for event in part]
         rows = [
-            (event.sku, event.version, message["type"], event is events[-1], orjson.dumps(message).decode())
-            for event, message in zip(part, told, strict=True)
+            (event.sku, event.version, data["type"], event is events[-1], orjson.dumps(data).decode())
+            for event, data in zip(part, logged, strict=True)
         ]
         connection.execute(statements.APPEND_EVENTS, arrays(statements.EVENT, rows))
-        messages += told
-    return messages
+        appended += logged
+    return appended
 
 
-def find(connection: Connection, effects: Sequence[Effects]) -> list[Message]:
-    """The events of those SKUs and versions, in order."""
-    if not effects:
+def find(connection: Connection, ranges: Sequence[EventRange]) -> list[LoggedEvent]:
+    """Return the events of these ranges, in log order."""
+    if not ranges:
         return []
-    wanted = arrays(Effects._fields, effects)
+    wanted = arrays(EventRange._fields, ranges)
     return [orjson.loads(row.data) for row in connection.execute(statements.FIND_EVENTS, wanted)]
 
 
 class EventLog:
-    """Reads the log, from the primary, each statement on its own: under a snapshot it would miss events for good."""
+    """Reads the log on the primary, in autocommit: a reader with a snapshot would miss events for good."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._identity: str | None = None
 
     def identity(self) -> str:
-        """Drawn when the log was created; goes with it into dumps and replicas."""
+        """Return the random name that the log got when it was created. Dumps and replicas carry the same name."""
         if self._identity is None:
             with self._connection() as connection:
                 self._identity = str(connection.execute(text("SELECT identity FROM log")).scalar_one())
         return self._identity
 
     def end(self) -> int:
-        """The position that the log has reached. Below it, some may still be uncommitted."""
+        """Return the last position that was drawn. Events up to it may still be uncommitted."""
         with self._connection() as connection:
             return last_position(connection)
 
-    def read(self, after: int, limit: int = READ_AT_ONCE) -> tuple[Messages, int]:
-        """Whole transactions behind `after`, in order, and the cursor from which to read on.
+    def read(self, after: int, limit: int = READ_AT_ONCE) -> tuple[EventPage, int]:
+        """Return whole transactions behind `after`, in order, and the cursor from which to read on.
 
-        Every event at or below the returned cursor has been returned, now or earlier. An event above it may come
-        again. Raises LogBehind where `after` is beyond the log.
+        Every event at or below the returned cursor has been returned, now or earlier. An event above it may be returned
+        again. Raises LogBehind if `after` is beyond the end of the log.
         """
         with self._connection() as connection:
             last, final = last_positions(connection)
@@ -106,11 +106,11 @@ class EventLog:
 
     def read_types(
         self, types: Sequence[str], after: int, *, upto: int | None = None, limit: int = 1_000
-    ) -> tuple[list[Message], int]:
-        """Some of the events of those types behind `after`, in order, and the cursor from which to read on.
+    ) -> tuple[list[LoggedEvent], int]:
+        """Return some events of these types behind `after`, in order, and the cursor from which to read on.
 
-        Every one of them at or below the returned cursor has been returned, now or earlier. No event beyond `upto` is
-        read. The cursor stays at `after` as long as nothing behind it is final.
+        Every such event at or below the returned cursor has been returned, now or earlier. The reader stops at `upto`.
+        The cursor stays at `after` while nothing behind it is final.
         """
         with self._connection() as connection:
             _, final = last_positions(connection)
@@ -122,7 +122,7 @@ class EventLog:
 
     @contextmanager
     def exclusive(self) -> Iterator[bool]:
-        """Whether the caller is the only one to rebuild from this log now."""
+        """Yield whether the caller holds the rebuild lock. Only its holder may rebuild from this log."""
         with self._connection() as connection, advisory_lock(connection, REBUILD_LOCK) as mine:
             yield mine
 
@@ -137,7 +137,8 @@ def last_position(connection: Connection) -> int:
 
 
 def last_positions(connection: Connection) -> tuple[int, int]:
-    """The last position that was drawn, and the last one below which none can come any more: in this order."""
+    """Return the last position that was drawn, and the fence: no event can appear at or below it any more."""
+    # In this order: a writer that draws a position after the first read can only hold a key at or above it.
     last = last_position(connection)
     held = connection.execute(SMALLEST_HELD, {"tag": FENCE_TAG}).scalar()
     return last, last if held is None else min(last, held)
@@ -145,7 +146,7 @@ def last_positions(connection: Connection) -> tuple[int, int]:
 
 @contextmanager
 def advisory_lock(connection: Connection, key: int) -> Iterator[bool]:
-    """Whether the connection holds the lock; it does until this ends, or until the connection is lost."""
+    """Yield whether the connection got the lock. It holds it until the context ends or the connection is lost."""
     mine = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one()
     try:
         yield mine

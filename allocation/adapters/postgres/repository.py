@@ -1,73 +1,100 @@
-"""The data mapper: products from rows and back, one statement per table for all the products of a unit of work."""
+"""The data mapper: products from rows and back, with one statement per table for all products of a unit of work."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from itertools import starmap
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection, Row, TextClause
+from sqlalchemy import Connection, TextClause
 
 from allocation.adapters.postgres import statements
 from allocation.adapters.postgres.driver.arrays import array, arrays
+from allocation.adapters.postgres.loading import Loaded, as_line, lock_and_read
 from allocation.domain.changes import Changes
 from allocation.domain.events import Totals
-from allocation.domain.model import Batch, Line, Status
+from allocation.domain.model import Batch, TrackedLine
 from allocation.domain.product import Product
-from allocation.service_layer.unit_of_work import Keys, RetryableError
+from allocation.service_layer.unit_of_work import LockSet
 
 CHANGING = ("ref", "purchased", "eta", "allocated", "shipped", "version")
 LINES_PAGE = 5_000
 
-Rows = Sequence[Row[Any]]
-BatchOrLine = TypeVar("BatchOrLine", Batch, Line)
+BatchOrLine = TypeVar("BatchOrLine", Batch, TrackedLine)
+
+
+def load_products(connection: Connection, locks: LockSet, changes: Changes) -> "SqlProducts":
+    """Lock and read the products of the lock set."""
+    return SqlProducts(connection, locks, changes, lock_and_read(connection, locks))
 
 
 class SqlProducts:
-    """The repository of one unit of work; belongs to its connection, and so to one thread."""
+    """The repository of one unit of work. It belongs to one connection, and so to one thread."""
 
-    def __init__(self, connection: Connection, keys: Keys, changes: Changes) -> None:
+    def __init__(self, connection: Connection, locks: LockSet, changes: Changes, loaded: Loaded) -> None:
         self._connection = connection
+        self._locks = locks
         self._changes = changes
         self._saved = 0
-        self._created: Sequence[str] = ()
-        products = self._lock(keys)
-        lines = self._read_lines(keys)
-        if not {line.sku for line in lines} <= {row.sku for row in products}:
-            raise RetryableError("An order got a line of another product while its products were locked")
-        refs = keys.refs | keys.owners_of | {line.batchref for line in lines if line.batchref is not None}
-        self._batches = {batch.ref: batch for batch in self._read_batches([row.sku for row in products], refs)}
-        self._products = self._assemble(products, self._batches.values(), lines)
+        self._created = loaded.created
+        self._batches = {batch.ref: batch for batch in loaded.batches}
         self._stored_refs = set(self._batches)
+        self._products = self._assemble(loaded)
 
     def get(self, sku: str) -> Product | None:
         product = self._products.get(sku)
-        return product if product is not None and product.version > 0 else None
+        if product is None:
+            self._locks.require_sku(sku)
+            return None
+        return product if product.version > 0 else None
 
     def get_or_create(self, sku: str) -> Product:
+        if sku not in self._products:
+            self._locks.require_new_sku(sku)
         return self._products[sku]
 
     def get_by_batchref(self, ref: str) -> Product | None:
+        self._locks.require_owner_of(ref)
         batch = self._batches.get(ref)
         if batch is None:
             return None
-        return self._products.get(batch.sku)  # None too where it was created since its owner was looked for.
-
-    def batch(self, ref: str) -> Batch | None:
-        return self._batches.get(ref)
+        return self._products.get(batch.sku)  # None if the batch was created after its owner was looked up.
 
     def of_order(self, orderid: str) -> Sequence[Product]:
+        self._locks.require_order(orderid)
         return [product for product in self._products.values() if orderid in product.lines]
 
-    def oldest_waiting(self, sku: str, after: int, largest: int, units: int) -> Sequence[Line]:
+    def batch(self, ref: str) -> Batch | None:
+        self._locks.require_batch(ref)
+        return self._batches.get(ref)
+
+    def require_line(self, orderid: str, sku: str) -> None:
+        self._locks.require_line(orderid, sku)
+
+    def oldest_waiting(self, sku: str, after: int, largest: int, units: int) -> Sequence[TrackedLine]:
         wanted = {"sku": sku, "after": after, "largest": largest, "units": units, "page": LINES_PAGE}
         return self._look_up(sku, statements.READ_WAITING_LINES, wanted)
 
-    def latest_on(self, batch: Batch, before: int, most: int) -> Sequence[Line]:
+    def latest_on(self, batch: Batch, before: int, most: int) -> Sequence[TrackedLine]:
         wanted = {"batchref": batch.ref, "before": before, "page": min(most, LINES_PAGE)}
         return self._look_up(batch.sku, statements.READ_LATEST_LINES, wanted)
 
-    def _look_up(self, sku: str, statement: TextClause, wanted: dict[str, object]) -> Sequence[Line]:
+    def delete_unused(self) -> None:
+        """Delete products that this transaction has created, but whose only batch was refused."""
+        unused = [sku for sku in self._created if self._products[sku].version == 0]
+        if unused:
+            self._connection.execute(statements.DELETE_PRODUCTS, {"skus": array(unused)})
+
+    def save(self) -> None:
+        """Write the present state of everything that was touched since the last call."""
+        touched = {id(row): row for row in self._changes.touched[self._saved :]}.values()
+        self._saved = len(self._changes.touched)
+        changed = [self._products[sku] for sku in {row.sku for row in touched}]
+        lines = [row for row in touched if isinstance(row, TrackedLine)]
+        self._execute(statements.WRITE_PRODUCTS, statements.PRODUCT, map(product_row, changed))
+        self._write_batches([row for row in touched if isinstance(row, Batch)])
+        self._execute(statements.WRITE_LINES, statements.LINE, map(attrgetter(*statements.LINE), lines))
+
+    def _look_up(self, sku: str, statement: TextClause, wanted: dict[str, object]) -> Sequence[TrackedLine]:
         self.save()  # The query must see what this transaction has done to the lines so far.
         known = self._products[sku].lines
         rows = self._connection.execute(statement, wanted).all()
@@ -75,58 +102,8 @@ class SqlProducts:
             self._connection.execute(statements.EXTEND_TIMEOUTS)
         return [known.setdefault(row.orderid, as_line(row)) for row in rows]
 
-    def forget_refused(self) -> None:
-        """A product of which the only batch was refused never was."""
-        refused = [sku for sku in self._created if self._products[sku].version == 0]
-        if refused:
-            self._connection.execute(statements.DELETE_PRODUCTS, {"skus": array(refused)})
-
-    def save(self) -> None:
-        """Write what was touched since the last time, as it is now."""
-        touched = {id(row): row for row in self._changes.touched[self._saved :]}.values()
-        self._saved = len(self._changes.touched)
-        changed = [self._products[sku] for sku in {row.sku for row in touched}]
-        lines = [row for row in touched if isinstance(row, Line)]
-        self._execute(statements.WRITE_PRODUCTS, statements.PRODUCT, map(product_row, changed))
-        self._write_batches([row for row in touched if isinstance(row, Batch)])
-        self._execute(statements.WRITE_LINES, statements.LINE, map(attrgetter(*statements.LINE), lines))
-
-    def _lock(self, keys: Keys) -> Rows:
-        if keys.new_skus:
-            create = statements.locking(statements.CREATE_PRODUCTS, keys.patience)
-            self._created = self._connection.execute(create, {"skus": array(keys.new_skus)}).scalars().all()
-        skus = keys.skus | self._owners(keys.owners_of) | self._skus_of(keys.orders)
-        lock = statements.locking(statements.LOCK_PRODUCTS, keys.patience)
-        return self._connection.execute(lock, {"skus": array(skus)}).all()
-
-    def _owners(self, refs: Collection[str]) -> set[str]:
-        """Read without a lock: a batch never changes its SKU."""
-        if not refs:
-            return set()
-        return set(self._connection.execute(statements.READ_OWNERS, {"refs": array(refs)}).scalars())
-
-    def _skus_of(self, orders: Collection[str]) -> set[str]:
-        if not orders:
-            return set()
-        return set(self._connection.execute(statements.READ_SKUS_OF_ORDERS, {"orderids": array(orders)}).scalars())
-
-    def _read_batches(self, skus: Collection[str], refs: Collection[str]) -> Iterable[Batch]:
-        rows = list(self._connection.execute(statements.READ_OPEN_BATCHES, {"skus": array(skus)}))
-        if refs:
-            rows += self._connection.execute(statements.READ_BATCHES, {"refs": array(refs)})
-        return starmap(Batch, rows)
-
-    def _read_lines(self, keys: Keys) -> Sequence[Line]:
-        lines: list[Line] = []
-        if keys.lines:
-            wanted = arrays(("orderids", "skus"), list(keys.lines))
-            lines += map(as_line, self._connection.execute(statements.READ_LINES, wanted))
-        if keys.orders:
-            lines += map(as_line, self._connection.execute(statements.READ_ORDERS, {"orderids": array(keys.orders)}))
-        return lines
-
-    def _assemble(self, rows: Rows, batches: Iterable[Batch], lines: Iterable[Line]) -> dict[str, Product]:
-        batches_of, lines_of = by_sku(batches), by_sku(lines)
+    def _assemble(self, loaded: Loaded) -> dict[str, Product]:
+        batches_of, lines_of = by_sku(loaded.batches), by_sku(loaded.lines)
         return {
             row.sku: Product(
                 row.sku,
@@ -137,24 +114,19 @@ class SqlProducts:
                 batches=batches_of[row.sku],
                 lines={line.orderid: line for line in lines_of[row.sku]},
             )
-            for row in rows
+            for row in loaded.products
         }
 
     def _write_batches(self, batches: Sequence[Batch]) -> None:
         new = [batch for batch in batches if batch.ref not in self._stored_refs]
-        old = [batch for batch in batches if batch.ref in self._stored_refs]
+        stored = [batch for batch in batches if batch.ref in self._stored_refs]
         self._execute(statements.ADD_BATCHES, statements.BATCH, map(attrgetter(*statements.BATCH), new))
-        self._execute(statements.WRITE_BATCHES, CHANGING, map(attrgetter(*CHANGING), old))
+        self._execute(statements.WRITE_BATCHES, CHANGING, map(attrgetter(*CHANGING), stored))
         self._stored_refs.update(batch.ref for batch in new)
 
     def _execute(self, statement: TextClause, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
         if rows := list(rows):
             self._connection.execute(statement, arrays(columns, rows))
-
-
-def as_line(row: Sequence[Any]) -> Line:
-    orderid, sku, qty, arrived, status, *rest = row
-    return Line(orderid, sku, qty, arrived, Status(status), *rest)
 
 
 def product_row(product: Product) -> tuple[object, ...]:

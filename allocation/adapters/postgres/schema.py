@@ -1,4 +1,4 @@
-"""The schema, and the time-outs that belong to it."""
+"""Migrates the schema and sets the time-outs that belong to it."""
 
 import logging
 
@@ -8,16 +8,19 @@ from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters.postgres.driver.errors import translated_errors
 
-logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of every step.
+logging.getLogger("alembic").setLevel(logging.WARNING)  # At INFO it logs every step.
 
 MIGRATION_LOCK = 0x2A13 << 48
 TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "30s"}
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to the newest revision, and limit the waits. Forward only; any number may do it at once."""
+    """Bring the schema to the newest revision and set the time-outs. Several processes may do it at once.
+
+    There is no way back to an earlier revision.
+    """
     with translated_errors(), engine.begin() as connection:
-        # No time-outs here: a migration takes what it takes, and so does waiting for another process's.
+        # No time-outs: a migration may take long, and so may waiting for another process's migration.
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
@@ -28,9 +31,9 @@ def migrate(engine: Engine) -> None:
 
 
 def limit_waits(connection: Connection) -> None:
-    """Give every later session of this role in this database its time-outs.
+    """Set the time-outs of every later session of this role in this database.
 
-    The server keeps them, so that poolers don't matter. They don't come with a dump; hence not a migration.
+    The server keeps them, so they also work behind a pooler. A dump does not contain them, so this is no migration.
     """
     database = connection.execute(text("SELECT quote_ident(current_database())")).scalar_one()
     for setting, value in TIMEOUTS.items():

@@ -1,11 +1,11 @@
-"""The statements of the write side. The migrations are the one description of the tables.
+"""The SQL of the write side. The migrations are the only description of the tables.
 
-They take arrays, so that their number does not depend on how many commands share the transaction.
+The statements take arrays, so that their number does not depend on how many commands share the transaction.
 """
 
 from sqlalchemy import TextClause, text
 
-from allocation.service_layer.unit_of_work import Patience
+from allocation.service_layer.unit_of_work import LockWait
 
 CREATE_PRODUCTS = text("""
     INSERT INTO products (sku)
@@ -15,15 +15,15 @@ CREATE_PRODUCTS = text("""
 
 DELETE_PRODUCTS = text("DELETE FROM products WHERE sku = ANY(CAST(:skus AS text[]))")
 
-# A statement of its own: what later statements read is as of after the lock. Read together with the lock, it would
-# be as of before it, and stale.
+# A statement of its own: later statements see the rows as they are after the lock. A statement that locked and read
+# would return them as they were before it.
 LOCK_PRODUCTS = text("""
     SELECT sku, version, available, waiting_lines, waiting_units
     FROM products WHERE sku = ANY(CAST(:skus AS text[]))
     ORDER BY sku FOR NO KEY UPDATE
 """)
 
-# The members of Batch and of Line, in their order.
+# BATCH has the fields of Batch, in their order. as_line reads the columns of LINE in this order.
 BATCH = ("ref", "sku", "purchased", "eta", "created_qty", "created_eta", "allocated", "shipped", "version")
 LINE = ("orderid", "sku", "qty", "arrived", "status", "batchref", "placed", "version")
 EVENT = ("sku", "version", "type", "last", "data")
@@ -51,8 +51,8 @@ READ_ORDERS = text(f"""
     SELECT {", ".join(LINE)} FROM order_lines WHERE orderid = ANY(CAST(:orderids AS text[]))
 """)
 
-# Steps from one quantity to the next larger one and takes the oldest lines of each: lines that don't fit cost
-# nothing, however many wait.
+# Steps from one quantity to the next larger one and reads the oldest lines of each. So lines that don't fit cost
+# nothing, however many of them wait.
 READ_WAITING_LINES = text(f"""
     WITH RECURSIVE quantity (qty) AS (
         (SELECT qty FROM order_lines
@@ -76,7 +76,7 @@ READ_LATEST_LINES = text(f"""
     WHERE batchref = :batchref AND status = 'allocated' AND placed < :before ORDER BY placed DESC LIMIT :page
 """)
 
-# For a transaction that moves many lines at once. It can't be cut in two, so it has longer than an ordinary one.
+# For a transaction that moves many lines at once. It can't be split, so it gets more time than an ordinary one.
 EXTEND_TIMEOUTS = text("""
     SELECT set_config('statement_timeout', '10min', true),
            set_config('idle_in_transaction_session_timeout', '10min', true)
@@ -91,8 +91,8 @@ WRITE_PRODUCTS = text("""
     WHERE products.sku = new.sku
 """)
 
-# Sorted, so that two transactions that add the same references wait for one another in one order. (Not so where lines
-# wait, and batches are written one by one: there a deadlock may come, and the retry.)
+# Sorted, so that transactions that add the same references lock them in the same order. If lines wait, batches are
+# written one by one, and a deadlock is possible: then the transaction is retried.
 ADD_BATCHES = text(f"""
     INSERT INTO batches ({", ".join(BATCH)})
     SELECT * FROM unnest(CAST(:ref AS text[]), CAST(:sku AS text[]), CAST(:purchased AS int[]), CAST(:eta AS date[]),
@@ -134,7 +134,7 @@ FIND_EVENTS = text("""
     JOIN events ON events.sku = wanted.sku AND events.version BETWEEN wanted.first AND wanted.last ORDER BY position
 """)
 
-# First of all locks: who holds a key waits for products, and never the other way round.
+# Before all other locks: a transaction that holds a key may wait for products, but never the other way round.
 LOCK_KEYS = text("""
     INSERT INTO idempotency_keys (scope, key, fingerprint)
     SELECT * FROM unnest(CAST(:scope AS text[]), CAST(:key AS text[]), CAST(:fingerprint AS text[]))
@@ -143,16 +143,16 @@ LOCK_KEYS = text("""
     ON CONFLICT DO NOTHING RETURNING scope, key
 """)
 
-# In the same trip as the first lock.
-SHORTLY = {
+# The time-out travels with the first lock, which saves a trip.
+WITH_SHORT_WAIT = {
     statement: text(f"SET LOCAL lock_timeout = '500ms'; {statement.text}")
     for statement in (LOCK_KEYS, CREATE_PRODUCTS, LOCK_PRODUCTS)
 }
 
 
-def locking(statement: TextClause, patience: Patience) -> TextClause:
-    """The statement, as one that waits no longer than its unit of work may."""
-    return SHORTLY[statement] if patience is Patience.SHORT else statement
+def with_wait(statement: TextClause, wait: LockWait) -> TextClause:
+    """Return the statement in a form that waits for locks no longer than its unit of work may."""
+    return WITH_SHORT_WAIT[statement] if wait is LockWait.SHORT else statement
 
 
 DO_NOT_WAIT = text("SET LOCAL lock_timeout = '10ms'")
@@ -164,7 +164,7 @@ READ_OUTCOMES = text("""
     JOIN idempotency_keys USING (scope, key)
 """)
 
-KEEP_OUTCOMES = text("""
+STORE_OUTCOMES = text("""
     UPDATE idempotency_keys SET outcome = CAST(new.outcome AS json), effects = CAST(new.effects AS json)
     FROM unnest(CAST(:scope AS text[]), CAST(:key AS text[]), CAST(:outcome AS text[]), CAST(:effects AS text[]))
          AS new (scope, key, outcome, effects)

@@ -1,69 +1,51 @@
-"""The shape of each command from outside."""
+"""The JSON schema of each command, and the name under which clients send it."""
 
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-)
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
-from allocation.adapters.schemas.errors import bad_members_named
-from allocation.adapters.schemas.fields import MOST_LINES, Eta, Identifier, Quantity, QuantityLeft
+from allocation.adapters.schemas.errors import invalid_members
+from allocation.adapters.schemas.fields import MOST_LINES, BatchQuantity, Eta, Identifier, Quantity
 from allocation.domain import commands
 
 
-class Body(BaseModel):
+class Schema(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-class CreateBatch(Body):
+class AddBatch(Schema):
     ref: Identifier
     sku: Identifier
     qty: Quantity
     eta: Eta = None
 
 
-class ChangeBatchQuantity(Body):
+class ChangeBatchQuantity(Schema):
     ref: Identifier = Field(validation_alias=AliasChoices("ref", "batchref"))
-    qty: QuantityLeft
+    qty: BatchQuantity
 
 
-class ChangeBatchEta(Body):
+class ChangeBatchEta(Schema):
     ref: Identifier
     eta: Eta
 
 
-class Allocate(Body):
+class LineId(Schema):
+    """The order line that a command names."""
+
     orderid: Identifier
     sku: Identifier
+
+
+class LineQuantity(LineId):
     qty: Quantity
 
 
-class Deallocate(Body):
-    orderid: Identifier
-    sku: Identifier
-
-
-class ChangeLineQuantity(Body):
-    orderid: Identifier
-    sku: Identifier
-    qty: Quantity
-
-
-class Ship(Body):
-    orderid: Identifier
-    sku: Identifier
-
-
-class LineOfOrder(Body):
+class LineOfOrder(Schema):
     sku: Identifier
     qty: Quantity
 
@@ -71,67 +53,72 @@ class LineOfOrder(Body):
 def each_sku_once(lines: list[LineOfOrder]) -> tuple[tuple[str, int], ...]:
     twice = [sku for sku, times in Counter(line.sku for line in lines).items() if times > 1]
     if twice:
-        raise PydanticCustomError("twice", "must have each sku once: {sku} is there twice", {"sku": repr(twice[0])})
+        raise PydanticCustomError("twice", "must have each sku once: {sku} occurs twice", {"sku": repr(twice[0])})
     return tuple((line.sku, line.qty) for line in lines)
 
 
-class AllocateOrder(Body):
+class AllocateOrder(Schema):
     orderid: Identifier
     lines: Annotated[list[LineOfOrder], Field(min_length=1, max_length=MOST_LINES), AfterValidator(each_sku_once)]
     all_or_nothing: StrictBool = False
 
 
-class CancelOrder(Body):
+class CancelOrder(Schema):
     orderid: Identifier
 
 
-class Envelope(Body):
-    """What a command has besides its own members where commands of several kinds come together."""
+class Envelope(Schema):
+    """The members that a command has besides its own on a channel for several types of command."""
 
     type: Any = None
     id: Identifier | None = None
 
 
-Shape = TypeVar("Shape", bound=Body)
+class CommandSchema(NamedTuple):
+    """`stored_name` is part of the fingerprints of stored idempotency keys. It never changes."""
 
-BODIES: dict[type[Body], type[commands.Command]] = {
-    CreateBatch: commands.CreateBatch,
-    ChangeBatchQuantity: commands.ChangeBatchQuantity,
-    ChangeBatchEta: commands.ChangeBatchEta,
-    Allocate: commands.Allocate,
-    Deallocate: commands.Deallocate,
-    ChangeLineQuantity: commands.ChangeLineQuantity,
-    Ship: commands.Ship,
-    AllocateOrder: commands.AllocateOrder,
-    CancelOrder: commands.CancelOrder,
+    schema: type[Schema]
+    command: type[commands.Command]
+    stored_name: str
+
+    def from_json(self, body: bytes) -> commands.Command:
+        """Parse a JSON object. Raises InvalidCommand, which names every wrong member."""
+        return self.command(**vars(parse(self.schema, body)))
+
+    def from_row(self, row: Mapping[str, str]) -> commands.Command:
+        """Parse a row of text. Raises InvalidCommand, which names every wrong member."""
+        return self.command(**vars(parse_row(self.schema, row)))
+
+
+COMMANDS: dict[str, CommandSchema] = {
+    "add_batch": CommandSchema(AddBatch, commands.CreateBatch, "CreateBatch"),
+    "change_batch_quantity": CommandSchema(ChangeBatchQuantity, commands.ChangeBatchQuantity, "ChangeBatchQuantity"),
+    "change_batch_eta": CommandSchema(ChangeBatchEta, commands.ChangeBatchEta, "ChangeBatchEta"),
+    "allocate": CommandSchema(LineQuantity, commands.Allocate, "Allocate"),
+    "deallocate": CommandSchema(LineId, commands.Deallocate, "Deallocate"),
+    "change_line_quantity": CommandSchema(LineQuantity, commands.ChangeLineQuantity, "ChangeLineQuantity"),
+    "ship": CommandSchema(LineId, commands.Ship, "Ship"),
+    "allocate_order": CommandSchema(AllocateOrder, commands.AllocateOrder, "AllocateOrder"),
+    "cancel_order": CommandSchema(CancelOrder, commands.CancelOrder, "CancelOrder"),
 }
+"""The names that HTTP routes, previews, NDJSON lines, channels and CSV loads use."""
+
+STORED_NAMES = {entry.command: entry.stored_name for entry in COMMANDS.values()}
+
+AnySchema = TypeVar("AnySchema", bound=Schema)
 
 
-def from_json(shape: type[Body], body: bytes) -> commands.Command:
-    """The command that a JSON object describes. Raises BadCommand, which names every wrong member."""
-    return command(parsed(shape, body))
+def parse(schema: type[AnySchema], body: bytes) -> AnySchema:
+    """Parse a JSON object. Raises InvalidCommand, which names every wrong member."""
+    with invalid_members():
+        return schema.model_validate_json(body)
 
 
-def parsed(shape: type[Shape], body: bytes) -> Shape:
-    """What a JSON object says. Raises BadCommand, which names every wrong member."""
-    with bad_members_named():
-        return shape.model_validate_json(body)
-
-
-def from_text(shape: type[Body], members: Mapping[str, str]) -> commands.Command:
-    """The command that a row of text describes. Raises BadCommand, which names every wrong member."""
-    return command(checked(shape, members))
-
-
-def checked(shape: type[Shape], members: Mapping[str, str]) -> Shape:
-    """What a row of text says: a quantity in digits; an empty member is one that is not there. Raises BadCommand."""
-    values = {name: as_number(text) if name == "qty" else text for name, text in members.items() if text}
-    with bad_members_named():
-        return shape.model_validate(values)
-
-
-def command(body: Body) -> commands.Command:
-    return BODIES[type(body)](**vars(body))
+def parse_row(schema: type[AnySchema], row: Mapping[str, str]) -> AnySchema:
+    """Parse a row of text. An empty member counts as missing. Raises InvalidCommand, which names every wrong member."""
+    values = {name: as_number(text) if name == "qty" else text for name, text in row.items() if text}
+    with invalid_members():
+        return schema.model_validate(values)
 
 
 def as_number(text: str) -> int | str:

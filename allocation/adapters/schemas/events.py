@@ -1,44 +1,67 @@
-"""Events as they are logged and handed on: plain JSON data."""
+"""Events as plain JSON data: the form in which the log stores them and readers get them."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
 
-from allocation.domain.events import Event
-from allocation.service_layer.states import as_text, candidates
-from allocation.service_layer.unit_of_work import Message
+from allocation.domain import events
+from allocation.domain.events import BatchState, Candidate, Event, LineState
+from allocation.service_layer.unit_of_work import LoggedEvent
+
+EVENT_NAMES: dict[type[Event], str] = {
+    events.BatchCreated: "BatchCreated",
+    events.BatchQuantityChanged: "BatchQuantityChanged",
+    events.BatchEtaChanged: "BatchEtaChanged",
+    events.Allocated: "Allocated",
+    events.OutOfStock: "OutOfStock",
+    events.Deallocated: "Deallocated",
+    events.Displaced: "Displaced",
+    events.LineQuantityChanged: "LineQuantityChanged",
+    events.Shipped: "Shipped",
+}
+"""The stored name of each event. It never changes, since the log is kept for good."""
 
 
-def as_moment(at: datetime) -> str:
-    """As all events of one commit tell it."""
+def moment_as_text(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
 
 
-def as_message(event: Event, at: str) -> Message:
-    message: Message = {
-        "type": type(event).__name__,
+def event_as_json(event: Event, at: str) -> LoggedEvent:
+    """Return the event as plain JSON data. `at` is the moment of its commit, from `moment_as_text`."""
+    data: LoggedEvent = {
+        "type": EVENT_NAMES[type(event)],
         "at": at,
         "sku": event.sku,
         "version": event.version,
         "available": event.totals.available,
         "waiting": {"lines": event.totals.waiting_lines, "units": event.totals.waiting_units},
-        "batches": [
-            {
-                "ref": batch.ref,
-                "qty": batch.qty,
-                "allocated": batch.allocated,
-                "shipped": batch.shipped,
-                "eta": as_text(batch.eta),
-            }
-            for batch in event.batches
-        ],
+        "batches": [batch_state(batch) for batch in event.batches],
     }
     if event.line is not None:
-        line = event.line
-        message["line"] = {
-            "orderid": line.orderid,
-            "qty": line.qty,
-            "status": line.status,
-            "batchref": line.batchref,
-        }
+        data["line"] = line_state(event.line)
     if event.why is not None:
-        message["why"] = candidates(event.why)
-    return message
+        data["why"] = candidates(event.why)
+    return data
+
+
+def batch_state(batch: BatchState) -> dict[str, Any]:
+    return {
+        "ref": batch.ref,
+        "qty": batch.qty,
+        "allocated": batch.allocated,
+        "shipped": batch.shipped,
+        "eta": eta_as_text(batch.eta),
+    }
+
+
+def line_state(line: LineState) -> dict[str, Any]:
+    return {"orderid": line.orderid, "qty": line.qty, "status": line.status, "batchref": line.batchref}
+
+
+def candidates(why: Iterable[Candidate]) -> list[dict[str, Any]]:
+    """Return [{"ref", "eta", "available"}, …], the preferred batch first."""
+    return [{"ref": one.ref, "eta": eta_as_text(one.eta), "available": one.available} for one in why]
+
+
+def eta_as_text(eta: date | None) -> str | None:
+    return eta.isoformat() if eta is not None else None

@@ -1,4 +1,4 @@
-"""What the members of a command may be."""
+"""The types of a command's members: identifiers, quantities and ETAs."""
 
 import re
 from datetime import date
@@ -42,5 +42,6 @@ Identifier = Annotated[
     str, Field(strict=True, min_length=1, max_length=LONGEST_IDENTIFIER), AfterValidator(without_nul)
 ]
 Quantity = Annotated[int, whole_number_from(1)]
-QuantityLeft = Annotated[int, whole_number_from(0)]
+BatchQuantity = Annotated[int, whole_number_from(0)]
+"""A batch may shrink to nothing."""
 Eta = Annotated[date | None, BeforeValidator(as_date)]

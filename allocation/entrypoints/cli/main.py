@@ -1,11 +1,10 @@
-"""The commands of the console script `allocation`."""
+"""The console script `allocation`."""
 
 import sys
 
 import click
 
-from allocation.entrypoints.cli import processes
-from allocation.entrypoints.cli import tasks as tools
+from allocation.entrypoints.cli import csv_files, database, processes, service, views
 from readmodel import logs
 
 EXPECTED = (
@@ -17,34 +16,44 @@ EXPECTED = (
     ("readmodel.projector.rebuild", "RebuildFailed"),
     ("redis.exceptions", "RedisError"),
 )
+"""The errors that a user can do something about, by module and name."""
 
 
-class Commands(click.Group):
+class ReportingGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
-        """Say what the user can do something about in one line. Anything else is a bug, and shows where."""
+        """Report an expected error in one line. Any other error is a bug and shows its traceback."""
         try:
             return super().invoke(ctx)
         except Exception as error:
-            if isinstance(error, expected_errors()):
+            if isinstance(error, loaded_errors()):
                 raise click.ClickException(" ".join(str(error).split())) from error
             raise
 
 
-def expected_errors() -> tuple[type[Exception], ...]:
-    """Those that can have been raised: of modules that this process has loaded, without loading any other."""
+def loaded_errors() -> tuple[type[Exception], ...]:
+    """Return the expected errors whose modules this process has loaded. No other error can have been raised."""
     return tuple(getattr(sys.modules[module], name) for module, name in EXPECTED if module in sys.modules)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=ReportingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """An order-line allocation service with a separate read store."""
     logs.configure()
 
 
-for module in (processes, tools):
-    for command in vars(module).values():
-        if isinstance(command, click.Command):
-            main.add_command(command)
+main.add_command(processes.run)
+main.add_command(processes.serve)
+main.add_command(processes.queries)
+main.add_command(processes.relay)
+main.add_command(processes.consumer)
+main.add_command(database.migrate)
+main.add_command(database.audit)
+main.add_command(views.rebuild)
+main.add_command(views.digest)
+main.add_command(csv_files.load)
+main.add_command(csv_files.allocate_from_csv)
+main.add_command(service.env)
+main.add_command(service.check)
 
 
 if __name__ == "__main__":

@@ -4,24 +4,19 @@ import logging
 from collections.abc import Callable
 
 from flask import Blueprint, Flask, Response, abort, request
-from sqlalchemy import Engine
 
-from allocation import bootstrap
-from allocation.adapters.postgres.migrations.revision import is_current
-from allocation.adapters.postgres.unit_of_work import engine_for
-from allocation.adapters.schemas import commands as bodies
-from allocation.config import BadSettings, Settings, settings
+from allocation.adapters.schemas import results
+from allocation.adapters.schemas.commands import COMMANDS, CommandSchema
 from allocation.domain.commands import Command
-from allocation.entrypoints.http import idempotency_keys as keys
 from allocation.entrypoints.http.bulk import Bulk
-from allocation.entrypoints.http.responses import COMMANDS, FAILURES, TRY_AGAIN, failure
+from allocation.entrypoints.http.idempotency_keys import HEADER, checked_header, key_of, key_scope
+from allocation.entrypoints.http.responses import FAILURES, TRY_AGAIN, failure, success_status
 from allocation.service_layer.idempotency import IdempotencyKey
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
-from readmodel.store.client import client
 from readmodel.store.store import Store
-from readmodel.web import app as readmodel_http
-from readmodel.web.app import json
+from readmodel.web import queries
+from readmodel.web.kit import create_bare_app, health_routes, json_response
 from readmodel.web.problems import RETRY_LATER, problem
 
 logger = logging.getLogger(__name__)
@@ -29,82 +24,81 @@ logger = logging.getLogger(__name__)
 LARGEST_BODY = 1_000_000
 
 
-def create_app(config: Settings | None = None) -> Flask:
-    """A worker's app. Opens no connection, so that a store that is away now is one that may come back."""
-    config = config or settings()
-    database_url, redis_url = config.database_url, config.redis_url
-    if database_url is None or redis_url is None:
-        raise BadSettings("DATABASE_URL and REDIS_URL must be set")
-    engine = engine_for(database_url, connections=config.threads)
-    store = Store(client(redis_url, timeout=readmodel_http.READ_TIMEOUT))
-    app = readmodel_http.bare_app()
-    bus = bootstrap.message_bus(engine, bootstrap.update_views(redis_url), config.commands_together)
-    app.register_blueprint(commands(bus, bulks_at_once=max(1, config.threads // 2)))
-    app.register_blueprint(readmodel_http.queries(store))
+def create_app(bus: MessageBus, store: Store, is_migrated: Callable[[], bool], bulks_at_once: int) -> Flask:
+    """Return a worker's app. It opens no connection, so it starts even while a store is down."""
+    app = create_bare_app()
+    app.register_blueprint(command_routes(bus, bulks_at_once))
+    app.register_blueprint(queries.query_routes(store))
     app.register_blueprint(
-        readmodel_http.health(
-            "commands", lambda: {"commands": trouble(engine), "queries": readmodel_http.trouble(store)}
+        health_routes(
+            "commands",
+            lambda: {"commands": reason_not_ready(is_migrated), "queries": queries.reason_not_ready(store)},
         )
     )
     return app
 
 
-def commands(bus: MessageBus, bulks_at_once: int) -> Blueprint:
+def command_routes(bus: MessageBus, bulks_at_once: int) -> Blueprint:
     blueprint = Blueprint("commands", __name__)
-    for name, (shape, success) in COMMANDS.items():
-        blueprint.add_url_rule(f"/{name}", name, handler(bus, shape, success), methods=["POST"])
-        blueprint.add_url_rule(f"/preview/{name}", f"preview_{name}", previewer(bus, shape), methods=["POST"])
-    blueprint.add_url_rule("/commands", "bulk", Bulk(bus, bulks_at_once).handle, methods=["POST"])
+    for name, schema in COMMANDS.items():
+        blueprint.add_url_rule(f"/{name}", name, command_view(bus, schema), methods=["POST"])
+        blueprint.add_url_rule(f"/preview/{name}", f"preview_{name}", preview_view(bus, schema), methods=["POST"])
+    blueprint.add_url_rule("/commands", "bulk", Bulk(bus, bulks_at_once).respond, methods=["POST"])
     for error in FAILURES:
-        blueprint.register_error_handler(error, failed)
+        blueprint.register_error_handler(error, failure_response)
     return blueprint
 
 
-def handler(bus: MessageBus, shape: type[bodies.Body], success: int) -> Callable[[], Response]:
-    def handle() -> Response:
-        command = bodies.from_json(shape, whole_body())
-        answer = bus.handle(command, key_of(command))
-        if answer is None:
-            return Response("OK", success, content_type="text/plain")
-        return json(answer, success)
+def command_view(bus: MessageBus, schema: CommandSchema) -> Callable[[], Response]:
+    status = success_status(schema.command)
 
-    return handle
+    def respond() -> Response:
+        command = schema.from_json(read_body())
+        result = bus.handle(command, request_key(command))
+        if result is None:
+            return Response("OK", status, content_type="text/plain")
+        return json_response(results.order_outcome(result), status)
 
-
-def previewer(bus: MessageBus, shape: type[bodies.Body]) -> Callable[[], Response]:
-    def preview() -> Response:
-        return json(bus.preview(bodies.from_json(shape, whole_body())))
-
-    return preview
+    return respond
 
 
-def key_of(command: Command) -> IdempotencyKey | None:
-    value = request.headers.get(keys.HEADER)
+def preview_view(bus: MessageBus, schema: CommandSchema) -> Callable[[], Response]:
+    def respond() -> Response:
+        return json_response(results.preview(bus.preview(schema.from_json(read_body()))))
+
+    return respond
+
+
+def request_key(command: Command) -> IdempotencyKey | None:
+    value = request.headers.get(HEADER)
     if value is None:
         return None
-    return keys.key(keys.scope(request.path, request.headers.get("Authorization")), keys.checked(value), command)
+    scope = key_scope(request.path, request.headers.get("Authorization"))
+    return key_of(scope, checked_header(value), command)
 
 
-def whole_body() -> bytes:
-    """The JSON body of the request, whether its length is told or it comes in chunks."""
+def read_body() -> bytes:
+    """Read the JSON body of the request, whether it has a Content-Length or is sent in chunks."""
     if request.mimetype != "application/json":
         abort(415, f"The body must be application/json, not {request.mimetype or 'untyped'}")
+    # No max_content_length: beyond that limit nobody can read the rest of the body, and the client would get a closed
+    # connection instead of the 413.
     body = request.stream.read(LARGEST_BODY + 1)
     if len(body) > LARGEST_BODY:
         abort(413)
     return body
 
 
-def failed(error: Exception) -> Response:
+def failure_response(error: Exception) -> Response:
     if isinstance(error, StoreUnavailable):
-        logger.warning("A command could not be carried out: %s", error)
+        logger.warning("A command was not executed: %s", error)
     status, message, members = failure(error)
     return problem(status, message, RETRY_LATER if isinstance(error, TRY_AGAIN) else None, **members)
 
 
-def trouble(engine: Engine) -> str | None:
-    """Why commands can't be carried out now; None where they can."""
+def reason_not_ready(is_migrated: Callable[[], bool]) -> str | None:
+    """Return why commands can't be served now, or None."""
     try:
-        return None if is_current(engine) else "The database is not migrated"
+        return None if is_migrated() else "The database is not migrated"
     except (StoreUnavailable, RetryableError):
         return "The database can't be reached"

@@ -1,7 +1,8 @@
-"""Commands as NDJSON, one a line: each line's result in the same order, each line on its own feet.
+"""Commands as NDJSON: one command per line, and one result per line in the same order. A line that fails, fails alone.
 
-The body is taken to its end, onto the disk, before the first line is handled. So one that is too large is refused with
-nothing done, and a client that sends everything before it reads anything does not wait for a service that waits for it.
+The server reads the whole body to disk before it executes the first line. So it can refuse a body that is too large
+before it has done anything. And a client that sends everything before it reads never waits for a server that waits for
+the client.
 """
 
 import logging
@@ -14,13 +15,14 @@ from typing import IO, Any, NamedTuple
 import orjson
 from flask import Response, abort, request
 
-from allocation.adapters.schemas import commands as bodies
-from allocation.adapters.schemas.errors import BadCommand, shortened
-from allocation.entrypoints.http import idempotency_keys as keys
-from allocation.entrypoints.http.responses import COMMANDS, FAILURES, failure
-from allocation.service_layer.idempotency import Done
+from allocation.adapters.schemas import results
+from allocation.adapters.schemas.commands import COMMANDS, CommandSchema, Envelope, parse
+from allocation.adapters.schemas.errors import InvalidCommand, invalid, shorten
+from allocation.entrypoints.http.idempotency_keys import HEADER, key_of, key_scope
+from allocation.entrypoints.http.responses import FAILURES, failure, success_status
+from allocation.service_layer.command_requests import CommandRequest
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.requests import Outcome, Request
+from allocation.service_layer.outcomes import Done, Outcome
 from readmodel.web.problems import RETRY_LATER, problem
 
 logger = logging.getLogger(__name__)
@@ -31,46 +33,46 @@ LONGEST_LINE = 1_000_000
 KEPT_IN_MEMORY = 1_000_000
 READ_AT_ONCE = 65_536
 LINES_AT_ONCE, BYTES_AT_ONCE = 500, 1_000_000
-TOO_LARGE = f"The body has more than {LARGEST_BODY} bytes: nothing was done. Send it in parts"
+TOO_LARGE = f"The body has more than {LARGEST_BODY} bytes. Nothing was done. Send it in parts"
 
 
-class Line(NamedTuple):
-    """Its command, or what is wrong with it. `id` is told with the result."""
+class BulkLine(NamedTuple):
+    """A line of the body: its request or its error. `status` is the status of success, and the result shows the id."""
 
     id: str | None
-    wanted: Request | BadCommand
-    success: int = 0
+    request: CommandRequest | InvalidCommand
+    status: int = 0
 
 
 class Bulk:
-    """The route. At most `at_once` requests are taken at the same time: the other threads are for who asks for less."""
+    """The route. It serves at most `at_once` requests at the same time, so that threads are left for other requests."""
 
     def __init__(self, bus: MessageBus, at_once: int) -> None:
         self._bus = bus
-        self._places = BoundedSemaphore(at_once)
+        self._slots = BoundedSemaphore(at_once)
 
-    def handle(self) -> Response:
-        """The results are sent as they come, each when its transaction is committed."""
+    def respond(self) -> Response:
+        """Stream the results, each after its transaction is committed."""
         if request.mimetype not in MEDIA_TYPES:
             abort(415, f"The body must be {MEDIA_TYPES[0]}, not {request.mimetype or 'untyped'}")
-        if keys.HEADER in request.headers:
-            abort(400, f"{keys.HEADER} is for a single command: give each line an id")
+        if HEADER in request.headers:
+            abort(400, f"{HEADER} is for a single command. Add an id to each line instead")
         if (request.content_length or 0) > LARGEST_BODY:
             abort(413, TOO_LARGE)
-        scope = keys.scope(request.path, request.headers.get("Authorization"))
-        if not self._places.acquire(blocking=False):
-            return problem(503, "Too many bulks are being handled: nothing was done", RETRY_LATER)
+        scope = key_scope(request.path, request.headers.get("Authorization"))
+        if not self._slots.acquire(blocking=False):
+            return problem(503, "The server is handling too many bulks. Nothing was done", RETRY_LATER)
         with ExitStack() as stack:
-            stack.callback(self._places.release)
+            stack.callback(self._slots.release)
             body = stack.enter_context(SpooledTemporaryFile(max_size=KEPT_IN_MEMORY))
-            take(request.stream, body, request.content_length)
-            answer = Response(results(lines(body), self._bus, scope), content_type=MEDIA_TYPES[0])
-            answer.call_on_close(stack.pop_all().close)
-            return answer
+            copy_body(request.stream, body, request.content_length)
+            response = Response(bulk_results(read_lines(body), self._bus, scope), content_type=MEDIA_TYPES[0])
+            response.call_on_close(stack.pop_all().close)
+            return response
 
 
-def take(stream: IO[bytes], body: IO[bytes], length: int | None) -> None:
-    """To its end. Of a client that is lost before, the server tells nothing but an early end."""
+def copy_body(stream: IO[bytes], body: IO[bytes], length: int | None) -> None:
+    """Copy the body and rewind it. If the client disconnects early, the server reports only an early end."""
     size = 0
     while data := stream.read(READ_AT_ONCE):
         size += len(data)
@@ -78,12 +80,12 @@ def take(stream: IO[bytes], body: IO[bytes], length: int | None) -> None:
             abort(413, TOO_LARGE)
         body.write(data)
     if length is not None and size < length:
-        abort(400, f"The body ended after {size} of {length} bytes: nothing was done")
+        abort(400, f"The body ended after {size} of {length} bytes. Nothing was done")
     body.seek(0)
 
 
-def lines(body: IO[bytes]) -> Iterator[bytes]:
-    """Each line without its end; of one that is too long the beginning, which is still too long."""
+def read_lines(body: IO[bytes]) -> Iterator[bytes]:
+    """Yield each line without its end. Cut a line that is too long, but leave it longer than LONGEST_LINE."""
     while line := body.readline(LONGEST_LINE + 2):
         rest = line
         while not rest.endswith(b"\n") and (rest := body.readline(READ_AT_ONCE)):
@@ -91,8 +93,8 @@ def lines(body: IO[bytes]) -> Iterator[bytes]:
         yield line.removesuffix(b"\n")
 
 
-def parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
-    """So few lines that what is made of them may be in memory."""
+def in_parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """Cut the lines into parts that are small enough to keep their commands and results in memory."""
     part, size = list[bytes](), 0
     for line in lines:
         part.append(line)
@@ -104,48 +106,51 @@ def parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield part
 
 
-def results(lines: Iterator[bytes], bus: MessageBus, scope: str) -> Iterator[bytes]:
-    for part in parts(lines):
-        read = [understood(line, scope) for line in part]
-        outcomes = bus.handle_requests(line.wanted for line in read if isinstance(line.wanted, Request))
+def bulk_results(lines: Iterator[bytes], bus: MessageBus, scope: str) -> Iterator[bytes]:
+    """Execute the lines and yield each result as a line of JSON."""
+    for part in in_parts(lines):
+        parsed = [parse_line(line, scope) for line in part]
+        outcomes = bus.handle_requests(line.request for line in parsed if isinstance(line.request, CommandRequest))
         failed = 0
-        for line in read:
-            told = result(line, next(outcomes) if isinstance(line.wanted, Request) else line.wanted)
-            failed += told["status"] >= 500
-            yield orjson.dumps(told) + b"\n"
+        for line in parsed:
+            result = line_result(line, next(outcomes) if isinstance(line.request, CommandRequest) else line.request)
+            failed += result["status"] >= 500
+            yield orjson.dumps(result) + b"\n"
         if failed:
-            logger.warning("%s commands of a bulk could not be carried out", failed)
+            logger.warning("%s commands of a bulk were not executed", failed)
 
 
-def understood(line: bytes, scope: str) -> Line:
-    known = None
+def parse_line(line: bytes, scope: str) -> BulkLine:
+    line_id = None
     try:
         if len(line) > LONGEST_LINE:
-            raise BadCommand([{"member": "body", "message": f"must have at most {LONGEST_LINE} bytes"}])
-        envelope = bodies.parsed(bodies.Envelope, line)
-        known = envelope.id
-        shape, success = kind(envelope.type)
-        command = bodies.from_json(shape, line)
-        key = keys.key(scope, known, command) if known is not None else None
-        return Line(known, Request(command, key), success)
-    except BadCommand as error:
-        return Line(known, error)
+            raise invalid("body", f"must have at most {LONGEST_LINE} bytes")
+        envelope = parse(Envelope, line)
+        line_id = envelope.id
+        schema = schema_of(envelope.type)
+        command = schema.from_json(line)
+        key = key_of(scope, line_id, command) if line_id is not None else None
+        return BulkLine(line_id, CommandRequest(command, key), success_status(schema.command))
+    except InvalidCommand as error:
+        return BulkLine(line_id, error)
 
 
-def kind(name: object) -> tuple[type[bodies.Body], int]:
-    """What COMMANDS says of it. Raises BadCommand."""
+def schema_of(name: object) -> CommandSchema:
+    """Raises InvalidCommand if there is no command of that name."""
     if isinstance(name, str) and name in COMMANDS:
         return COMMANDS[name]
-    reason = "is missing" if name is None else f"must be one of {', '.join(COMMANDS)}, not {shortened(name)}"
-    raise BadCommand([{"member": "type", "message": reason}])
+    if name is None:
+        raise invalid("type", "is missing")
+    raise invalid("type", f"must be one of {', '.join(COMMANDS)}, not {shorten(name)}")
 
 
-def result(line: Line, outcome: Outcome) -> dict[str, Any]:
-    told: dict[str, Any] = {} if line.id is None else {"id": line.id}
+def line_result(line: BulkLine, outcome: Outcome) -> dict[str, Any]:
+    result: dict[str, Any] = {} if line.id is None else {"id": line.id}
     if isinstance(outcome, Done):
-        return told | {"status": line.success} | (outcome.answer or {})
+        result["status"] = line.status
+        return result if outcome.result is None else result | results.order_outcome(outcome.result)
     if type(outcome) not in FAILURES:
-        logger.error("A line failed for a reason of our own", exc_info=outcome)
-        return told | {"status": 500, "message": "The service failed. The reason is in its log."}
+        logger.error("A line failed because of a bug", exc_info=outcome)
+        return result | {"status": 500, "message": "The service failed. Its log has the reason."}
     status, message, members = failure(outcome)
-    return told | {"status": status, "message": message} | members
+    return result | {"status": status, "message": message} | members

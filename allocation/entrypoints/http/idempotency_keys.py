@@ -1,10 +1,11 @@
-"""Idempotency keys as callers send them."""
+"""Idempotency keys as clients send them."""
 
 from hashlib import sha256
 
 import orjson
 
-from allocation.adapters.schemas.errors import BadCommand, shortened
+from allocation.adapters.schemas.commands import STORED_NAMES
+from allocation.adapters.schemas.errors import invalid, shorten
 from allocation.adapters.schemas.fields import LONGEST_IDENTIFIER
 from allocation.domain.commands import Command
 from allocation.service_layer.idempotency import IdempotencyKey
@@ -12,26 +13,27 @@ from allocation.service_layer.idempotency import IdempotencyKey
 HEADER = "Idempotency-Key"
 
 
-def scope(route: str, token: str | None) -> str:
-    """Two callers may choose the same key, and one caller may on two routes. The token itself is not kept.
+def key_scope(route: str, token: str | None) -> str:
+    """Return the scope of a key: two callers, or two routes of one caller, may use the same key independently.
 
-    Raises BadCommand where there is a token that can't be read: it would be that of another one.
+    `token` is the Authorization header; only its hash is stored. Raises InvalidCommand if the server could not read it:
+    all unreadable tokens would share one scope.
     """
     if token == "":
-        raise BadCommand([{"member": "Authorization", "message": "must be printable ASCII"}])
+        raise invalid("Authorization", "must be printable ASCII")
     caller = sha256(token.encode()).hexdigest()[:32] if token else "-"
     return f"{caller} {route}"
 
 
-def key(scope: str, value: str, command: Command) -> IdempotencyKey:
-    """The key of a command. Two bodies that say the same are one, however they are written."""
-    content = orjson.dumps([type(command).__name__, command])
+def key_of(scope: str, value: str, command: Command) -> IdempotencyKey:
+    """Return the key of a command. Bodies that differ only in form have the same fingerprint."""
+    content = orjson.dumps([STORED_NAMES[type(command)], command])
     return IdempotencyKey(scope, value, sha256(content).hexdigest())
 
 
-def checked(value: str) -> str:
-    """The value of the header. Raises BadCommand."""
+def checked_header(value: str) -> str:
+    """Return the value of the header. Raises InvalidCommand."""
     if not 1 <= len(value) <= LONGEST_IDENTIFIER or not (value.isascii() and value.isprintable()):
-        reason = f"must be 1 to {LONGEST_IDENTIFIER} printable characters of ASCII, not {shortened(value)}"
-        raise BadCommand([{"member": HEADER, "message": reason}])
+        message = f"must be 1 to {LONGEST_IDENTIFIER} printable characters of ASCII, not {shorten(value)}"
+        raise invalid(HEADER, message)
     return value

@@ -1,27 +1,18 @@
-"""What each command is called outside, and how its outcome is told."""
+"""The HTTP status of each outcome, and the JSON of failures."""
 
 from typing import Any, NamedTuple
 
-from allocation.adapters.schemas import commands as bodies
-from allocation.adapters.schemas.errors import BadCommand
-from allocation.domain import errors
+from allocation.adapters.schemas.errors import InvalidCommand
+from allocation.adapters.schemas.outcomes import short_lines
+from allocation.domain import commands, errors
+from allocation.domain.commands import Command
 from allocation.service_layer.idempotency import KeyReused, StillRunning
 from allocation.service_layer.unit_of_work import Busy, StoreUnavailable
 
-COMMANDS: dict[str, tuple[type[bodies.Body], int]] = {
-    "add_batch": (bodies.CreateBatch, 201),
-    "change_batch_quantity": (bodies.ChangeBatchQuantity, 202),
-    "change_batch_eta": (bodies.ChangeBatchEta, 202),
-    "allocate": (bodies.Allocate, 202),
-    "deallocate": (bodies.Deallocate, 202),
-    "change_line_quantity": (bodies.ChangeLineQuantity, 202),
-    "ship": (bodies.Ship, 202),
-    "allocate_order": (bodies.AllocateOrder, 202),
-    "cancel_order": (bodies.CancelOrder, 202),
-}
+CREATED: set[type[Command]] = {commands.CreateBatch}
 
 FAILURES: dict[type[Exception], int] = {
-    BadCommand: 400,
+    InvalidCommand: 400,
     errors.UnknownSku: 400,
     errors.UnknownLine: 404,
     errors.UnknownOrder: 404,
@@ -41,26 +32,30 @@ FAILURES: dict[type[Exception], int] = {
 }
 
 TRY_AGAIN = (StillRunning, StoreUnavailable)
-UNCONFIRMED = "The command was not confirmed. It can be sent again without doing it twice"
+UNCONFIRMED = "The command was not confirmed. You can send it again: it will not be executed twice"
 
 
 class Failure(NamedTuple):
-    """`members` are told besides the message."""
+    """`members` are the members of the problem besides its message."""
 
     status: int
     message: str
     members: dict[str, Any]
 
 
+def success_status(command: type[Command]) -> int:
+    return 201 if command in CREATED else 202
+
+
 def failure(error: Exception) -> Failure:
-    """How one of FAILURES is told."""
+    """Describe an error of one of the types in FAILURES."""
     message = UNCONFIRMED if isinstance(error, StoreUnavailable) else str(error)
-    return Failure(FAILURES[type(error)], message, members(error))
+    return Failure(FAILURES[type(error)], message, problem_members(error))
 
 
-def members(error: Exception) -> dict[str, Any]:
-    if isinstance(error, BadCommand):
+def problem_members(error: Exception) -> dict[str, Any]:
+    if isinstance(error, InvalidCommand):
         return {"errors": error.errors}
     if isinstance(error, errors.OrderShort):
-        return {"lines": error.lines}
+        return {"lines": short_lines(error)}
     return {}

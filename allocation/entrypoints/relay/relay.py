@@ -1,110 +1,115 @@
-"""The relay: brings the views up to date from the log, whatever the fast path has done or not done."""
+"""The relay: applies to the views whatever the fast path has not applied, and runs the subscriptions."""
 
 import logging
 from collections.abc import Sequence
 
-from redis import Redis
 from redis.client import PubSub
 from redis.exceptions import RedisError
 
 from allocation.adapters.postgres.event_log import READ_AT_ONCE, EventLog, LogBehind
-from allocation.entrypoints.relay.background import Companion
+from allocation.entrypoints.relay.background import BackgroundThread
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
-from allocation.shutdown import Stop, Stopped
+from allocation.shutdown import Shutdown, ShutdownRequested
+from readmodel.projector.fold import Projection
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import RebuildFailed, rebuild
 from readmodel.store import keys
-from readmodel.store.store import ModelAbsent, Store
+from readmodel.store.snapshot import ModelAbsent
+from readmodel.store.store import Store
 
 logger = logging.getLogger(__name__)
 
 POLL = 0.25
 PAUSE = 1.0
 REST = 0.1
-"""Seconds after a page that was not full, so that the next one has more than one commit in it.
+"""Seconds to rest after a page that was not full, so that the next page has more than one commit in it.
 
-In the meantime those who commit show their own.
+In the meantime the fast path updates the views.
 """
-COMPANIONS_END_WITHIN = 2.0
+THREADS_END_WITHIN = 2.0
 
 
 class Relay:
-    """`companions` work beside it, each at its own pace."""
+    """Runs the given threads beside its own work."""
 
-    def __init__(self, log: EventLog, redis: Redis, stop: Stop, companions: Sequence[Companion] = ()) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        store: Store,
+        projection: Projection,
+        shutdown: Shutdown,
+        threads: Sequence[BackgroundThread] = (),
+    ) -> None:
         self._log = log
-        self._redis = redis
-        self._store = Store(redis)
-        self._stop = stop
-        self._companions = companions
+        self._store = store
+        self._projection = projection
+        self._shutdown = shutdown
+        self._threads = threads
 
     def run(self) -> None:
-        """Relay until it is to stop. A store that goes away is waited for. Raises what a companion failed of."""
-        for companion in self._companions:
-            companion.start()
+        """Work until the shutdown. If a store is unavailable, wait for it. Raises the error of a thread that failed."""
+        for thread in self._threads:
+            thread.start()
         self._run()
-        for companion in self._companions:
-            companion.join(COMPANIONS_END_WITHIN)
+        for thread in self._threads:
+            thread.join(THREADS_END_WITHIN)
 
     def _run(self) -> None:
-        while not self._stop.requested:
-            self._check_companions()
+        while not self._shutdown.requested:
+            self._check_threads()
             try:
                 self._relay()
-            except Stopped:
+            except ShutdownRequested:
                 return
             except (RedisError, StoreUnavailable, RetryableError, RebuildFailed) as error:
                 logger.warning("The relay tries again in a second: %s", error)
-                self._stop.wait(PAUSE)
+                self._shutdown.wait(PAUSE)
 
     def _relay(self) -> None:
-        self._store.install()
-        with self._redis.pubsub(ignore_subscribe_messages=True) as commits:
+        self._store.install(self._projection.cached_members)
+        with self._store.redis.pubsub(ignore_subscribe_messages=True) as commits:
             commits.subscribe(keys.COMMITTED)
             logger.info("The relay follows the log")
-            while not self._stop.requested:
+            while not self._shutdown.requested:
                 try:
-                    self._take_a_page(commits)
-                    self._check_companions()
+                    self._apply_page(commits)
+                    self._check_threads()
                 except (ModelAbsent, LogBehind) as loss:
                     self._rebuild(loss)
 
-    def _take_a_page(self, commits: PubSub) -> None:
-        events = follow(self._store, self._log)
+    def _apply_page(self, commits: PubSub) -> None:
+        events = follow(self._store, self._log, self._projection)
         if not events:
             wait_for_commit(commits)
             return
-        self._give_news()
+        for thread in self._threads:
+            thread.news.set()
         if events < READ_AT_ONCE:
-            self._stop.wait(REST)
-        forget_wake_ups(commits)
+            self._shutdown.wait(REST)
+        discard_wake_ups(commits)
 
-    def _give_news(self) -> None:
-        for companion in self._companions:
-            companion.news.set()
-
-    def _check_companions(self) -> None:
-        for companion in self._companions:
-            if companion.failure is not None:
-                raise companion.failure
+    def _check_threads(self) -> None:
+        for thread in self._threads:
+            if thread.failure is not None:
+                raise thread.failure
 
     def _rebuild(self, loss: Exception) -> None:
-        with self._log.exclusive() as alone:
-            if not alone:
-                self._stop.wait(PAUSE)
+        with self._log.exclusive() as mine:
+            if not mine:
+                self._shutdown.wait(PAUSE)
                 return
             logger.warning("Rebuilding the views: %s", loss)
-            events = rebuild(self._store, self._log, lambda *_: self._stop.check())
-            logger.info("The views are back, from %s events", events, extra={"events": events})
+            events = rebuild(self._store, self._log, self._projection, lambda *_: self._shutdown.check())
+            logger.info("Rebuilt the views from %s events", events, extra={"events": events})
 
 
 def wait_for_commit(commits: PubSub) -> None:
-    """Wait until something was committed; for a quarter of a second at most, since who commits may not reach Redis."""
+    """Wait for a commit, but at most for POLL seconds: a process that commits may not reach Redis."""
     if commits.get_message(timeout=POLL) is not None:
-        forget_wake_ups(commits)
+        discard_wake_ups(commits)
 
 
-def forget_wake_ups(commits: PubSub) -> None:
-    """Many commits, one page. Redis would cut off who leaves them unread."""
+def discard_wake_ups(commits: PubSub) -> None:
+    """Read the other wake-ups: one page covers many commits. Redis disconnects a client that leaves them unread."""
     while commits.get_message(timeout=0) is not None:
         pass

@@ -1,4 +1,4 @@
-"""Tells a subscriber what is in the log, behind a cursor of its own: at least once, in order, at its own pace."""
+"""Runs a named handler of the log's events, behind a cursor of its own."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -6,27 +6,26 @@ from collections.abc import Callable, Sequence
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres import subscriptions
 from allocation.adapters.postgres.event_log import EventLog
-from allocation.adapters.postgres.subscriptions import Cursor
-from allocation.entrypoints.relay.background import Companion
+from allocation.adapters.postgres.subscriptions import Cursor, locked_cursor
+from allocation.entrypoints.relay.background import BackgroundThread
 from allocation.service_layer.out_of_stock import NotSent
-from allocation.service_layer.unit_of_work import Message, RetryableError, StoreUnavailable
-from allocation.shutdown import Stop
+from allocation.service_layer.unit_of_work import LoggedEvent, RetryableError, StoreUnavailable
+from allocation.shutdown import Shutdown
 
 logger = logging.getLogger(__name__)
 
 POLL = 0.25
 PAUSE, LONGEST_PAUSE, LONGEST_PAUSE_OF_MAIL = 1.0, 5.0, 60.0
 
-AWAY = (RedisError, StoreUnavailable, RetryableError, NotSent)
+UNAVAILABLE = (RedisError, StoreUnavailable, RetryableError, NotSent)
 
 
-class Subscriber(Companion):
-    """A subscription of the relay.
+class Subscription(BackgroundThread):
+    """Passes the events of some types to `handle`: in order, at least once, at its own pace.
 
-    `tell` is given the events of `types`, and raises one of AWAY where it has to be given them again. They are told as
-    soon as they are final, or not beyond the position that `shown` gives. Of any number of processes one alone tells.
+    If `handle` raises one of UNAVAILABLE, it gets the same events again. The subscription handles events when they are
+    final; with `upto`, only up to the position that it returns. Only one process at a time runs a subscription.
     """
 
     def __init__(
@@ -34,38 +33,39 @@ class Subscriber(Companion):
         name: str,
         types: Sequence[str],
         engine: Engine,
-        tell: Callable[[Sequence[Message]], None],
-        stop: Stop,
-        shown: Callable[[], int | None] = lambda: None,
+        log: EventLog,
+        handle: Callable[[Sequence[LoggedEvent]], None],
+        shutdown: Shutdown,
+        upto: Callable[[], int | None] = lambda: None,
     ) -> None:
-        super().__init__(name, stop)
+        super().__init__(name, shutdown)
         self._types = types
         self._engine = engine
-        self._log = EventLog(engine)
-        self._shown = shown
-        self._tell = tell
+        self._log = log
+        self._handle = handle
+        self._upto = upto
 
     def work(self) -> None:
         pause = PAUSE
-        while not self.stop_asked.requested:
+        while not self.shutdown.requested:
             try:
-                with subscriptions.held(self._engine, self.name) as cursor:
-                    while cursor is not None and not self.stop_asked.requested:
-                        self._step(cursor)
+                with locked_cursor(self._engine, self.name) as cursor:
+                    while cursor is not None and not self.shutdown.requested:
+                        self._handle_page(cursor)
                         pause = PAUSE
-                self.stop_asked.wait(PAUSE)
-            except AWAY as error:
-                logger.warning("%s tries again in %.0f seconds: %s", self.name, pause, error)
-                self.stop_asked.wait(pause)
+                self.shutdown.wait(PAUSE)
+            except UNAVAILABLE as error:
+                logger.warning("The subscription %s tries again in %.0f seconds: %s", self.name, pause, error)
+                self.shutdown.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_OF_MAIL if isinstance(error, NotSent) else LONGEST_PAUSE)
 
-    def _step(self, cursor: Cursor) -> None:
-        """Tell a page; where there is none, wait for news."""
+    def _handle_page(self, cursor: Cursor) -> None:
+        """Handle a page of events and move the cursor. If there is nothing new, wait for news."""
         self.news.clear()
-        events, position = self._log.read_types(self._types, cursor.position, upto=self._shown())
+        events, position = self._log.read_types(self._types, cursor.position, upto=self._upto())
         if events:
-            self._tell(events)
+            self._handle(events)
         if position > cursor.position:
-            cursor.move(position, told=bool(events))
+            cursor.move(position, handled=bool(events))
         else:
             self.news.wait(POLL)

@@ -12,9 +12,9 @@ from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
 from allocation.domain.events import OutOfStock, Totals
-from allocation.entrypoints.http.idempotency_keys import key
-from allocation.service_layer.idempotency import Done
+from allocation.entrypoints.http.idempotency_keys import key_of
 from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.outcomes import Done
 from readmodel.projector.digest import digest
 from readmodel.store.registers import State
 from readmodel.store.store import Store
@@ -50,7 +50,7 @@ def test_who_sends_a_command_again_after_its_process_was_killed_sees_what_it_did
     assert subprocess.run(program, env=os.environ | environment, check=False).returncode == -signal.SIGKILL
     assert allocations_of(model, "o1") == []
     command = Allocate("o1", "S", 3)
-    projecting_bus.handle(command, key("- /allocate", "k1", command))
+    projecting_bus.handle(command, key_of("- /allocate", "k1", command))
     assert allocations_of(model, "o1") == [{"sku": "S", "batchref": "b1"}]
 
 
@@ -79,9 +79,9 @@ def waiting_for_a_lock(engine: Engine) -> bool:
 SHRINKS = """
 import os
 from allocation import bootstrap
-from allocation.adapters.postgres.unit_of_work import engine_for
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.domain.commands import ChangeBatchQuantity
-bus = bootstrap.message_bus(engine_for(os.environ["DATABASE_URL"]), bootstrap.leave_to_the_relay)
+bus = bootstrap.create_message_bus(create_postgres_engine(os.environ["DATABASE_URL"]), bootstrap.leave_to_relay)
 bus.handle(ChangeBatchQuantity("b1", 0))
 """
 

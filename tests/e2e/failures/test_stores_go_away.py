@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from allocation import bootstrap
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.schema import migrate
-from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.domain.commands import CreateBatch
-from readmodel.store.client import client
+from readmodel.store.client import redis_client
 from tests.support import servers
 from tests.support.api import Api
 from tests.support.eventually import eventually
@@ -31,7 +31,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     with ExitStack() as stack:
         postgres = stack.enter_context(servers.running(servers.postgres_in(tmp_path / "postgres", durable=True)))
         redis = stack.enter_context(servers.running(servers.redis_in(tmp_path / "redis")))
-        engine = engine_for(postgres.url)
+        engine = create_postgres_engine(postgres.url)
         migrate(engine)
         engine.dispose()
         environment = {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}
@@ -69,7 +69,7 @@ def test_a_flushed_redis_is_rebuilt_without_being_asked(service: Service) -> Non
     api = service.api
     api.add_batch("b1", "S", 10)
     api.allocate("o1", "S", 3)
-    with client(service.redis.url) as redis:
+    with redis_client(service.redis.url) as redis:
         redis.flushall()
         redis.function_flush()
     assert eventually(lambda: found(api, "o1")) == [{"sku": "S", "batchref": "b1"}]
@@ -111,9 +111,9 @@ def test_a_database_that_was_replaced_gets_views_of_its_own(service: Service, tm
     api.add_batch("b1", "S", 10)
     api.allocate("o1", "S", 3)
     with servers.running(servers.postgres_in(tmp_path / "other")) as other:
-        engine = engine_for(other.url)
+        engine = create_postgres_engine(other.url)
         migrate(engine)
-        bus = bootstrap.message_bus(engine, bootstrap.leave_to_the_relay)
+        bus = bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
         list(bus.handle_all(CreateBatch(f"other-{n}", "S", 10) for n in range(events)))
         engine.dispose()
         environment = {"DATABASE_URL": other.url, "REDIS_URL": service.redis.url}

@@ -89,7 +89,7 @@ def test_who_comes_while_the_first_is_running_is_told_to_come_again(
         api = Api(port)
         answer = api.keyed("k1", "allocate", body)
         assert (answer.status, answer.headers["retry-after"], answer.content_type) == (409, "1", PROBLEM)
-        assert answer.json["message"] == "The first request with this idempotency key is still being handled"
+        assert answer.json["message"] == "The first request with this idempotency key is still running"
         other.rollback()
         assert api.keyed("k1", "allocate", body).json["message"] == "Invalid sku S"
         api.connection.close()
@@ -138,7 +138,7 @@ def test_every_line_has_its_result_in_its_place(shared_api: Api) -> None:
         ("c", 400, "qty must be a whole number from 1"),
         ("d", 400, "type must be one of add_batch, change_batch_quantity"),
         ("e", 400, "type is missing"),
-        (None, 400, "id must be a text"),
+        (None, 400, "id must be a string"),
         (None, 400, "body Invalid JSON"),
         (None, 202, ""),
         (None, 409, "Order bulk's line of BULK has been shipped"),
@@ -175,7 +175,7 @@ def test_what_is_not_a_list_of_commands(shared_api: Api) -> None:
     keyed = shared_api.post("commands", b"{}", NDJSON, **{"Idempotency-Key": "k"})
     assert (keyed.status, keyed.json["message"]) == (
         400,
-        "Idempotency-Key is for a single command: give each line an id",
+        "Idempotency-Key is for a single command. Add an id to each line instead",
     )
 
 
@@ -184,7 +184,7 @@ def test_a_body_that_is_too_large_is_refused_with_nothing_done(shared_api: Api, 
     shared_api.add_batch("tl-1", "TL", 10)
     answer = shared_api.post("commands", b"".join(too_large()) if length_is_told else too_large(), NDJSON)
     assert (answer.status, answer.content_type) == (413, PROBLEM)
-    assert answer.json["message"] == "The body has more than 100000000 bytes: nothing was done. Send it in parts"
+    assert answer.json["message"] == "The body has more than 100000000 bytes. Nothing was done. Send it in parts"
     assert shared_api.get("orders", "tl").status == 404
 
 
@@ -202,7 +202,7 @@ def test_of_a_body_whose_client_is_lost_nothing_is_done(shared_api: Api, shared_
     answer = other.connection.getresponse()
     assert (answer.status, json.loads(answer.read())["message"]) == (
         400,
-        f"The body ended after {len(lines)} of {len(lines) + 1} bytes: nothing was done",
+        f"The body ended after {len(lines)} of {len(lines) + 1} bytes. Nothing was done",
     )
     other.connection.close()
     assert shared_api.get("batches", "lost-1").json["allocated"] == 0
@@ -220,7 +220,7 @@ def test_bulks_leave_threads_for_others(environment: dict[str, str], relay: None
         refused = eventually(lambda: refused_beside(slow, other))
         assert refused is not None
         assert (refused.headers["retry-after"], refused.content_type) == ("1", PROBLEM)
-        assert refused.json["message"] == "Too many bulks are being handled: nothing was done"
+        assert refused.json["message"] == "The server is handling too many bulks. Nothing was done"
         assert other.add_batch("b1", "S", 10).status == 201
         slow.connection.send(b"\n")
         response = slow.connection.getresponse()

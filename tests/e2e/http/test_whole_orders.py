@@ -115,7 +115,7 @@ def test_a_line_that_gets_another_quantity(shared_api: Api) -> None:
             "allocate_order",
             {"orderid": "o", "lines": [{"sku": "S", "qty": 1}] * 2},
             400,
-            "lines must have each sku once: 'S' is there twice",
+            "lines must have each sku once: 'S' occurs twice",
         ),
         (
             "allocate_order",

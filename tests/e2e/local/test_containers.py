@@ -20,7 +20,7 @@ import yaml
 from allocation.config import Settings
 from allocation.entrypoints.cli.main import main
 from allocation.local.ports import free_port
-from readmodel.store.client import client
+from readmodel.store.client import redis_client
 from tests.support import servers
 from tests.support.api import Api
 from tests.support.eventually import eventually
@@ -234,7 +234,7 @@ def test_the_processes_of_the_file_work_together(addresses: dict[str, str], mail
         assert api.add_batch("b1", "S", 10).status == 201
         assert api.allocate("o1", "S", 3).status == 202
         assert queries.allocations("o1").json == [{"sku": "S", "batchref": "b1"}]
-        with client(f"redis://{addresses['redis:6379']}/0") as redis:
+        with redis_client(f"redis://{addresses['redis:6379']}/0") as redis:
             redis.publish("change_batch_quantity", '{"ref": "b1", "qty": 4}')
         eventually(lambda: queries.get("batches", "b1").json["qty"] == 4)
         assert api.allocate("o2", "S", 5).status == 202

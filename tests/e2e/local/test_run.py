@@ -205,7 +205,7 @@ def kill_and_see_it_come_back(service: Run, word: str, name: str) -> None:
     victim = service.child(word)
     assert victim is not None
     victim.kill()
-    eventually(lambda: f"{name} ended with code -9; starting it again" in service.said())
+    eventually(lambda: f"{name} ended with code -9. Restarting it" in service.said())
     assert eventually(lambda: service.child(word) and allocated(service.api, f"order-{word}"), within=30)
 
 

@@ -16,13 +16,13 @@ from redis import Redis
 from sqlalchemy import Engine, text
 
 from allocation import bootstrap
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.schema import migrate
-from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
 from allocation.local.ports import free_port
-from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
-from readmodel.store.client import client
+from allocation.service_layer.outcomes import Done
+from readmodel.store.client import redis_client
 from readmodel.store.store import Store
 from readmodel.views import orders
 from tests.support.api import Api
@@ -142,7 +142,7 @@ def test_after_every_kind_of_broken_message_the_consumer_still_works(
     assert "INFO" in said, "W36: lines of information are shown"
     consumer.terminate()
     assert consumer.wait(10) == 0
-    assert f"1 handled, {len(BROKEN)} refused" in consumer_log.read_text()
+    assert f"Handled: 1. Refused: {len(BROKEN)}" in consumer_log.read_text()
 
 
 def quantity(engine: Engine, ref: str) -> int:
@@ -156,7 +156,7 @@ def test_the_consumer_subscribes_again_by_itself(
     bus: MessageBus, database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
     bus.handle(CreateBatch("b1", "S", 10))
-    with serving(redis_in(tmp_path / "redis")) as server, client(server.url) as redis:
+    with serving(redis_in(tmp_path / "redis")) as server, redis_client(server.url) as redis:
         environment = {"DATABASE_URL": database_url, "REDIS_URL": server.url}
         with running("consumer", environment, stderr=subprocess.DEVNULL):
             eventually(lambda: listening(redis))
@@ -169,14 +169,14 @@ def test_the_consumer_subscribes_again_by_itself(
 
 def test_a_message_waits_for_a_database_that_is_away(redis_url: str, tmp_path: Path, consumer_log: Path) -> None:
     with serving(postgres_in(tmp_path / "postgres", durable=True)) as server:
-        engine = engine_for(server.url)
+        engine = create_postgres_engine(server.url)
         migrate(engine)
-        bootstrap.message_bus(engine, bootstrap.leave_to_the_relay).handle(CreateBatch("b1", "S", 10))
+        bootstrap.create_message_bus(engine, bootstrap.leave_to_relay).handle(CreateBatch("b1", "S", 10))
         engine.dispose()
         environment = {"DATABASE_URL": server.url, "REDIS_URL": redis_url}
         with (
             consumer_log.open("w") as file,
-            client(redis_url) as redis,
+            redis_client(redis_url) as redis,
             running("consumer", environment, stderr=file) as process,
         ):
             eventually(lambda: listening(redis))
@@ -189,7 +189,7 @@ def test_a_message_waits_for_a_database_that_is_away(redis_url: str, tmp_path: P
             process.terminate()
             assert process.wait(10) == 0
         engine.dispose()
-    assert "2 handled, 0 refused" in consumer_log.read_text()
+    assert "Handled: 2. Refused: 0" in consumer_log.read_text()
 
 
 def test_what_came_before_the_consumer_was_to_end_is_taken(
@@ -200,7 +200,7 @@ def test_what_came_before_the_consumer_was_to_end_is_taken(
         redis.publish(IN, json.dumps({"batchref": "b1", "qty": qty}))
     consumer.terminate()
     assert consumer.wait(10) == 0
-    assert "100 handled, 0 refused" in consumer_log.read_text()
+    assert "Handled: 100. Refused: 0" in consumer_log.read_text()
     assert quantity(engine, "b1") == 199
 
 
@@ -209,7 +209,7 @@ def test_a_connection_that_was_cut_is_told_of_and_made_anew(
 ) -> None:
     bus.handle(CreateBatch("b1", "S", 10))
     redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-    eventually(lambda: "what comes until then is lost" in consumer_log.read_text())
+    eventually(lambda: "Messages until then are lost" in consumer_log.read_text())
     eventually(lambda: listening(redis))
     redis.publish(IN, '{"batchref": "b1", "qty": 7}')
     eventually(lambda: quantity(engine, "b1") == 7)

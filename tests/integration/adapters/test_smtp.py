@@ -12,18 +12,11 @@ import pytest
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.notices import ToldRecently
+from allocation.adapters.postgres.notices import SqlNoticeHistory
 from allocation.adapters.smtp import LogLines, Mail, ends_within
 from allocation.local.ports import free_port
-from allocation.service_layer.out_of_stock import (
-    LISTED,
-    Notice,
-    NotSent,
-    NotTakenNow,
-    notice,
-    tell_the_stock_team,
-)
-from allocation.service_layer.unit_of_work import Message
+from allocation.service_layer.out_of_stock import MOST_LISTED, NotAccepted, Notice, NotSent, notice, notify_stock_team
+from allocation.service_layer.unit_of_work import LoggedEvent
 from tests.support.mailserver import MailServer, mail_server
 
 FROM, TO = "allocations@example.com", "stock@example.com"
@@ -39,7 +32,7 @@ def mail(url: str, **options: Any) -> Mail:
     return Mail(url, FROM, TO, **options)
 
 
-def out_of_stock(sku: str, orderid: str = "o1", qty: int = 5, version: int = 7) -> Message:
+def out_of_stock(sku: str, orderid: str = "o1", qty: int = 5, version: int = 7) -> LoggedEvent:
     return {
         "type": "OutOfStock",
         "sku": sku,
@@ -56,7 +49,7 @@ def test_the_mail_says_what_is_out_of_stock(server: MailServer) -> None:
     assert (received["From"], received["To"], server.recipients) == (FROM, TO, [TO])
     text = received.get_content()
     assert "order 'order-1': 17 units" in text
-    assert "3 lines of 12 units" in text
+    assert "3 lines with 12 units" in text
     assert received["Date"]
     assert received["Message-ID"]
 
@@ -99,10 +92,10 @@ def test_the_same_notice_has_the_same_id_so_that_a_second_copy_can_be_told(serve
 
 
 def test_a_long_list_is_cut(server: MailServer) -> None:
-    mail(server.url).send(notice("S", [out_of_stock("S", f"o{n}") for n in range(LISTED + 7)]))
+    mail(server.url).send(notice("S", [out_of_stock("S", f"o{n}") for n in range(MOST_LISTED + 7)]))
     text = server.mails[0].get_content()
-    assert f"'o{LISTED - 1}'" in text
-    assert f"'o{LISTED}'" not in text
+    assert f"'o{MOST_LISTED - 1}'" in text
+    assert f"'o{MOST_LISTED}'" not in text
     assert "and 7 more" in text
 
 
@@ -224,10 +217,10 @@ def test_one_mail_per_sku_and_window(server: MailServer, engine: Engine) -> None
     # W29
     now = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
     clock = [now]
-    window = ToldRecently(engine, timedelta(minutes=10), now=lambda: clock[0])
+    window = SqlNoticeHistory(engine, timedelta(minutes=10), now=lambda: clock[0])
     for minutes, skus in [(0, "STS"), (9, "ST"), (11, "SU")]:
         clock[0] = now + timedelta(minutes=minutes)
-        tell_the_stock_team([out_of_stock(sku, version=minutes + 1) for sku in skus], mail(server.url), window)
+        notify_stock_team([out_of_stock(sku, version=minutes + 1) for sku in skus], mail(server.url), window)
     assert [subject[-1] for subject in server.subjects()] == ["S", "T", "S", "U"]
 
 
@@ -247,23 +240,23 @@ class Picky:
 
 @pytest.mark.parametrize(
     ("refusal", "sent_at_first"),
-    [pytest.param(NotSent, "S", id="the-server"), pytest.param(NotTakenNow, "SU", id="this-mail-alone")],
+    [pytest.param(NotSent, "S", id="the-server"), pytest.param(NotAccepted, "SU", id="this-mail-alone")],
 )
 def test_what_could_not_be_sent_is_sent_later_and_what_was_sent_is_not(
     refusal: type[NotSent], sent_at_first: str, engine: Engine
 ) -> None:
     """However long that takes: the window does not open for what was told already."""
     # W18
-    notifications, window = Picky("T", refusal), ToldRecently(engine, timedelta(0))
+    notifications, window = Picky("T", refusal), SqlNoticeHistory(engine, timedelta(0))
     events = [out_of_stock(sku) for sku in "STU"]
     for _ in range(2):
         with pytest.raises(NotSent):
-            tell_the_stock_team(events, notifications, window)
+            notify_stock_team(events, notifications, window)
         assert notifications.sent == [*sent_at_first]
     notifications.unwanted = ""
-    tell_the_stock_team(events, notifications, window)
+    notify_stock_team(events, notifications, window)
     assert sorted(notifications.sent) == ["S", "T", "U"]
-    tell_the_stock_team([out_of_stock("S", version=8)], notifications, window)
+    notify_stock_team([out_of_stock("S", version=8)], notifications, window)
     assert notifications.sent[-1] == "S", "what is new is told"
 
 

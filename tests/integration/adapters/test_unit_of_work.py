@@ -22,9 +22,9 @@ from allocation.domain.commands import (
 from allocation.domain.errors import Refusal, UnknownBatch
 from allocation.domain.events import Event
 from allocation.domain.model import Batch, OrderLine
-from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.unit_of_work import Keys, Message
+from allocation.service_layer.outcomes import Done
+from allocation.service_layer.unit_of_work import LockSet, LoggedEvent
 from tests.model.shrink_cases import CASES, Case, outcome
 from tests.support.eventually import eventually
 from tests.support.fakes import FakeStore
@@ -32,10 +32,10 @@ from tests.support.random_commands import random_commands
 from tests.support.subjects import Subject, every_store, logged, stores_that_keep_waiting_lines, stores_with_a_log
 
 cases = partial(pytest.mark.parametrize, "case", ids=lambda case: case.reason.replace(" ", "-"))
-KEYS = Keys(
+KEYS = LockSet(
     skus=frozenset(["S", "T"]),
     lines=frozenset([("o1", "S"), ("o2", "S")]),
-    refs=frozenset(["b1", "b2"]),
+    batches=frozenset(["b1", "b2"]),
     new_skus=frozenset(["S", "T"]),
 )
 
@@ -70,7 +70,7 @@ def test_a_line_that_waits_is_there(subject: Subject) -> None:
 def test_what_a_batch_was_changed_to_is_there(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 10), CreateBatch("b2", "S", 10), CreateBatch("b3", "T", 5))
     subject.commit(ChangeBatchQuantity("b1", 0), ChangeBatchEta("b2", date(2027, 1, 15)), ChangeBatchQuantity("b3", 7))
-    with subject.begin(Keys(owners_of=frozenset(["b1", "b2", "b3"]))) as uow:
+    with subject.begin(LockSet(owners_of=frozenset(["b1", "b2", "b3"]))) as uow:
         found = [uow.products.get_by_batchref("b1"), uow.products.get_by_batchref("b3")]
         batches = [
             (b.ref, b.purchased, b.eta) for product in found if product is not None for b in product.stock.batches
@@ -117,7 +117,9 @@ def test_a_product_that_never_had_a_batch_is_none(subject: Subject) -> None:
 @every_store
 def test_a_batch_is_found_under_any_sku_and_when_it_is_used_up(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 10))
-    with subject.begin(Keys(skus=frozenset(["T"]), refs=frozenset(["b1", "b2"]), new_skus=frozenset(["T"]))) as uow:
+    with subject.begin(
+        LockSet(skus=frozenset(["T"]), batches=frozenset(["b1", "b2"]), new_skus=frozenset(["T"]))
+    ) as uow:
         found = uow.products.batch("b1")
         assert found is not None
         assert found.was_created_as("S", 10, None)
@@ -135,7 +137,7 @@ def test_the_events_returned_are_the_events_logged(subject: Subject) -> None:
     assert events_of_two(subject) == subject.log()
 
 
-def events_of_two(subject: Subject) -> list[Message]:
+def events_of_two(subject: Subject) -> list[LoggedEvent]:
     with subject.begin(KEYS) as uow:
         product = uow.products.get_or_create("S")
         product.add_batch(Batch.create("b1", "S", 10, None))
@@ -147,7 +149,7 @@ def events_of_two(subject: Subject) -> list[Message]:
 def test_what_was_asked_before_is_handed_on_again_and_not_logged_again(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 4), Allocate("o2", "S", 40))
     logged = list(subject.log())
-    bus, handed_on = MessageBus(subject.begin, lambda events: handed_on.extend(events)), list[Message]()
+    bus, handed_on = MessageBus(subject.begin, lambda events: handed_on.extend(events)), list[LoggedEvent]()
     assert (
         list(bus.handle_all([CreateBatch("b1", "S", 10), Allocate("o1", "S", 4), Allocate("o2", "S", 40)]))
         == [Done()] * 3
@@ -199,7 +201,7 @@ def test_lines_that_began_to_wait_in_the_same_unit_of_work_are_placed(subject: S
 @every_store
 def test_a_product_is_found_by_its_batch_though_it_is_used_up(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 10), Allocate("o1", "S", 10))
-    with subject.begin(Keys(owners_of=frozenset(["b1", "b2"]))) as uow:
+    with subject.begin(LockSet(owners_of=frozenset(["b1", "b2"]))) as uow:
         product = uow.products.get_by_batchref("b1")
         assert product is not None
         assert (product.sku, [batch.ref for batch in product.stock.batches]) == ("S", ["b1"])
@@ -256,7 +258,7 @@ def test_fake_and_real_decide_alike(
     assert {event["type"] for event in fake.log} == {event.__name__ for event in Event.__subclasses__()}
 
 
-def essence(message: Message) -> dict[str, Any]:
+def essence(message: LoggedEvent) -> dict[str, Any]:
     return {name: value for name, value in message.items() if name != "at"}
 
 

@@ -37,7 +37,7 @@ def test_lines_go_to_batches_as_they_do_in_the_service(folder: Folder) -> None:
         ["o3", "S", "2", "wh"],
         ["o4", "S", "7", "late"],
     ]
-    assert (run.summary.lines, run.summary.allocated, run.summary.placed, run.reports) == (5, 5, 5, [])
+    assert (run.summary.lines, run.summary.allocated, run.summary.new, run.reports) == (5, 5, 5, [])
 
 
 def test_a_second_run_changes_nothing(folder: Folder) -> None:
@@ -55,7 +55,7 @@ def test_a_second_run_changes_nothing(folder: Folder) -> None:
             "orders.csv, line 5: Out of stock for S: no batch has 1 left for order o4",
         ]
     )
-    assert (first.summary.placed, second.summary.placed) == (2, 0)
+    assert (first.summary.new, second.summary.new) == (2, 0)
     assert first.summary.allocated == second.summary.allocated == 3, "the row that stands twice counts twice"
 
 
@@ -77,7 +77,7 @@ ORDERS = [
     # W39: one of these ended the run
     ("out of stock", "o9,S,11", "Out of stock for S: no batch has 11 left for order o9"),
     ("an unknown SKU", "o9,X,1", "Invalid sku X"),
-    ("another quantity", "o1,S,2", "Order o1 has a line of 1 S already, not of 2"),
+    ("another quantity", "o1,S,2", "Order o1 already has a line of 1 S, not of 2"),
     ("a missing field", "o9,S", "row has 2 fields, not 3"),
     ("a field too many", "o9,S,1,1", "row has 4 fields, not 3"),
     ("no quantity", "o9,S,", "qty is missing"),
@@ -86,8 +86,8 @@ ORDERS = [
     ("a negative quantity", "o9,S,-1", "qty must be a whole number from 1 to 2147483647, not -1"),
     ("an endless quantity", "o9,S,99999999999999999999", "qty must be a whole number from 1 to 2147483647, not '999"),
     ("no order", ",S,1", "orderid is missing"),
-    ("an order that is too long", "o" * 256 + ",S,1", "orderid must be a text of 1 to 255 characters, not 'ooo"),
-    ("a field that is far too long", "o" * 200_000 + ",S,1", "orderid must be a text of 1 to 255 characters, not"),
+    ("an order that is too long", "o" * 256 + ",S,1", "orderid must be a string of 1 to 255 characters, not 'ooo"),
+    ("a field that is far too long", "o" * 200_000 + ",S,1", "orderid must be a string of 1 to 255 characters, not"),
     ("a byte that is not UTF-8", b"o\xff,S,1", "orderid must be text in UTF-8, not 'o\\udcff'"),
     ("a NUL", b"o\0,S,1", "orderid must not contain a NUL character"),
 ]
@@ -99,10 +99,10 @@ BATCHES = [
     ("a negative quantity", "b9,S,-1,", "qty must be a whole number from 0 to 2147483647, not -1"),
     ("no day", "b9,S,1,2027-02-30", "eta must be a date as YYYY-MM-DD, or null, not '2027-02-30'"),
     ("a day in words", "b9,S,1,soon", "eta must be a date as YYYY-MM-DD, or null, not 'soon'"),
-    ("a reference that is too long", "b" * 256 + ",S,1,", "ref must be a text of 1 to 255 characters, not 'bbb"),
+    ("a reference that is too long", "b" * 256 + ",S,1,", "ref must be a string of 1 to 255 characters, not 'bbb"),
     ("a byte that is not UTF-8", b"b\xff,S,1,", "ref must be text in UTF-8, not 'b\\udcff'"),
     ("a NUL", b"b\0,S,1,", "ref must not contain a NUL character"),
-    ("a reference with other data", "b1,S,11,", "Batch b1 was already created with another sku, qty or eta"),
+    ("a reference with other data", "b1,S,11,", "Batch b1 already exists with another sku, qty or eta"),
 ]
 by_reason = {"ids": lambda value: value.replace(" ", "-") if isinstance(value, str) else ""}
 
@@ -136,7 +136,7 @@ UNUSABLE = [
     ("no batch", "o2,S,1,", "batchref is missing"),
     ("a missing field", "o2,S,1", "row has 3 fields, not 4"),
     ("more than the batch has left", "o2,S,10,b1", "Batch b1 has only 9 left of 10, not 10"),
-    ("a batch that is too long", "o2,S,1," + "b" * 256, "batchref must be a text of 1 to 255 characters, not 'bbb"),
+    ("a batch that is too long", "o2,S,1," + "b" * 256, "batchref must be a string of 1 to 255 characters, not 'bbb"),
     ("a byte that is not UTF-8", b"o2,S,1,b\xff", "batchref must be text in UTF-8, not 'b\\udcff'"),
     ("a NUL", b"o2,S,1,b\0", "batchref must not contain a NUL character"),
     ("quotes that need not be", '"o2","S","1","b9"', "There is no batch b9"),
@@ -152,12 +152,12 @@ def test_an_allocation_that_cannot_be_used_is_kept_and_its_line_is_not_allocated
     run = folder.orders("o1,S,1", "o2,S,1", "o3,S,1", "o4,X,1").run()
     [of_the_row, of_the_line] = run.reports
     assert of_the_row.startswith(f"allocations.csv, line 3: {report}")
-    assert of_the_row.endswith("; the row is left as it is")
+    assert of_the_row.endswith("; the row stays as it is")
     assert re.fullmatch(
-        r"orders.csv, line 3: Order o2's line of S is in doubt, see .*allocations.csv, line 3", of_the_line
+        r"orders.csv, line 3: Order o2's line of S is in doubt: see .*allocations.csv, line 3", of_the_line
     )
     assert folder.content == before + b"o4,X,1,x1\n"
-    assert (run.summary.allocated, run.summary.placed, run.summary.refused) == (3, 1, 2)
+    assert (run.summary.allocated, run.summary.new, run.summary.refused) == (3, 1, 2)
     assert folder.run().reports == run.reports
 
 
@@ -166,8 +166,8 @@ def test_a_line_that_stands_twice_takes_its_stock_once_and_is_in_doubt(folder: F
     folder.batches("b1,S,10,", "b2,S,10,").allocations("o1,S,10,b1", "o1,S,10,b2")
     run = folder.orders("o1,S,10", "o2,S,10").run()
     assert [re.sub(r"/\S*/", "", report) for report in run.reports] == [
-        "allocations.csv, line 3: Order o1 has its line of S in a row above already; the row is left as it is",
-        "orders.csv, line 2: Order o1's line of S is in doubt, see allocations.csv, line 3",
+        "allocations.csv, line 3: A row above already has order o1's line of S; the row stays as it is",
+        "orders.csv, line 2: Order o1's line of S is in doubt: see allocations.csv, line 3",
     ]
     assert folder.allocated == [["o1", "S", "10", "b1"], ["o1", "S", "10", "b2"], ["o2", "S", "10", "b2"]]
 
@@ -196,7 +196,7 @@ def test_a_row_that_was_mended_is_a_row_like_others(folder: Folder) -> None:
 def test_a_line_that_changed_its_quantity_keeps_its_batch(folder: Folder) -> None:
     folder.orders("o1,S,1").run()
     run = folder.orders("o1,S,2").run()
-    assert run.reports == ["orders.csv, line 2: Order o1 has a line of 1 S already, not of 2"]
+    assert run.reports == ["orders.csv, line 2: Order o1 already has a line of 1 S, not of 2"]
     assert folder.allocated == [["o1", "S", "1", "b1"]]
 
 
@@ -243,9 +243,9 @@ def test_what_stood_in_the_file_stays_to_the_byte(folder: Folder, before: bytes,
         (
             "allocations.csv",
             'orderid,sku,qty,batchref\n"o1,S,1,b1\no2,S,1,b1',
-            "line 2: can't be read on: unexpected end",
+            "line 2: can't be read: unexpected end",
         ),
-        ("allocations.csv", 'orderid,sku,qty,batchref\n"o1,S,1,b1\n"o2",S,1,b1', "line 2: can't be read on:"),
+        ("allocations.csv", 'orderid,sku,qty,batchref\n"o1,S,1,b1\n"o2",S,1,b1', "line 2: can't be read:"),
     ],
 )
 def test_a_file_of_another_kind_ends_the_run_and_nothing_is_written(
@@ -327,7 +327,7 @@ def test_the_folder_and_the_fake_decide_alike(folder: Folder, seed: int) -> None
     run = folder.batches(*batches, *more).run()
     assert run.summary.short + run.summary.refused == fake.cannot_carry_out(folder)
     assert folder.batches_of_lines == fake.batches_of_lines
-    assert run.summary.placed > 0
+    assert run.summary.new > 0
 
 
 def test_the_sample_is_allocated_as_by_the_fake(folder: Folder) -> None:

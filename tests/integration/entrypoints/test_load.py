@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from allocation.adapters.csv.rows import BadFile
-from allocation.adapters.schemas import commands as bodies
+from allocation.adapters.schemas.commands import COMMANDS
 from allocation.entrypoints.load import Loader
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable
@@ -24,11 +24,11 @@ class Load:
         self.rows += 1
 
     def batches(self, path: Path) -> "Load":
-        self._loader.load(path, bodies.CreateBatch)
+        self._loader.load(path, COMMANDS["add_batch"])
         return self
 
     def orders(self, path: Path) -> "Load":
-        self._loader.load(path, bodies.Allocate)
+        self._loader.load(path, COMMANDS["allocate"])
         return self
 
 
@@ -80,10 +80,10 @@ def test_bad_rows_are_named_and_the_rest_goes_on(bus: MessageBus, tmp_path: Path
             f"{path}, line 5: row has 4 fields, not 3",
             f"{path}, line 6: orderid is missing",
             f"{path}, line 7: Invalid sku X",
-            f"{path}, line 8: Order o1 has a line of 1 S already, not of 2",
+            f"{path}, line 8: Order o1 already has a line of 1 S, not of 2",
             f"{path}, line 9: orderid must be text in UTF-8, not 'o6\\udcff'",
             f"{path}, line 13: qty must be a whole number from 1 to 2147483647, not -1",
-            f"{path}, line 15: orderid must be a text of 1 to 255 characters, not '{'x' * 79}…",
+            f"{path}, line 15: orderid must be a string of 1 to 255 characters, not '{'x' * 79}…",
         ]
     )
     with engine.connect() as connection:
@@ -103,7 +103,7 @@ def test_packed_files_and_other_orders_of_columns(bus: MessageBus, tmp_path: Pat
     [
         ("a.csv", b"", "line 1: the header lacks ref, sku, qty; it should be ref,sku,qty,eta"),
         ("a.csv", b"ref;sku;qty\n", "line 1: the header lacks ref, sku, qty"),
-        ("a.csv.gz", b"ref,sku,qty,eta\n", "line 1: can't be read on: Not a gzipped file"),
+        ("a.csv.gz", b"ref,sku,qty,eta\n", "line 1: can't be read: Not a gzipped file"),
     ],
 )
 def test_a_file_of_another_kind_is_said_to_be_one(
@@ -125,7 +125,7 @@ def test_what_stands_before_the_damage_of_a_file_is_loaded(
     path = tmp_path / "batches.csv.gz"
     path.write_bytes(packed[:middle] if damage == "cut" else packed[:middle] + b"\xff" * 100 + packed[middle + 100 :])
     load = Load(bus)
-    with pytest.raises(BadFile, match=r"batches.csv.gz, line \d+: can't be read on"):
+    with pytest.raises(BadFile, match=r"batches.csv.gz, line \d+: can't be read"):
         load.batches(path)
     with engine.connect() as connection:
         loaded = connection.execute(text("SELECT count(*) FROM batches")).scalar_one()

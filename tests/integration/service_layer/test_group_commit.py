@@ -12,9 +12,10 @@ from sqlalchemy.event import listen
 from allocation import bootstrap
 from allocation.domain.commands import Allocate, Command, CreateBatch, Deallocate
 from allocation.domain.errors import LineConflict, UnknownLine, UnknownSku
-from allocation.service_layer.idempotency import Done, IdempotencyKey
+from allocation.event_handlers import PROJECTION
+from allocation.service_layer.idempotency import IdempotencyKey
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.requests import Outcome
+from allocation.service_layer.outcomes import Done, Outcome
 from readmodel.projector.fast_path import FastPath
 from readmodel.store.store import Store
 from tests.model.oracle import assert_the_state_is_sound, views_are_the_state
@@ -69,8 +70,8 @@ def test_a_hundred_commands_send_as_many_statements_as_one_and_one_trip_to_redis
     statements = list[str]()
     listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
     store = Store(model.redis)
-    store._wire = wire = Counting(model.redis)
-    bus = bootstrap.message_bus(engine, FastPath(store))
+    store._connection = wire = Counting(model.redis)
+    bus = bootstrap.create_message_bus(engine, FastPath(store, PROJECTION))
     list(bus.handle_all(CreateBatch(f"b{n}", f"S{n}", 10) for n in range(100)))
 
     def sent(orders: range) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import Any
 from redis import Redis
 from sqlalchemy import Engine, text
 
+from allocation.adapters.schemas import results
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch, Deallocate
 from allocation.domain.errors import Refusal
 from allocation.service_layer.messagebus import MessageBus
@@ -60,14 +61,15 @@ def few(commands: Iterator[Command]) -> Iterator[Command]:
 
 def preview(bus: MessageBus, command: Command) -> dict[str, Any] | str:
     try:
-        return bus.preview(command)
+        return results.preview(bus.preview(command))
     except Refusal as refusal:
         return repr(refusal)
 
 
 def outcome(bus: MessageBus, command: Command) -> object:
     try:
-        return bus.handle(command) or "OK"
+        result = bus.handle(command)
+        return "OK" if result is None else results.order_outcome(result)
     except Refusal as refusal:
         return repr(refusal)
 
@@ -101,7 +103,7 @@ def everything(redis: Redis) -> dict[str, object]:
 def test_it_says_who_would_lose_a_batch_and_where_they_would_go(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 10), CreateBatch("b2", "S", 4), CreateBatch("b3", "S", 1))
     subject.commit(Allocate("o1", "S", 5), Allocate("o2", "S", 4), Allocate("o3", "S", 1))
-    foreseen = subject.bus.preview(ChangeBatchQuantity("b1", 2))
+    foreseen = results.preview(subject.bus.preview(ChangeBatchQuantity("b1", 2)))
     assert [(line["orderid"], line["status"], line["batchref"], line["lost"]) for line in foreseen["lines"]] == [
         ("o3", "allocated", "b1", None),
         ("o2", "allocated", "b2", "b1"),
@@ -113,9 +115,9 @@ def test_it_says_who_would_lose_a_batch_and_where_they_would_go(subject: Subject
 @stores_that_keep_waiting_lines
 def test_what_was_done_before_is_told_as_it_is(subject: Subject) -> None:
     subject.commit(CreateBatch("b0", "S", 2), CreateBatch("b1", "S", 5), Allocate("o1", "S", 5))
-    [line] = subject.bus.preview(Allocate("o1", "S", 5))["lines"]
+    [line] = results.preview(subject.bus.preview(Allocate("o1", "S", 5)))["lines"]
     assert (line["status"], line["batchref"], line["lost"], line["why"]) == ("allocated", "b1", None, None)
-    foreseen = subject.bus.preview(CreateBatch("b1", "S", 5))
+    foreseen = results.preview(subject.bus.preview(CreateBatch("b1", "S", 5)))
     assert foreseen["lines"] == []
     assert [(batch["ref"], batch["available"]) for batch in foreseen["batches"]] == [("b1", 0)]
 
@@ -123,7 +125,7 @@ def test_what_was_done_before_is_told_as_it_is(subject: Subject) -> None:
 @stores_that_keep_waiting_lines
 def test_a_line_that_is_taken_back_loses_its_batch(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 5), Allocate("o1", "S", 5), Allocate("o2", "S", 5))
-    lines = subject.bus.preview(Deallocate("o1", "S"))["lines"]
+    lines = results.preview(subject.bus.preview(Deallocate("o1", "S")))["lines"]
     assert [(line["orderid"], line["status"], line["batchref"], line["lost"]) for line in lines] == [
         ("o1", "deallocated", None, "b1"),
         ("o2", "allocated", "b1", None),

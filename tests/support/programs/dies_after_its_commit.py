@@ -5,13 +5,13 @@ import signal
 import sys
 
 from allocation import bootstrap
-from allocation.adapters.postgres.unit_of_work import engine_for
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.domain.commands import Allocate
-from allocation.entrypoints.http.idempotency_keys import key
+from allocation.entrypoints.http.idempotency_keys import key_of
 
-bus = bootstrap.message_bus(
-    engine_for(os.environ["DATABASE_URL"]), committed=lambda events: os.kill(os.getpid(), signal.SIGKILL)
+bus = bootstrap.create_message_bus(
+    create_postgres_engine(os.environ["DATABASE_URL"]), publish=lambda events: os.kill(os.getpid(), signal.SIGKILL)
 )
 orderid, sku, qty, *keys = sys.argv[1:]
 command = Allocate(orderid, sku, int(qty))
-bus.handle(command, key("- /allocate", keys[0], command) if keys else None)
+bus.handle(command, key_of("- /allocate", keys[0], command) if keys else None)

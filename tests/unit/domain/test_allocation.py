@@ -8,14 +8,14 @@ from allocation.adapters.in_memory import LinesInMemory
 from allocation.domain.changes import Changes
 from allocation.domain.errors import LineConflict
 from allocation.domain.events import Allocated, BatchCreated, Event, OutOfStock
-from allocation.domain.model import Batch, Line, OrderLine
+from allocation.domain.model import Batch, OrderLine, TrackedLine
 from allocation.domain.product import Product
 
 SOON, LATER = date(2027, 1, 15), date(2027, 3, 1)
 
 
 def product_with(*batches: tuple[str, int, date | None]) -> Product:
-    lines: dict[str, Line] = {}
+    lines: dict[str, TrackedLine] = {}
     product = Product("S", LinesInMemory(lines), Changes(), lines=lines)
     for ref, qty, eta in batches:
         product.add_batch(Batch.create(ref, "S", qty, eta))
@@ -23,7 +23,7 @@ def product_with(*batches: tuple[str, int, date | None]) -> Product:
 
 
 def events_of(product: Product) -> list[Event]:
-    return product.ledger.changes.events
+    return product._ledger._changes.events
 
 
 def allocate(product: Product, *lines: tuple[str, int]) -> None:
@@ -108,7 +108,7 @@ def test_a_line_with_another_quantity_is_refused_and_changes_nothing() -> None:
     product = product_with(("b1", 10, None))
     allocate(product, ("o1", 3))
     before = product.version
-    with pytest.raises(LineConflict, match="Order o1 has a line of 3 S already, not of 4"):
+    with pytest.raises(LineConflict, match="Order o1 already has a line of 3 S, not of 4"):
         allocate(product, ("o1", 4))
     assert (product.version, product.stock.batches[0].allocated) == (before, 3)
 

@@ -130,11 +130,11 @@ LIVED_IN = (
         (Ship("waiting", "S"), LineNotAllocated, "is waiting, not allocated"),
         (Ship("back", "S"), LineNotAllocated, "is deallocated, not allocated"),
         (Deallocate("shipped", "S"), LineShipped, "has been shipped"),
-        (Allocate("shipped", "S", 5), LineConflict, "has a line of 4 S already, not of 5"),
+        (Allocate("shipped", "S", 5), LineConflict, "already has a line of 4 S, not of 5"),
         (ChangeLineQuantity("shipped", "S", 5), LineShipped, "has been shipped"),
-        (ChangeLineQuantity("back", "S", 1), LineDeallocated, "was deallocated"),
+        (ChangeLineQuantity("back", "S", 1), LineDeallocated, "has been deallocated"),
         (ChangeLineQuantity("o9", "S", 5), UnknownLine, "Order o9 has no line of S"),
-        (ChangeBatchQuantity("b1", 3), BatchShipped, "Batch b1 can't be cut to 3: 4 units of it have been shipped"),
+        (ChangeBatchQuantity("b1", 3), BatchShipped, "Batch b1 can't shrink to 3: 4 of its units have been shipped"),
     ],
 )
 def test_what_the_rules_do_not_allow_is_refused_and_changes_nothing(

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from allocation.service_layer.unit_of_work import Message
+from allocation.service_layer.unit_of_work import LoggedEvent
 from tests.model.shrink_cases import CASES, Case, outcome, outcomes
 from tests.support.fakes import FakeStore
 
@@ -19,7 +19,7 @@ def test_lines_lose_their_batch_by_a_rule(case: Case) -> None:
     assert_told(case, events)
 
 
-def assert_told(case: Case, events: list[Message]) -> None:
+def assert_told(case: Case, events: list[LoggedEvent]) -> None:
     """Each line that lost its batch: first that it did, and last what it got instead. Never more than there is."""
     displaced = [event["line"]["orderid"] for event in events if event["type"] == "Displaced"]
     for orderid in displaced:

@@ -11,13 +11,14 @@ import pytest
 from allocation.domain.commands import Allocate, AllocateOrder, Command, CreateBatch
 from allocation.domain.errors import UnknownSku
 from allocation.service_layer import group_commit
+from allocation.service_layer.command_requests import CommandRequest
 from allocation.service_layer.group_commit import GroupCommit
-from allocation.service_layer.idempotency import Done, IdempotencyKey
-from allocation.service_layer.requests import Outcome, Request
+from allocation.service_layer.idempotency import IdempotencyKey
+from allocation.service_layer.outcomes import Done, OrderOutcome, Outcome
 from allocation.service_layer.unit_of_work import Busy, StoreUnavailable
 from tests.support.eventually import eventually
 
-ANSWERED_ALONE = Done({"alone": True})
+ANSWERED_ALONE = Done(OrderOutcome("alone", []))
 
 
 class Commits:
@@ -32,24 +33,24 @@ class Commits:
         self.bus = GroupCommit(self.together, self.by_itself, most)
         self.pool = ThreadPoolExecutor(50)
 
-    def together(self, group: Sequence[Request]) -> Sequence[Outcome]:
+    def together(self, group: Sequence[CommandRequest]) -> Sequence[Outcome]:
         self.groups.append([request.command for request in group])
         assert self.go_on.wait(10)
         if self.failing:
             raise self.failing.pop(0)
         return [outcome_of(request.command) for request in group]
 
-    def by_itself(self, request: Request) -> Outcome:
+    def by_itself(self, request: CommandRequest) -> Outcome:
         self.alone.append(request.command)
         return ANSWERED_ALONE
 
     def send(self, *commands: Command, key: IdempotencyKey | None = None) -> list[Future[Outcome]]:
         """Send each from a thread of its own, one after the other."""
-        return [self._send(Request(command, key)) for command in commands]
+        return [self._send(CommandRequest(command, key)) for command in commands]
 
-    def _send(self, request: Request) -> Future[Outcome]:
+    def _send(self, request: CommandRequest) -> Future[Outcome]:
         before = self.known
-        future = self.pool.submit(self.bus.handle, request)
+        future = self.pool.submit(self.bus.execute, request)
         eventually(lambda: self.known > before)
         return future
 
@@ -60,13 +61,17 @@ class Commits:
 
 
 def outcome_of(command: Command) -> Outcome:
-    return UnknownSku("X") if isinstance(command, Allocate) and command.sku == "X" else Done({"of": repr(command)})
+    return (
+        UnknownSku("X")
+        if isinstance(command, Allocate) and command.sku == "X"
+        else Done(OrderOutcome(repr(command), []))
+    )
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the machine is, nobody leaves, but in the tests that are about leaving."""
-    monkeypatch.setattr(group_commit, "PATIENCE", 60.0)
+    monkeypatch.setattr(group_commit, "LONGEST_QUEUEING", 60.0)
 
 
 @pytest.fixture
@@ -92,8 +97,8 @@ def line(number: int, sku: str = "S") -> Allocate:
 
 
 def test_a_lone_request_goes_at_once(commits: Commits) -> None:
-    assert commits.bus.handle(Request(line(1))) == outcome_of(line(1))
-    assert commits.bus.handle(Request(line(2))) == outcome_of(line(2))
+    assert commits.bus.execute(CommandRequest(line(1))) == outcome_of(line(1))
+    assert commits.bus.execute(CommandRequest(line(2))) == outcome_of(line(2))
     assert commits.groups == [[line(1)], [line(2)]]
 
 
@@ -172,7 +177,7 @@ def test_of_a_group_that_fails_each_goes_alone(commits: Commits, caplog: pytest.
 
 def test_what_a_lone_request_fails_of_is_its_outcome(commits: Commits) -> None:
     commits.failing = [ZeroDivisionError()]
-    assert isinstance(commits.bus.handle(Request(line(1))), ZeroDivisionError)
+    assert isinstance(commits.bus.execute(CommandRequest(line(1))), ZeroDivisionError)
     assert commits.alone == []
 
 
@@ -182,7 +187,7 @@ def test_nobody_is_left_waiting_whatever_becomes_of_the_one_that_leads(commits: 
         commits.failing = [Busy("held"), SystemExit()]
     assert [future.result(10) for future in others] == [ANSWERED_ALONE] * 2
     assert isinstance(leader.exception(10), SystemExit)
-    assert commits.bus.handle(Request(line(4))) == outcome_of(line(4)), "the lane goes on"
+    assert commits.bus.execute(CommandRequest(line(4))) == outcome_of(line(4)), "the lane goes on"
 
 
 def test_who_makes_the_store_give_up_gives_up_alone(commits: Commits) -> None:
@@ -195,35 +200,35 @@ def test_who_makes_the_store_give_up_gives_up_alone(commits: Commits) -> None:
 
 
 def test_what_is_still_held_when_a_lone_request_gives_up_does_not_hold_up_the_lane_again(commits: Commits) -> None:
-    commits.bus._alone = lambda request: Busy("still held")
+    commits.bus._execute_alone = lambda request: Busy("still held")
     commits.failing = [Busy("held")]
     assert [type(future.result(10)) for future in commits.send(line(1, "HELD"))] == [Busy]
-    assert isinstance(commits.bus.handle(Request(line(2, "HELD"))), Busy)
+    assert isinstance(commits.bus.execute(CommandRequest(line(2, "HELD"))), Busy)
     assert commits.groups == [[line(1, "HELD")]], "only the first has tried to share"
-    commits.bus._alone = commits.by_itself
-    assert commits.bus.handle(Request(line(3, "HELD"))) == ANSWERED_ALONE
-    assert commits.bus.handle(Request(line(4, "HELD"))) == outcome_of(line(4, "HELD")), "it is free"
+    commits.bus._execute_alone = commits.by_itself
+    assert commits.bus.execute(CommandRequest(line(3, "HELD"))) == ANSWERED_ALONE
+    assert commits.bus.execute(CommandRequest(line(4, "HELD"))) == outcome_of(line(4, "HELD")), "it is free"
 
 
 def test_what_somebody_else_holds_is_waited_for_alone_until_it_is_free(commits: Commits) -> None:
     free = threading.Event()
 
-    def wait_for_it(request: Request) -> Outcome:
+    def wait_for_it(request: CommandRequest) -> Outcome:
         commits.alone.append(request.command)
         if isinstance(request.command, Allocate) and request.command.sku == "HELD":
             assert free.wait(10)
         return ANSWERED_ALONE
 
-    commits.bus._alone = wait_for_it
+    commits.bus._execute_alone = wait_for_it
     commits.failing = [Busy("held")]
     [first] = commits.send(line(1, "HELD"))
     eventually(lambda: commits.alone == [line(1, "HELD")])
     [second] = commits.send(line(2, "HELD"))
     assert commits.groups == [[line(1, "HELD")]], "it did not try to share"
-    assert commits.bus.handle(Request(line(3))) == outcome_of(line(3)), "others are held up by neither"
+    assert commits.bus.execute(CommandRequest(line(3))) == outcome_of(line(3)), "others are held up by neither"
     free.set()
     assert [first.result(10), second.result(10)] == [ANSWERED_ALONE] * 2
-    assert commits.bus.handle(Request(line(4, "HELD"))) == outcome_of(line(4, "HELD")), "it is shared again"
+    assert commits.bus.execute(CommandRequest(line(4, "HELD"))) == outcome_of(line(4, "HELD")), "it is shared again"
 
 
 def test_nothing_is_taken_for_held_when_it_no_longer_is(commits: Commits) -> None:
@@ -231,13 +236,13 @@ def test_nothing_is_taken_for_held_when_it_no_longer_is(commits: Commits) -> Non
         futures = commits.send(line(1, "A"), line(2, "B"))
         commits.failing = [Busy("held")] * 2
     assert [future.result(10) for future in futures] == [ANSWERED_ALONE] * 2
-    assert commits.bus._held == frozenset()
+    assert commits.bus._blocked == frozenset()
 
 
 def test_who_waits_behind_an_unusually_long_commit_goes_alone(
     commits: Commits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_commit, "PATIENCE", 0.05)
+    monkeypatch.setattr(group_commit, "LONGEST_QUEUEING", 0.05)
     with running(commits, line(0)):
         futures = commits.send(line(1), line(2))
         assert [future.result(10) for future in futures] == [ANSWERED_ALONE] * 2
@@ -245,7 +250,7 @@ def test_who_waits_behind_an_unusually_long_commit_goes_alone(
 
 
 def test_each_request_is_carried_out_once_however_many_come_and_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "PATIENCE", 0.001)
+    monkeypatch.setattr(group_commit, "LONGEST_QUEUEING", 0.001)
     counted, lock = list[Command](), threading.Lock()
 
     def carry_out(commands: Sequence[Command]) -> None:
@@ -253,21 +258,21 @@ def test_each_request_is_carried_out_once_however_many_come_and_leave(monkeypatc
             counted.extend(commands)
         threading.Event().wait(0.0005 * (len(counted) % 5))  # Now within the patience of those behind, now beyond.
 
-    def together(group: Sequence[Request]) -> Sequence[Outcome]:
+    def together(group: Sequence[CommandRequest]) -> Sequence[Outcome]:
         carry_out([request.command for request in group])
         groups.append(len(group))
         return [outcome_of(request.command) for request in group]
 
-    def alone(request: Request) -> Outcome:
+    def alone(request: CommandRequest) -> Outcome:
         carry_out([request.command])
         left.append(request)
         return outcome_of(request.command)
 
-    groups, left = list[int](), list[Request]()
+    groups, left = list[int](), list[CommandRequest]()
     bus = GroupCommit(together, alone, 5)
     commands = [line(n) for n in range(2_000)]
     with ThreadPoolExecutor(24) as pool:
-        outcomes = list(pool.map(lambda command: bus.handle(Request(command)), commands))
+        outcomes = list(pool.map(lambda command: bus.execute(CommandRequest(command)), commands))
     assert outcomes == list(map(outcome_of, commands))
     assert sorted(counted, key=repr) == sorted(commands, key=repr)
     assert max(groups) > 1, "some shared"

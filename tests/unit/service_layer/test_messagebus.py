@@ -5,11 +5,11 @@ import pytest
 
 from allocation.domain.commands import Allocate, AllocateOrder, Command, CreateBatch
 from allocation.domain.errors import BatchConflict, LineConflict, UnknownSku
-from allocation.service_layer import messagebus, requests
-from allocation.service_layer.idempotency import Done
+from allocation.service_layer import command_requests, messagebus
+from allocation.service_layer.command_requests import CommandRequest, grouped
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.requests import Outcome, Request, grouped
-from allocation.service_layer.unit_of_work import Keys, Message, RetryableError, StoreUnavailable, Transaction
+from allocation.service_layer.outcomes import Done, Outcome
+from allocation.service_layer.unit_of_work import LockSet, LoggedEvent, RetryableError, StoreUnavailable, Transaction
 from tests.support.fakes import FakeStore
 
 
@@ -20,13 +20,13 @@ class Recorder:
         self.store = FakeStore()
         self.errors = list(errors)
         self.transactions = 0
-        self.handed_on: list[Message] = []
+        self.handed_on: list[LoggedEvent] = []
         self.bus = MessageBus(self.begin, self.handed_on.extend)
 
     @contextmanager
-    def begin(self, keys: Keys) -> Iterator[Transaction]:
+    def begin(self, locks: LockSet) -> Iterator[Transaction]:
         self.transactions += 1
-        with self.store.begin(keys) as uow:
+        with self.store.begin(locks) as uow:
             yield uow
             if self.errors:
                 raise self.errors.pop(0)
@@ -99,15 +99,15 @@ def test_a_batch_created_with_other_data_is_refused_under_any_sku() -> None:
 def test_which_commands_share_a_transaction(
     reason: str, commands: list[Command], sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests, "GROUP_SIZE", 3)
-    groups = [[request.command for request in group] for group in grouped(map(Request, commands))]
+    monkeypatch.setattr(command_requests, "GROUP_SIZE", 3)
+    groups = [[request.command for request in group] for group in grouped(map(CommandRequest, commands))]
     assert [len(group) for group in groups] == sizes, reason
     assert [command for group in groups for command in group] == commands
 
 
 def test_a_command_over_several_products_shares_with_none() -> None:
     two, one = AllocateOrder("o1", (("S", 1), ("T", 1))), [AllocateOrder(f"o{n}", (("S", 1),)) for n in (2, 3, 4)]
-    groups = [[request.command for request in group] for group in grouped(map(Request, [one[0], two, *one[1:]]))]
+    groups = [[request.command for request in group] for group in grouped(map(CommandRequest, [one[0], two, *one[1:]]))]
     assert groups == [[one[0]], [two], one[1:]]
 
 

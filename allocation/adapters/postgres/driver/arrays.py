@@ -1,14 +1,14 @@
-"""Arrays, as the statements take their rows: in the text that PostgreSQL itself writes.
+"""Arrays in PostgreSQL's own text format, in which the statements take their rows.
 
-The driver would send a list as an expression of as many constants, and to parse that would take longer than to do what
-the statement says.
+The driver would send a list as an expression with a constant for each element. To parse that takes PostgreSQL longer
+than to execute the statement.
 """
 
 from collections.abc import Iterable, Sequence
 
 
 def arrays(columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> dict[str, str]:
-    """The rows as one array per column."""
+    """Return one array per column."""
     return dict(zip(columns, map(array, zip(*rows, strict=True)), strict=True))
 
 

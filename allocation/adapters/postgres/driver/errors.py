@@ -1,4 +1,4 @@
-"""Turns the driver's errors into those of the port, here and nowhere else."""
+"""Translates the driver's errors to those of the port, here and nowhere else."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,10 @@ UNAVAILABLE = (
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise RetryableError for a lost race or connection, StoreUnavailable where there is no database to be had."""
+    """Raise RetryableError for a lost race or connection, Busy for a lock time-out, StoreUnavailable without a server.
+
+    Other errors of the driver are bugs and pass through.
+    """
     try:
         yield
     except PoolTimeout as error:
@@ -32,18 +35,18 @@ def translated_errors() -> Iterator[None]:
         code = code_of(error)
         if code == LOCK_TIMEOUT:
             raise Busy(in_one_line(error.orig)) from error
-        if code in LOST_RACES or is_a_second_creation(error) or error.connection_invalidated:
+        if code in LOST_RACES or is_duplicate_batch(error) or error.connection_invalidated:
             raise RetryableError(in_one_line(error.orig)) from error
         if code is None or code.startswith(UNAVAILABLE):
             raise StoreUnavailable(in_one_line(error.orig)) from error
         raise
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        # SQLAlchemy lets the driver's own error through where a connection is found broken when it is given back.
+        # SQLAlchemy passes on the driver's own error if a connection turns out to be broken on its return to the pool.
         raise RetryableError(in_one_line(error)) from error
 
 
 def code_of(error: DBAPIError) -> str | None:
-    """PostgreSQL's code of the error; None where it is not the server's."""
+    """Return PostgreSQL's error code, or None if the error did not come from the server."""
     return getattr(error.orig, "pgcode", None)
 
 
@@ -51,8 +54,8 @@ def in_one_line(error: BaseException | None) -> str:
     return " ".join(str(error).split())
 
 
-def is_a_second_creation(error: DBAPIError) -> bool:
-    """Whether another transaction created the same batch just before: the next attempt finds it."""
+def is_duplicate_batch(error: DBAPIError) -> bool:
+    """Return whether another transaction has just created the same batch. The next attempt finds that batch."""
     diagnosis = getattr(error.orig, "diag", None)
     return (
         diagnosis is not None and diagnosis.sqlstate == UNIQUE_VIOLATION and diagnosis.constraint_name == "batches_pkey"

@@ -1,4 +1,4 @@
-"""Which schema the database has. A web process looks without the library that migrates: 10 MB less in each."""
+"""The revision of the database's schema. A web process reads it without the migration library, which saves 10 MB."""
 
 from functools import cache
 from importlib.resources import files
@@ -12,7 +12,10 @@ REVISION = text("SELECT version_num FROM alembic_version")
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the schema is as new as this code, or newer: in a rolling upgrade the old processes go on."""
+    """Return whether the schema is as new as this code, or newer. In a rolling upgrade, old processes keep working.
+
+    Raises StoreUnavailable, RetryableError.
+    """
     with translated_errors(), engine.connect() as connection:
         if not connection.execute(IS_MIGRATED).scalar_one():
             return False
@@ -22,6 +25,6 @@ def is_current(engine: Engine) -> bool:
 
 @cache
 def revisions() -> list[str]:
-    """The revisions that this code knows, the newest last: what the names of their files begin with."""
+    """Return the revisions that this code knows, the newest last. The name of each migration begins with its own."""
     scripts = files("allocation.adapters.postgres.migrations.versions").iterdir()
     return sorted(script.name.partition("_")[0] for script in scripts if script.name[0].isdigit())

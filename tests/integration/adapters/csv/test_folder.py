@@ -24,9 +24,9 @@ from allocation.domain.commands import (
 )
 from allocation.domain.errors import Refusal
 from allocation.domain.model import OrderLine
-from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.unit_of_work import Keys, StoreUnavailable
+from allocation.service_layer.outcomes import Done
+from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
 from tests.support.csv_folder import Folder
 from tests.support.processes import CONSOLE_SCRIPT, only
 from tests.support.random_commands import random_commands
@@ -97,7 +97,7 @@ def test_a_link_stays_one(folder: Folder, tmp_path_factory: pytest.TempPathFacto
 def test_a_second_run_waits_for_the_first_and_takes_up_what_it_wrote(folder: Folder) -> None:
     folder.batches("b1,S,3,")
     arguments = [*CONSOLE_SCRIPT, "allocate-from-csv", str(folder.path)]
-    with unit_of_work(folder.path, Keys()) as uow:
+    with unit_of_work(folder.path, LockSet()) as uow:
         process = subprocess.Popen(arguments, env=only({}), text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
         assert process.stderr is not None
         assert "Another process works on" in process.stderr.readline()
@@ -141,7 +141,7 @@ def test_whatever_is_commanded_leaves_files_without_a_bad_row(tmp_path: Path, se
     bus = MessageBus(partial(unit_of_work, tmp_path), lambda events: None)
     outcomes = bus.handle_all(islice(random_commands(random.Random(seed)), 200))
     assert all(isinstance(outcome, Done | Refusal) for outcome in outcomes)
-    with unit_of_work(tmp_path, Keys()) as uow:
+    with unit_of_work(tmp_path, LockSet()) as uow:
         assert uow.products.problems == []
         for product in filter(None, map(uow.products.get, "STU")):
             assert all(0 <= batch.allocated <= batch.purchased for batch in product.stock.batches)
@@ -159,7 +159,7 @@ def test_a_folder_that_is_not_there_is_a_store_that_is_away(tmp_path: Path) -> N
 
 def test_versions_are_those_of_one_event_each(folder: Folder) -> None:
     folder.batches("b1,S,5,", "x1,X,5,", "b2,S,5,").allocations("o1,S,1,b2", "o2,X,1,x1", "o3,S,1,b1")
-    with unit_of_work(folder.path, Keys()) as uow:
+    with unit_of_work(folder.path, LockSet()) as uow:
         product = uow.products.get("S")
         assert product is not None
         assert [batch.version for batch in product.stock.batches] == [1, 2]

@@ -18,9 +18,9 @@ from allocation.domain.commands import (
     Ship,
 )
 from allocation.entrypoints.cli.main import main
-from allocation.entrypoints.http.idempotency_keys import key
-from allocation.service_layer.idempotency import Done
+from allocation.entrypoints.http.idempotency_keys import key_of
 from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.outcomes import Done
 
 HISTORY: list[Command] = [
     CreateBatch("b1", "S", 10),
@@ -86,7 +86,7 @@ BREAKS = {
 def lived_in(bus: MessageBus, engine: Engine) -> Engine:
     assert {type(outcome) for outcome in bus.handle_all(HISTORY)} == {Done}
     last = Allocate("o6", "S", 1)
-    bus.handle(last, key("- /allocate", "k1", last))
+    bus.handle(last, key_of("- /allocate", "k1", last))
     return engine
 
 
@@ -123,5 +123,5 @@ def test_it_prints_every_invariant_with_its_count_and_fails_on_a_breach(
         connection.execute(text("UPDATE products SET available = available + 1"))
     unsound = CliRunner().invoke(main, ["audit"])
     assert unsound.exit_code == 1
-    assert "        2 against: a product's available units are those of its batches (one is S)" in unsound.output
-    assert "Error: 2 of the rules are broken" in unsound.output
+    assert "        2 against: a product's available units are those of its batches (for example S)" in unsound.output
+    assert "Error: 2 of the invariants are broken" in unsound.output

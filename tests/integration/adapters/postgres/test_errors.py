@@ -3,12 +3,13 @@
 import pytest
 from sqlalchemy import Engine, text
 
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.driver.errors import translated_errors
 from allocation.adapters.postgres.event_log import EventLog
-from allocation.adapters.postgres.unit_of_work import engine_for, unit_of_work
-from allocation.service_layer.unit_of_work import Keys, RetryableError, StoreUnavailable
+from allocation.adapters.postgres.unit_of_work import unit_of_work
+from allocation.service_layer.unit_of_work import LockSet, RetryableError, StoreUnavailable
 
-S = Keys(skus=frozenset(["S"]), new_skus=frozenset(["S"]))
+S = LockSet(skus=frozenset(["S"]), new_skus=frozenset(["S"]))
 
 
 def end_every_other_session(engine: Engine) -> None:
@@ -22,17 +23,16 @@ def end_every_other_session(engine: Engine) -> None:
 
 
 def test_a_connection_lost_in_the_middle_is_a_reason_to_try_again(engine: Engine, database_url: str) -> None:
-    other = engine_for(database_url)
+    other = create_postgres_engine(database_url)
     with pytest.raises(RetryableError), unit_of_work(engine, S) as uow:
         end_every_other_session(other)
-        uow.products.get_or_create("S")
-        uow.products._lock(S)
+        assert uow.products.get_or_create("S")
     other.dispose()
 
 
 def test_a_reader_of_the_log_whose_connection_is_lost_when_it_gives_it_back(engine: Engine, database_url: str) -> None:
     """SQLAlchemy resets the isolation level then, and raises the driver's own error."""
-    other, log = engine_for(database_url), EventLog(engine)
+    other, log = create_postgres_engine(database_url), EventLog(engine)
     with pytest.raises(RetryableError), log._connection():
         end_every_other_session(other)
     other.dispose()
@@ -48,7 +48,7 @@ def test_a_wait_that_was_too_long_is_a_store_that_is_away(engine: Engine) -> Non
 
 
 def test_a_server_that_is_not_there_is_a_store_that_is_away() -> None:
-    nowhere = engine_for("postgresql://postgres@127.0.0.1:1/nowhere")
+    nowhere = create_postgres_engine("postgresql://postgres@127.0.0.1:1/nowhere")
     with pytest.raises(StoreUnavailable, match="refused"), unit_of_work(nowhere, S):
         pass
 

@@ -10,18 +10,19 @@ from sqlalchemy import Engine, text
 from sqlalchemy.event import listen
 
 from allocation.adapters.postgres import idempotency as outcomes
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.idempotency import delete_old_keys
-from allocation.adapters.postgres.unit_of_work import engine_for
-from allocation.bootstrap import message_bus
+from allocation.bootstrap import create_message_bus
 from allocation.domain.commands import Allocate, AllocateOrder, Command, CreateBatch, Deallocate
 from allocation.domain.errors import BatchConflict, LineConflict, OrderShort, Refusal, UnknownSku
-from allocation.entrypoints.http import idempotency_keys as keys
-from allocation.entrypoints.relay.key_expiry import Expiry
-from allocation.service_layer.idempotency import Done, KeyReused, StillRunning
+from allocation.entrypoints.http.idempotency_keys import key_of, key_scope
+from allocation.entrypoints.relay.key_expiry import KeyExpiry
+from allocation.service_layer.command_requests import CommandRequest
+from allocation.service_layer.idempotency import KeyReused, StillRunning
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.requests import Request
+from allocation.service_layer.outcomes import Done
 from allocation.service_layer.unit_of_work import StoreUnavailable
-from allocation.shutdown import Stop
+from allocation.shutdown import Shutdown
 from tests.model.oracle import assert_the_state_is_sound
 from tests.support.eventually import eventually
 from tests.support.subjects import Subject, stores_that_keep_keys
@@ -30,11 +31,11 @@ from tests.support.waits import waiting
 FIRST = Allocate("o1", "S", 4)
 
 
-def keyed(value: str, command: Command, scope: str = "- /allocate") -> Request:
-    return Request(command, keys.key(scope, value, command))
+def keyed(value: str, command: Command, scope: str = "- /allocate") -> CommandRequest:
+    return CommandRequest(command, key_of(scope, value, command))
 
 
-def handle(subject: Subject, *requests: Request) -> list[object]:
+def handle(subject: Subject, *requests: CommandRequest) -> list[object]:
     return list(subject.bus.handle_requests(requests))
 
 
@@ -77,8 +78,8 @@ def test_an_answer_with_content_is_kept_whole(subject: Subject) -> None:
     subject.commit(Deallocate("o1", "S"))
     assert handle(subject, keyed("k1", order)) == [first]
     assert isinstance(first, Done)
-    assert first.answer is not None
-    assert [line["status"] for line in first.answer["lines"]] == ["allocated", "refused", "refused"]
+    assert first.result is not None
+    assert [line.status for line in first.result.lines] == ["allocated", "refused", "refused"]
 
 
 @stores_that_keep_keys
@@ -96,7 +97,7 @@ def test_another_body_is_refused_and_changes_nothing(subject: Subject) -> None:
 @stores_that_keep_keys
 def test_a_key_belongs_to_its_sender_and_route(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 10))
-    scopes = {keys.scope(route, token) for route in ("/allocate", "/commands") for token in (None, "one", "two")}
+    scopes = {key_scope(route, token) for route in ("/allocate", "/commands") for token in (None, "one", "two")}
     assert len(scopes) == 6
     assert not any("one" in scope for scope in scopes), "a token is not kept"
     requests = [keyed("k1", Allocate(f"o{n}", "S", 1), scope) for n, scope in enumerate(sorted(scopes))]
@@ -110,7 +111,7 @@ def test_repeats_among_others_share_their_transaction(subject: Subject) -> None:
     requests = [keyed(f"k{n}", Allocate(f"o{n}", "S", 4)) for n in range(4)]
     bad = keyed("bad", Allocate("o9", "X", 1))
     first = handle(subject, requests[0], bad, requests[1])
-    second = handle(subject, *requests, bad, Request(Allocate("o5", "S", 1)), requests[0])
+    second = handle(subject, *requests, bad, CommandRequest(Allocate("o5", "S", 1)), requests[0])
     assert [type(outcome) for outcome in first] == [Done, UnknownSku, Done]
     assert [type(outcome) for outcome in second] == [Done, Done, Done, Done, UnknownSku, Done, Done]
     changed = [event["line"]["orderid"] for event in subject.log() if "line" in event]
@@ -142,7 +143,7 @@ def test_a_repeat_locks_no_product(bus: MessageBus, engine: Engine) -> None:
 
 
 @contextmanager
-def first_still_running(bus: MessageBus, engine: Engine, *requests: Request) -> Iterator[ThreadPoolExecutor]:
+def first_still_running(bus: MessageBus, engine: Engine, *requests: CommandRequest) -> Iterator[ThreadPoolExecutor]:
     """The requests are being handled, and wait for a product that somebody else has locked."""
     with ThreadPoolExecutor() as pool, engine.begin() as connection:
         connection.execute(text("SELECT FROM products WHERE sku = 'S' FOR UPDATE"))
@@ -169,7 +170,7 @@ def test_who_comes_while_the_first_is_running_waits_for_its_answer(bus: MessageB
 @pytest.fixture
 def impatient(database_url: str) -> Iterator[Engine]:
     """Waits for a lock for a twentieth of a second."""
-    engine = engine_for(f"{database_url}?options=-clock_timeout%3D50ms", connections=2)
+    engine = create_postgres_engine(f"{database_url}?options=-clock_timeout%3D50ms", connections=2)
     yield engine
     engine.dispose()
 
@@ -177,12 +178,12 @@ def impatient(database_url: str) -> Iterator[Engine]:
 def test_nobody_waits_for_ever(bus: MessageBus, engine: Engine, impatient: Engine) -> None:
     bus.handle(CreateBatch("b1", "S", 10))
     bus.handle(CreateBatch("t1", "T", 10))
-    hurried = message_bus(impatient, lambda events: None)
+    hurried = create_message_bus(impatient, lambda events: None)
     with first_still_running(bus, engine, keyed("k1", FIRST)):
         requests = [keyed("k1", FIRST), keyed("k2", Allocate("o2", "T", 1)), keyed("k3", Allocate("o3", "X", 1))]
         found = [type(outcome) for outcome in hurried.handle_requests(requests)]
         assert found == [StillRunning, Done, UnknownSku], "each on its own feet"
-        with pytest.raises(StillRunning, match="still being handled"):
+        with pytest.raises(StillRunning, match="still running"):
             hurried.handle(requests[0].command, requests[0].key)
     assert list(bus.handle_requests([keyed("k1", FIRST)])) == [Done()]
 
@@ -195,7 +196,7 @@ def test_who_shares_a_transaction_waits_for_a_held_key_once(bus: MessageBus, eng
     seen: list[str] = []
     with first_still_running(bus, engine, *held):
         listen(impatient, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
-        found = list(message_bus(impatient, lambda events: None).handle_requests([*held, *free]))
+        found = list(create_message_bus(impatient, lambda events: None).handle_requests([*held, *free]))
         assert [type(outcome) for outcome in found] == [StillRunning] * 30 + [Done] * 30
     assert sum("lock_timeout = '10ms'" in statement for statement in seen) == 60, "the others don't wait"
 
@@ -266,8 +267,8 @@ def test_the_relay_deletes_old_keys(bus: MessageBus, engine: Engine) -> None:
     list(bus.handle_requests(keyed(f"k{n}", Allocate(f"o{n}", "S", 1)) for n in range(3)))
     with engine.begin() as connection:
         connection.execute(text("UPDATE idempotency_keys SET created_at = now() - interval '1 hour' WHERE key < 'k2'"))
-    stop = Stop()
-    expiry = Expiry(engine, 3_000, stop, every=0.01)
+    stop = Shutdown()
+    expiry = KeyExpiry(engine, 3_000, stop, every=0.01)
     expiry.start()
     try:
         eventually(lambda: kept(engine) == {"k2"})

@@ -7,8 +7,8 @@ from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres import event_log, repository
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
-from allocation.service_layer.idempotency import Done
 from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.outcomes import Done
 from allocation.service_layer.unit_of_work import StoreUnavailable
 from readmodel.projector import fast_path
 from readmodel.store.store import Store

@@ -11,9 +11,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from allocation import bootstrap
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.migrations.revision import is_current, revisions
 from allocation.adapters.postgres.schema import TIMEOUTS, configuration, migrate
-from allocation.adapters.postgres.unit_of_work import engine_for
 from allocation.domain.commands import ChangeBatchQuantity, Deallocate
 from allocation.local.postgres import Postgres
 from tests.support.databases import execute
@@ -58,7 +58,7 @@ def test_many_processes_may_migrate_at_once(postgres: Postgres, tmp_path: Path) 
     # W33
     execute(postgres, "CREATE DATABASE empty")
     environment = {"DATABASE_URL": postgres.url_of("empty")}
-    engine = engine_for(postgres.url_of("empty"))
+    engine = create_postgres_engine(postgres.url_of("empty"))
     try:
         assert not is_current(engine)
         processes = [allocation("migrate", environment) for _ in range(4)]  # It needs no Redis.
@@ -78,13 +78,13 @@ def test_what_was_allocated_under_an_older_schema_keeps_its_rank_can_be_taken_ba
     postgres: Postgres,
 ) -> None:
     execute(postgres, "CREATE DATABASE older")
-    engine = engine_for(postgres.url_of("older"))
+    engine = create_postgres_engine(postgres.url_of("older"))
     try:
         with engine.begin() as connection:
             config = configuration()
             config.attributes["connection"] = connection
             command.upgrade(config, "0001")
-        bus = bootstrap.message_bus(engine, bootstrap.leave_to_the_relay)
+        bus = bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
         with engine.begin() as connection:
             connection.execute(text("INSERT INTO products (sku, version, available) VALUES ('S', 3, 0)"))
             connection.execute(text(BATCH + "('b1', 'S', 5, 5, 5, 3)"))

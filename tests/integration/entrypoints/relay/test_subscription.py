@@ -11,24 +11,25 @@ from sqlalchemy import Engine, text
 from allocation.adapters.postgres import subscriptions
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.commands import Allocate, CreateBatch
-from allocation.entrypoints.relay.announcements import LineAllocated
+from allocation.entrypoints.relay.announcements import shown_position
 from allocation.entrypoints.relay.relay import Relay
-from allocation.entrypoints.relay.subscription import LONGEST_PAUSE_OF_MAIL, Subscriber
+from allocation.entrypoints.relay.subscription import LONGEST_PAUSE_OF_MAIL, Subscription
+from allocation.event_handlers import PROJECTION
 from allocation.local.ports import free_port
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.out_of_stock import NotSent
-from allocation.service_layer.unit_of_work import Message
-from allocation.shutdown import Stop
+from allocation.service_layer.unit_of_work import LoggedEvent
+from allocation.shutdown import Shutdown
 from readmodel.store import keys
-from readmodel.store.client import client
+from readmodel.store.client import redis_client
 from readmodel.store.store import Store
 from tests.support.eventually import eventually
 
 NAME = "out_of_stock"
-Tell = Callable[[Sequence[Message]], None]
+Handle = Callable[[Sequence[LoggedEvent]], None]
 
 
-class Impatient(Stop):
+class Impatient(Shutdown):
     """Does not wait for as long as it is asked to, but remembers how long that was."""
 
     def __init__(self) -> None:
@@ -41,14 +42,14 @@ class Impatient(Stop):
 
 
 @contextmanager
-def subscriber(engine: Engine, tell: Tell, stop: Stop | None = None) -> Iterator[Subscriber]:
-    stop = stop or Impatient()
-    thread = Subscriber(NAME, ["OutOfStock"], engine, tell, stop)
+def subscription(engine: Engine, handle: Handle, shutdown: Shutdown | None = None) -> Iterator[Subscription]:
+    shutdown = shutdown or Impatient()
+    thread = Subscription(NAME, ["OutOfStock"], engine, EventLog(engine), handle, shutdown)
     thread.start()
     try:
         yield thread
     finally:
-        stop.request()
+        shutdown.request()
         thread.join()
 
 
@@ -68,14 +69,14 @@ def test_what_could_not_be_told_is_told_again_after_ever_longer_pauses(bus: Mess
     # W18
     asked: list[list[str]] = []
 
-    def tell(events: Sequence[Message]) -> None:
+    def tell(events: Sequence[LoggedEvent]) -> None:
         asked.append([event["sku"] for event in events])
         if len(asked) <= 8:
             raise NotSent("not now")
 
     run_out_of_stock(bus, "S", "T")
     stop = Impatient()
-    with subscriber(engine, tell, stop):
+    with subscription(engine, tell, stop):
         eventually(lambda: len(asked) == 9)
         eventually(lambda: stored_cursor(engine) == EventLog(engine).end())
         run_out_of_stock(bus, "U")
@@ -89,7 +90,7 @@ def test_the_cursor_moves_after_the_telling_and_not_before(bus: MessageBus, engi
     seen: list[int] = []
     before = stored_cursor(engine)
     run_out_of_stock(bus, "S")
-    with subscriber(engine, lambda events: seen.append(stored_cursor(engine))):
+    with subscription(engine, lambda events: seen.append(stored_cursor(engine))):
         eventually(lambda: stored_cursor(engine) > before)
     assert seen == [before]
 
@@ -97,9 +98,9 @@ def test_the_cursor_moves_after_the_telling_and_not_before(bus: MessageBus, engi
 def test_the_cursor_is_kept_now_and_then_where_there_is_nothing_to_tell(
     bus: MessageBus, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriptions, "KEPT_EVERY", 20)
-    told: list[Message] = []
-    with subscriber(engine, told.extend):
+    monkeypatch.setattr(subscriptions, "STORED_EVERY", 20)
+    told: list[LoggedEvent] = []
+    with subscription(engine, told.extend):
         before = stored_cursor(engine)
         for n in range(60):
             bus.handle(CreateBatch(f"b{n}", "S", 1))
@@ -116,10 +117,8 @@ def test_at_a_switch_of_generations_nothing_is_taken_for_shown(model: Store, red
             self.redis.set(keys.GENERATIONS, "g99")
             return found
 
-    announcements = LineAllocated(redis, log)
-    assert announcements.shown() == log.end()
-    announcements._store = Switching(redis)
-    assert announcements.shown() == 0
+    assert shown_position(model, log) == log.end()
+    assert shown_position(Switching(redis), log) == 0
 
 
 @pytest.mark.parametrize("redis_is_there", [True, False])
@@ -128,13 +127,13 @@ def test_a_subscriber_that_meets_a_bug_ends_the_relay(
 ) -> None:
     """Whatever the relay itself is at: a thread that died alone would go unnoticed."""
 
-    def tell(events: Sequence[Message]) -> None:
+    def tell(events: Sequence[LoggedEvent]) -> None:
         raise ValueError("a bug")
 
-    stop = Stop()
-    faulty = Subscriber(NAME, ["OutOfStock"], engine, tell, stop)
-    away = client(f"redis://127.0.0.1:{free_port()}/0")
-    relay = Relay(EventLog(engine), redis if redis_is_there else away, stop, [faulty])
+    stop = Shutdown()
+    faulty = Subscription(NAME, ["OutOfStock"], engine, EventLog(engine), tell, stop)
+    away = Store(redis_client(f"redis://127.0.0.1:{free_port()}/0"))
+    relay = Relay(EventLog(engine), model if redis_is_there else away, PROJECTION, stop, [faulty])
     failure: list[BaseException] = []
 
     def run() -> None:

@@ -11,12 +11,13 @@ from redis.exceptions import ConnectionError as NoConnection
 
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.commands import Allocate, ChangeBatchEta, CreateBatch
+from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
 from readmodel.store import keys
 from readmodel.store import reader_cache as remembered
-from readmodel.store.connection import Command, Wire
+from readmodel.store.connection import Command, ThreadConnection
 from readmodel.store.store import Store
 from readmodel.views import orders
 from tests.support.counting import Counting
@@ -29,7 +30,7 @@ class Reader:
 
     def __init__(self, store: Store) -> None:
         self._store = Store(store.redis)
-        self._store._wire = self._wire = Counting(store.redis)
+        self._store._connection = self._connection = Counting(store.redis)
 
     def eta(self, orderid: str = "o1") -> str | None:
         found = self._store.read(lambda snapshot: orders.order(snapshot, orderid))
@@ -37,9 +38,9 @@ class Reader:
         return str(found["lines"][0]["eta"])
 
     def trips(self) -> int:
-        before = self._wire.trips
+        before = self._connection.trips
         self.eta()
-        return self._wire.trips - before
+        return self._connection.trips - before
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_a_change_that_the_fast_path_could_not_show_is_shown_by_the_relay(
     bus.handle(ChangeBatchEta("b1", date(2028, 2, 2)))
     bus.handle(Allocate("o2", "S", 1))  # Of the batch, the page tells this last.
     assert reader.eta() == str(FIRST)
-    assert follow(model, log)
+    assert follow(model, log, PROJECTION)
     assert reader.eta() == "2028-02-02"
 
 
@@ -82,24 +83,24 @@ def test_a_change_that_the_fast_path_could_not_show_is_shown_by_the_relay(
 def test_a_relay_that_dies_between_any_two_trips_leaves_the_rest_to_the_next(
     trips: int, reader: Reader, bus: MessageBus, model: Store, log: EventLog
 ) -> None:
-    class Dying(Wire):
+    class Dying(ThreadConnection):
         left = trips
 
-        def trip(self, commands: Sequence[Command]) -> list[Any]:
+        def send(self, commands: Sequence[Command]) -> list[Any]:
             if any(command[0] != "GET" for command in commands):
                 if not self.left:
                     raise NoConnection
                 self.left -= 1
-            return super().trip(commands)
+            return super().send(commands)
 
     bus.handle(ChangeBatchEta("b1", date(2028, 2, 2)))
     dying = Store(model.redis)
-    dying._wire = Dying(model.redis)
+    dying._connection = Dying(model.redis)
     if trips < 3:
         with pytest.raises(NoConnection):
-            follow(dying, log)
+            follow(dying, log, PROJECTION)
         reader.eta()  # It may remember what it finds now.
-    assert follow(model, log)
+    assert follow(model, log, PROJECTION)
     assert reader.eta() == "2028-02-02"
 
 
@@ -130,12 +131,12 @@ def test_after_a_flush_nothing_is_remembered_though_the_generation_has_the_same_
     bus.handle(ChangeBatchEta("b1", date(2028, 2, 2)))
     model.redis.flushdb()
     while model.generations() != before:
-        rebuild(model, log)
+        rebuild(model, log, PROJECTION)
     assert reader.eta() == "2028-02-02"
 
 
 def test_where_the_token_is_gone_nothing_is_remembered(reader: Reader, model: Store) -> None:
-    model.redis.delete(keys.ETAS)
+    model.redis.delete(keys.CACHE_TOKEN)
     assert [reader.trips(), reader.trips()] == [2, 2]
 
 
@@ -147,7 +148,7 @@ def test_what_is_remembered_is_bounded(
     list(projecting_bus.handle_all(Allocate(f"p{n}", f"T{n}", 1) for n in range(20)))
     for number in range(20):
         assert reader.eta(f"p{number}") == "None"
-        assert len(reader._store._remembered._known.etas) <= 6
+        assert len(reader._store._cache._entry.values) <= 6
 
 
 def test_who_sends_a_change_again_that_nobody_has_shown_sees_it(
@@ -164,5 +165,5 @@ def test_who_sends_a_change_again_that_nobody_has_shown_sees_it(
 
 def test_a_relay_that_starts_has_readers_look_again(reader: Reader, model: Store) -> None:
     """An older process, which knows of no token, may have changed an ETA."""
-    model.install()
+    model.install(PROJECTION.cached_members)
     assert reader.trips() == 2

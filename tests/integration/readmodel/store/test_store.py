@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from readmodel.projector.fold import fold
+from allocation.event_handlers import PROJECTION
 from readmodel.store import generations, keys
-from readmodel.store.connection import Command, Wire
+from readmodel.store.connection import Command, ThreadConnection
 from readmodel.store.generations import Generations
 from readmodel.store.registers import Register, encode
-from readmodel.store.store import ModelAbsent, Snapshot, Store
+from readmodel.store.snapshot import ModelAbsent, Snapshot
+from readmodel.store.store import Store
 from readmodel.views import orders, products
+from readmodel.views.batches import batch_key
 from tests.support.golden import golden
 
 EVENTS = golden("events.json")
 LOG = "the log"
-KEY = keys.order("o1")
+KEY = orders.order_key("o1")
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def generation(store: Store, before: Generations, name: str, live: bool = True) 
 
 
 def opened(store: Store, name: str) -> None:
-    generations.begin(store.redis, name, LOG)
+    generations.begin_filling(store.redis, name, LOG)
     generations.open_for_writers(store.redis, name)
 
 
@@ -60,7 +62,7 @@ def test_the_same_event_five_times_at_once_has_one_effect(store: Store, live: st
 
     def apply(_: int) -> None:
         barrier.wait()
-        store.apply(fold(EVENTS))
+        store.apply(PROJECTION.fold(EVENTS))
 
     with ThreadPoolExecutor(5) as pool:
         list(pool.map(apply, range(5)))
@@ -71,11 +73,11 @@ def test_the_same_event_five_times_at_once_has_one_effect(store: Store, live: st
 
 def test_events_one_by_one_backwards_leave_what_they_leave_at_once(store: Store, live: str) -> None:
     for event in reversed(EVENTS):
-        store.apply(fold([event]))
+        store.apply(PROJECTION.fold([event]))
     backwards = {key: stored(store, "g1", key) for key in view_keys(store.redis)}
     store.redis.flushdb()
     generation(store, Generations(), "g1")
-    store.apply(fold(EVENTS))
+    store.apply(PROJECTION.fold(EVENTS))
     assert {key: stored(store, "g1", key) for key in view_keys(store.redis)} == backwards
 
 
@@ -84,13 +86,13 @@ def view_keys(redis: Redis) -> list[str]:
 
 
 def test_a_used_up_batch_moves_aside_and_back_with_its_version(store: Store, live: str) -> None:
-    with_room, without = keys.product("S"), keys.used_up("S")
-    store.apply([Register(with_room, "batch:b", 1, encode(1, {"n": 1}), elsewhere=without)])
-    store.apply([Register(without, "batch:b", 2, encode(2, {"n": 2}), elsewhere=with_room)])
+    with_room, without = products.product_key("S"), products.used_up_key("S")
+    store.apply([Register(with_room, "batch:b", 1, encode(1, {"n": 1}), former_key=without)])
+    store.apply([Register(without, "batch:b", 2, encode(2, {"n": 2}), former_key=with_room)])
     assert (stored(store, key=with_room), stored(store, key=without)) == ({}, {"batch:b": '2 {"n":2}'})
-    store.apply([Register(with_room, "batch:b", 1, encode(1, {"n": 1}), elsewhere=without)])
+    store.apply([Register(with_room, "batch:b", 1, encode(1, {"n": 1}), former_key=without)])
     assert stored(store, key=with_room) == {}, "an older state must not come back from aside"
-    store.apply([Register(with_room, "batch:b", 3, encode(3, {"n": 3}), elsewhere=without)])
+    store.apply([Register(with_room, "batch:b", 3, encode(3, {"n": 3}), former_key=without)])
     assert (stored(store, key=with_room), stored(store, key=without)) == ({"batch:b": '3 {"n":3}'}, {})
 
 
@@ -145,7 +147,7 @@ def test_a_reader_waits_for_a_batch_that_is_written_after_its_line(store: Store,
     def read(snapshot: Snapshot) -> Any:
         attempts.append(snapshot)
         if len(attempts) == 12:
-            store.apply([Register(keys.batch("b1"), "state", 1, encode(1, {"eta": "2011-01-02"}))])
+            store.apply([Register(batch_key("b1"), "state", 1, encode(1, {"eta": "2011-01-02"}))])
         return orders.order(snapshot, "o1")
 
     assert store.read(read)["lines"] == [{"sku": "S", **state, "version": 1, "eta": "2011-01-02"}]
@@ -164,15 +166,15 @@ def test_a_generation_announced_during_a_write_is_written_before_the_answer(stor
     store.generations()
     other = Store(store.redis)
 
-    class Announcing(Wire):
-        def trip(self, commands: Sequence[Command]) -> list[Any]:
+    class Announcing(ThreadConnection):
+        def send(self, commands: Sequence[Command]) -> list[Any]:
             if not announced:
                 announced.append(generation(other, Generations("g1"), "g2", live=False))
-            return super().trip(commands)
+            return super().send(commands)
 
     announced: list[str] = []
     slow = Store(store.redis)
-    slow._wire = Announcing(store.redis)
+    slow._connection = Announcing(store.redis)
     slow._seen = Generations("g1")
     slow.apply([line(1)])
     assert announced
@@ -180,12 +182,12 @@ def test_a_generation_announced_during_a_write_is_written_before_the_answer(stor
 
 
 def test_readers_follow_a_switch(store: Store, live: str) -> None:
-    store.apply(fold(EVENTS))
+    store.apply(PROJECTION.fold(EVENTS))
     reader = Store(store.redis)
     before = reader.read(lambda snapshot: orders.allocations(snapshot, "order-1"))
     switcher = Store(store.redis)
     generation(switcher, Generations("g1"), "g2")
-    switcher.apply(fold(EVENTS))
+    switcher.apply(PROJECTION.fold(EVENTS))
     assert generations.swap(store.redis, Generations("g2", "g1"), Generations("g2"))
     generations.drop_all_but(store.redis, "g2")
     assert reader.read(lambda snapshot: orders.allocations(snapshot, "order-1")) == before != []
@@ -193,7 +195,7 @@ def test_readers_follow_a_switch(store: Store, live: str) -> None:
 
 def test_a_reader_never_mixes_generations(store: Store, live: str) -> None:
     """The switch falls between the two trips of one query."""
-    store.apply(fold(EVENTS))
+    store.apply(PROJECTION.fold(EVENTS))
     trips: list[str] = []
 
     def read(snapshot: Snapshot) -> str:
@@ -210,8 +212,10 @@ def test_a_reader_never_mixes_generations(store: Store, live: str) -> None:
 
 def test_dropping_spares_the_live_generation_and_whatever_is_not_ours(store: Store, live: str) -> None:
     for name in ("g2", "g11"):
-        generations.begin(store.redis, name, LOG)
-        assert generations.fill(Wire(store.redis), generations.filling(name, fold(EVENTS), 7), 0)
+        generations.begin_filling(store.redis, name, LOG)
+        assert generations.write_page(
+            ThreadConnection(store.redis), generations.pack_page(name, PROJECTION.fold(EVENTS), 7), 0
+        )
         generations.open_for_writers(store.redis, name)
     store.redis.set("game:{17}:order:1", "not ours")
     store.apply([line(1)])
@@ -230,9 +234,9 @@ def test_a_swap_needs_what_it_expects(store: Store, live: str) -> None:
 
 def test_a_line_whose_batch_is_not_there_yet_is_read_again(store: Store, live: str) -> None:
     """Its bucket was written, the batch's was not: that no ETA is known does not mean that it is in the warehouse."""
-    registers = list(fold(EVENTS))
-    lines = [register for register in registers if ":order:" in register.home]
-    rest = [register for register in registers if ":order:" not in register.home]
+    registers = list(PROJECTION.fold(EVENTS))
+    lines = [register for register in registers if ":order:" in register.key]
+    rest = [register for register in registers if ":order:" not in register.key]
     store.apply(lines)
     with pytest.raises(ModelAbsent):
         store.read(lambda snapshot: orders.order(snapshot, "order-2"))
@@ -257,10 +261,10 @@ def test_what_another_thread_remembers_does_not_make_a_write_incomplete(store: S
 @pytest.mark.parametrize("lost", ["cursor", "everything"])
 def test_a_lost_bucket_is_no_answer_rather_than_an_empty_one(store: Store, live: str, lost: str) -> None:
     """As after the failover of one node of a cluster."""
-    store.apply(fold(EVENTS))
-    bucket = keys.bucket_of(keys.order("order-1"))
+    store.apply(PROJECTION.fold(EVENTS))
+    bucket = keys.bucket_of(orders.order_key("order-1"))
     pattern = f"g1:{bucket}:{'cursor' if lost == 'cursor' else '*'}"
-    store.redis.delete(*store.redis.scan_iter(pattern), f"g1:{keys.order('order-1')}")
+    store.redis.delete(*store.redis.scan_iter(pattern), f"g1:{orders.order_key('order-1')}")
     with pytest.raises(ModelAbsent):
         store.read(lambda snapshot: orders.order(snapshot, "order-1"))
 

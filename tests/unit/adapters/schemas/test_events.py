@@ -11,8 +11,8 @@ from allocation.domain.commands import (
     Deallocate,
     Ship,
 )
+from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
-from readmodel.projector.fold import fold
 from readmodel.store.registers import state_of
 from tests.support.fakes import FakeStore
 from tests.support.golden import golden
@@ -42,7 +42,7 @@ def test_the_write_side_sends_the_golden_events() -> None:
 
 def test_the_read_model_makes_the_golden_registers_of_the_golden_events() -> None:
     registers = [
-        [register.home, register.field, register.version, state_of(register.value.decode()), register.elsewhere]
-        for register in fold(golden("events.json"))
+        [register.key, register.field, register.version, state_of(register.value.decode()), register.former_key]
+        for register in PROJECTION.fold(golden("events.json"))
     ]
     assert sorted(registers) == sorted(golden("registers.json"))

@@ -1,13 +1,15 @@
 """Outcomes survive being stored, whatever they are."""
 
 import json
+from datetime import date
 
 import pytest
 
-from allocation.adapters.postgres.idempotency import as_json, from_json
+from allocation.adapters.schemas.outcomes import from_json, to_json
 from allocation.domain import errors
 from allocation.domain.errors import Refusal
-from allocation.service_layer.idempotency import Done
+from allocation.domain.model import OrderLine
+from allocation.service_layer.outcomes import Done, LineOutcome, OrderOutcome
 from allocation.service_layer.unit_of_work import StoreUnavailable
 
 REFUSALS = [
@@ -20,7 +22,7 @@ REFUSALS = [
     errors.LineDeallocated("o1", "S"),
     errors.LineNotAllocated("o1", "S", "waiting"),
     errors.OrderShipped("o1", ["S", "T"]),
-    errors.OrderShort("o1", [{"sku": "S", "qty": 1, "message": "none"}]),
+    errors.OrderShort("o1", [errors.ShortLine(OrderLine("o1", "S", 1), "none")]),
     errors.BatchConflict("b1"),
     errors.BatchShipped("b1", 1, 2),
 ]
@@ -32,15 +34,25 @@ def test_every_refusal_is_tried() -> None:
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: type(refusal).__name__)
 def test_a_refusal_is_the_same_afterwards(refusal: Refusal) -> None:
-    stored = from_json(json.loads(as_json(refusal)))
+    stored = from_json(json.loads(to_json(refusal)))
     assert (type(stored), str(stored), vars(stored)) == (type(refusal), str(refusal), vars(refusal))
 
 
-@pytest.mark.parametrize("done", [Done(), Done({"orderid": "o1", "lines": []})])
+ORDER = OrderOutcome(
+    "o1",
+    [
+        LineOutcome(OrderLine("o1", "S", 3), "allocated", "b1", date(2027, 1, 15)),
+        LineOutcome(OrderLine("o1", "T", 3), "waiting"),
+        LineOutcome(OrderLine("o1", "X", 3), "refused", reason="Invalid sku X"),
+    ],
+)
+
+
+@pytest.mark.parametrize("done", [Done(), Done(ORDER)])
 def test_an_answer_is_the_same_afterwards(done: Done) -> None:
-    assert from_json(json.loads(as_json(done))) == done
+    assert from_json(json.loads(to_json(done))) == done
 
 
 def test_what_only_a_newer_process_knows_is_left_to_it() -> None:
-    with pytest.raises(StoreUnavailable, match="A newer process has to answer: it stored Unheard"):
+    with pytest.raises(StoreUnavailable, match="A newer version of the service stored this outcome: Unheard"):
         from_json({"refusal": "Unheard", "members": {}})

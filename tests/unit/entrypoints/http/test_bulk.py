@@ -11,7 +11,7 @@ import pytest
 from allocation.domain.commands import CreateBatch
 from allocation.entrypoints.http import bulk
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.unit_of_work import Keys, StoreUnavailable
+from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
 from tests.support.fakes import FakeStore, FakeUnitOfWork
 
 
@@ -28,17 +28,17 @@ class Shop:
         self._failures = failures
 
     @contextmanager
-    def begin(self, keys: Keys) -> Iterator[FakeUnitOfWork]:
-        for orderid, _ in keys.lines:
+    def begin(self, locks: LockSet) -> Iterator[FakeUnitOfWork]:
+        for orderid, _ in locks.lines:
             if orderid in self._failures:
                 raise self._failures[orderid]
-        with self.store.begin(keys) as uow:
+        with self.store.begin(locks) as uow:
             yield uow
 
     def send(self, *lines: dict[str, Any]) -> list[dict[str, Any]]:
         body = io.BytesIO(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
         bus = MessageBus(self.begin, lambda events: None)
-        parts = bulk.results(bulk.lines(body), bus, "- /commands")
+        parts = bulk.bulk_results(bulk.read_lines(body), bus, "- /commands")
         return [json.loads(line) for line in b"".join(parts).splitlines()]
 
 
@@ -47,30 +47,30 @@ def test_where_the_store_goes_away_the_others_are_tried_all_the_same(monkeypatch
     shop = Shop(o2=StoreUnavailable("gone"))
     results = shop.send(*(allocate(f"o{n}") for n in range(6)))
     assert [result["status"] for result in results] == [202, 202, 503, 503, 202, 202]
-    assert "can be sent again" in results[2]["message"]
+    assert "You can send it again" in results[2]["message"]
     assert {orderid for orderid, _ in shop.store.lines} == {"o0", "o1", "o4", "o5"}
 
 
 def test_a_bug_is_that_of_one_line() -> None:
     results = Shop(o1=ZeroDivisionError()).send(*(allocate(f"o{n}") for n in range(3)))
     assert [result["status"] for result in results] == [202, 500, 202]
-    assert results[1] == {"status": 500, "message": "The service failed. The reason is in its log."}
+    assert results[1] == {"status": 500, "message": "The service failed. Its log has the reason."}
 
 
 def test_results_come_while_lines_are_still_to_be_handled() -> None:
     shop = Shop()
     bus = MessageBus(shop.begin, lambda events: None)
     body = io.BytesIO(b"".join(json.dumps(allocate(f"o{n}")).encode() + b"\n" for n in range(2 * bulk.LINES_AT_ONCE)))
-    first = next(bulk.results(bulk.lines(body), bus, "- /commands"))
+    first = next(bulk.bulk_results(bulk.read_lines(body), bus, "- /commands"))
     assert json.loads(first) == {"status": 202}
     assert len(shop.store.lines) == bulk.LINES_AT_ONCE
 
 
 def test_a_part_ends_with_so_many_lines_or_bytes() -> None:
     small, large = [b"x"] * (bulk.LINES_AT_ONCE + 1), [b"x" * (bulk.BYTES_AT_ONCE // 2)] * 3
-    assert [len(part) for part in bulk.parts(iter(small))] == [bulk.LINES_AT_ONCE, 1]
-    assert [len(part) for part in bulk.parts(iter(large))] == [2, 1]
-    assert list(bulk.parts(iter(()))) == []
+    assert [len(part) for part in bulk.in_parts(iter(small))] == [bulk.LINES_AT_ONCE, 1]
+    assert [len(part) for part in bulk.in_parts(iter(large))] == [2, 1]
+    assert list(bulk.in_parts(iter(()))) == []
 
 
 def test_the_first_wrong_members_are_named() -> None:
@@ -82,6 +82,6 @@ def test_the_first_wrong_members_are_named() -> None:
 @pytest.mark.parametrize("length", [bulk.READ_AT_ONCE - 1, bulk.LONGEST_LINE + 1, 3 * bulk.LONGEST_LINE])
 @pytest.mark.parametrize("end", [b"", b"\n", b"\nlast", b"\nlast\n"])
 def test_a_long_line_is_one_line(length: int, end: bytes) -> None:
-    found = list(bulk.lines(io.BytesIO(b"first\n" + b"x" * length + end)))
+    found = list(bulk.read_lines(io.BytesIO(b"first\n" + b"x" * length + end)))
     assert [line.strip()[:5] for line in found] == [b"first", b"xxxxx", *([b"last"] if b"last" in end else [])]
     assert (len(found[1]) > bulk.LONGEST_LINE) == (length > bulk.LONGEST_LINE)

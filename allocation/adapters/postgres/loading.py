@@ -1,0 +1,79 @@
+"""Locks the products of a unit of work, then reads them with one statement per table."""
+
+from collections.abc import Collection, Sequence
+from itertools import starmap
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row
+
+from allocation.adapters.postgres import statements
+from allocation.adapters.postgres.driver.arrays import array, arrays
+from allocation.domain.model import Batch, OrderLine, Status, TrackedLine
+from allocation.service_layer.unit_of_work import LockSet, RetryableError
+
+
+class Loaded(NamedTuple):
+    """The rows of a lock set. `created` holds the SKUs of the products that this transaction has just created."""
+
+    created: Sequence[str]
+    products: Sequence[Row[Any]]
+    batches: Sequence[Batch]
+    lines: Sequence[TrackedLine]
+
+
+def lock_and_read(connection: Connection, locks: LockSet) -> Loaded:
+    """Raises RetryableError if an order got a line of another product before its products were locked."""
+    created = create_products(connection, locks)
+    products = lock_products(connection, locks)
+    skus = {row.sku for row in products}
+    lines = read_lines(connection, locks)
+    if not {line.sku for line in lines} <= skus:
+        raise RetryableError("An order got a line of another product before its products were locked")
+    refs = locks.batches | locks.owners_of | {line.batchref for line in lines if line.batchref is not None}
+    return Loaded(created, products, read_batches(connection, skus, refs), lines)
+
+
+def create_products(connection: Connection, locks: LockSet) -> Sequence[str]:
+    if not locks.new_skus:
+        return ()
+    create = statements.with_wait(statements.CREATE_PRODUCTS, locks.wait)
+    return connection.execute(create, {"skus": array(locks.new_skus)}).scalars().all()
+
+
+def lock_products(connection: Connection, locks: LockSet) -> Sequence[Row[Any]]:
+    owners = read_skus(connection, locks.owners_of, locks.orders)
+    lock = statements.with_wait(statements.LOCK_PRODUCTS, locks.wait)
+    return connection.execute(lock, {"skus": array(locks.skus | owners)}).all()
+
+
+def read_skus(connection: Connection, refs: Collection[str], orders: Collection[str]) -> set[str]:
+    """Read without a lock which SKUs these batches and orders have. A batch never changes its SKU."""
+    skus = set[str]()
+    if refs:
+        skus.update(connection.execute(statements.READ_OWNERS, {"refs": array(refs)}).scalars())
+    if orders:
+        skus.update(connection.execute(statements.READ_SKUS_OF_ORDERS, {"orderids": array(orders)}).scalars())
+    return skus
+
+
+def read_batches(connection: Connection, skus: Collection[str], refs: Collection[str]) -> list[Batch]:
+    """Read the batches with room, and those that are named."""
+    rows = list(connection.execute(statements.READ_OPEN_BATCHES, {"skus": array(skus)}))
+    if refs:
+        rows += connection.execute(statements.READ_BATCHES, {"refs": array(refs)})
+    return list({batch.ref: batch for batch in starmap(Batch, rows)}.values())
+
+
+def read_lines(connection: Connection, locks: LockSet) -> list[TrackedLine]:
+    lines: list[TrackedLine] = []
+    if locks.lines:
+        wanted = arrays(("orderids", "skus"), list(locks.lines))
+        lines += map(as_line, connection.execute(statements.READ_LINES, wanted))
+    if locks.orders:
+        lines += map(as_line, connection.execute(statements.READ_ORDERS, {"orderids": array(locks.orders)}))
+    return lines
+
+
+def as_line(row: Sequence[Any]) -> TrackedLine:
+    orderid, sku, qty, arrived, status, *rest = row
+    return TrackedLine(OrderLine(orderid, sku, qty), arrived, Status(status), *rest)

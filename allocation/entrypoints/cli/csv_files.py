@@ -1,0 +1,51 @@
+"""The subcommands that read CSV files."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from allocation.entrypoints.cli.settings import settings_with
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--batches", type=FILE, required=True, help="CSV with ref,sku,qty,eta; may be gzipped (.gz).")
+@click.option("--orders", type=FILE, required=True, help="CSV with orderid,sku,qty; may be gzipped (.gz).")
+def load(batches: Path, orders: Path) -> None:
+    """Send every row as a command. A second run changes nothing."""
+    from tqdm import tqdm
+
+    from allocation import bootstrap
+    from allocation.adapters.csv.rows import count_rows
+    from allocation.adapters.schemas.commands import COMMANDS
+    from allocation.entrypoints.load import collect_garbage_rarely
+
+    collect_garbage_rarely()
+    settings = settings_with("database_url")
+    with tqdm(total=count_rows(batches) + count_rows(orders), unit=" rows", unit_scale=True) as bar:
+        loader = bootstrap.create_loader(
+            settings, report=lambda line: tqdm.write(line, file=sys.stderr), done=bar.update
+        )
+        loader.load(batches, COMMANDS["add_batch"])
+        loader.load(orders, COMMANDS["allocate"])
+    click.echo(f"Handled {bar.n} rows, {loader.bad_rows} of them bad")
+    sys.exit(1 if loader.bad_rows else 0)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def allocate_from_csv(folder: Path) -> None:
+    """Allocate the lines of FOLDER/orders.csv to FOLDER/batches.csv, and write FOLDER/allocations.csv.
+
+    A second run changes nothing.
+    """
+    from allocation.entrypoints.allocate_from_csv import allocate_from_csv
+
+    summary = allocate_from_csv(folder, report=lambda line: click.echo(" ".join(line.split()), err=True))
+    click.echo(
+        f"Allocated {summary.allocated} of {summary.lines} lines, {summary.new} of them now; "
+        f"out of stock: {summary.short}; bad rows: {summary.refused}"
+    )
+    sys.exit(1 if summary.refused else 0)

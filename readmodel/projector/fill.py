@@ -1,0 +1,88 @@
+"""Fills a new generation with everything that the log holds."""
+
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from readmodel.projector.fold import Projection
+from readmodel.projector.follow import Events, Log
+from readmodel.store import generations
+from readmodel.store.connection import ThreadConnection
+
+READ_AT_ONCE = 40_000
+"""Larger pages fold to fewer registers, but not to many fewer."""
+
+Progress = Callable[[int, int, int], None]
+"""Gets the number of events applied so far, the position reached, and the position at which the log ends."""
+
+
+class ModelLost(Exception):
+    """The new generation lost something while it was filled."""
+
+
+def fill(redis: Redis, log: Log, projection: Projection, new: str, progress: Progress) -> tuple[int, dict[str, int]]:
+    """Write everything that the log holds. Return the number of events, and the last version of each product.
+
+    While it folds a page, threads read the next one and write the one before. So it holds three pages at a time.
+    Raises ModelLost.
+    """
+    connection, versions = ThreadConnection(redis), dict[str, int]()
+    applied, end = 0, log.end()
+    generations.begin_filling(redis, new, log.identity())
+    with no_garbage_collection(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        written: Future[bool] | None = None
+        for events, cursor, position in read_pages(log, end, reader):
+            registers = projection.fold(record_versions(versions, events))
+            page = generations.pack_page(new, registers, position)
+            require_written(written)
+            written = writer.submit(generations.write_page, connection, page, cursor)
+            applied += len(events)
+            progress(applied, position, max(position, end))
+        require_written(written)
+    try:
+        generations.open_for_writers(redis, new)
+    except ResponseError as error:
+        raise ModelLost from error
+    return applied, versions
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Turn off Python's search for cycles: folding creates none, and the search took a fifth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def read_pages(log: Log, end: int, reader: Executor) -> Iterator[tuple[Events, int, int]]:
+    """Yield each page with the cursors before and behind it, while the reader already reads the next one."""
+    cursor = 0
+    page = reader.submit(log.read, cursor, READ_AT_ONCE)
+    while cursor < end:
+        events, position = page.result()
+        if position == cursor:
+            break  # What follows is not committed yet.
+        if position < end:
+            page = reader.submit(log.read, position, READ_AT_ONCE)
+        yield events, cursor, position
+        cursor = position
+
+
+def record_versions(versions: dict[str, int], events: Events) -> Iterator[Mapping[str, Any]]:
+    for event in events:
+        versions[event["sku"]] = event["version"]
+        yield event
+
+
+def require_written(written: Future[bool] | None) -> None:
+    if written is not None and not written.result():
+        raise ModelLost

@@ -1,0 +1,42 @@
+"""The Redis Functions of the read model: how to load and call them."""
+
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+
+from redis import Redis
+
+from readmodel.store import keys
+from readmodel.store.connection import Command
+from readmodel.store.registers import Register
+
+NOT_APPLIED, APPLIED, CACHED_MEMBER_CHANGED = 0, 1, 2
+"""What `readmodel_apply` returns."""
+
+
+def load_functions(redis: Redis, cached_members: Mapping[str, str]) -> None:
+    """Load the library, or replace it. `cached_members` maps fields to the member of their JSON that readers cache."""
+    entries = ", ".join(f"['{field}'] = '{member}'" for field, member in cached_members.items())
+    source = files("readmodel.store").joinpath("registers.lua").read_text()
+    redis.function_load(source.replace("--[[entries]]", entries), replace=True)
+
+
+def apply_command(
+    generation: str,
+    bucket: str,
+    registers: Iterable[Register],
+    expected: int | None = None,
+    position: int | None = None,
+) -> Command:
+    """Return the call that applies registers to a bucket, and moves its cursor if a position is given."""
+    names = [f"{generation}:{keys.cursor(bucket)}"]
+    values: list[str | int | bytes] = ["" if expected is None else expected, "" if position is None else position]
+    for register in registers:
+        key = f"{generation}:{register.key}"
+        names += (key, key if register.former_key is None else f"{generation}:{register.former_key}")
+        values += (register.field, register.version, register.value)
+    return ("FCALL", "readmodel_apply", len(names), *names, *values)
+
+
+def swap(redis: Redis, key: str, expected: str, new: str) -> bool:
+    """Set the string if it still has the expected value. Return whether it had."""
+    return bool(redis.fcall("readmodel_swap", 1, key, expected, new))

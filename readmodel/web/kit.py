@@ -1,0 +1,73 @@
+"""What the app of commands and the app of queries share."""
+
+import time
+from collections.abc import Callable
+
+import orjson
+from flask import Blueprint, Flask, Response, request
+from werkzeug.routing import BaseConverter
+
+from readmodel import logs
+from readmodel.web import problems
+from readmodel.web.problems import RETRY_LATER, problem
+
+READ_AT_ONCE, READ_WITHIN = 1_000_000, 5.0
+
+Readiness = Callable[[], dict[str, str | None]]
+"""Maps each role of the process to the reason why it is not ready, or to None."""
+
+
+class IdentifierConverter(BaseConverter):
+    """Matches any characters, including slashes."""
+
+    regex = "(?s:.+)"
+    part_isolating = False
+
+
+def create_bare_app() -> Flask:
+    """Return an app without routes. It reports errors as problems and accepts any identifier in a path."""
+    logs.configure()
+    app = Flask("allocation", static_folder=None)
+    app.url_map.converters["identifier"] = IdentifierConverter
+    app.url_map.merge_slashes = False
+    problems.register(app)
+    app.after_request(read_rest_of_body)
+    return app
+
+
+def read_rest_of_body(response: Response) -> Response:
+    """Read the rest of a refused body, so that the client gets the response and can reuse the connection.
+
+    After READ_WITHIN seconds the server closes the connection instead.
+    """
+    deadline = time.monotonic() + READ_WITHIN
+    if request.method not in {"GET", "HEAD"}:
+        while request.stream.read(READ_AT_ONCE) and time.monotonic() < deadline:
+            pass
+    return response
+
+
+def health_routes(role: str, readiness: Readiness) -> Blueprint:
+    """Return the routes /health/live and /health/ready.
+
+    A process is live if it responds. It is ready if it can serve its `role`; other roles are only reported.
+    """
+    blueprint = Blueprint("health", __name__, url_prefix="/health")
+
+    @blueprint.get("/live")
+    def live() -> Response:
+        return json_response({"status": "live"})
+
+    @blueprint.get("/ready")
+    def ready() -> Response:
+        found = readiness()
+        roles = {name: reason or "ready" for name, reason in found.items()}
+        if found[role] is not None:
+            return problem(503, found[role] or "", RETRY_LATER, roles=roles)
+        return json_response({"status": "ready", "roles": roles})
+
+    return blueprint
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(body) + b"\n", status, content_type="application/json")
