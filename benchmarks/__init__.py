@@ -1,5 +1,5 @@
-"""What the service costs, measured on throw-away servers.
+"""Measures what the service costs, on throw-away servers.
 
-`python -m benchmarks` compares it with what it is built on; `cost_of_one_line` and `large_transactions` are programs of
-their own: `python -m benchmarks.<name>`.
+`python -m benchmarks` compares the service with what it is built on, and writes results.md. Each module in `studies` is
+a program of its own: `python -m benchmarks.studies.<name>`.
 """

@@ -1,4 +1,4 @@
-"""What a query costs at the least: a Flask route that does one GET. Served by the server of the service."""
+"""The least that a query can cost: a Flask route that sends one GET to Redis."""
 
 import os
 
@@ -6,7 +6,9 @@ from flask import Flask, Response
 
 from readmodel.store.client import redis_client
 
+FACTORY = f"{__name__}:create_app"
 PREFIX = "bare:"
+"""Of the Redis keys with the answers."""
 
 
 def create_app() -> Flask:

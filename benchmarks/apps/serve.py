@@ -1,8 +1,8 @@
-"""Serves any app the way `allocation serve` does: `python -m benchmarks.serve <module>:<factory>`."""
+"""Serves an app with the web server of `allocation serve`: `python -m benchmarks.apps.serve <module>:<factory>`."""
 
 import sys
 
 from allocation.entrypoints.cli.processes import exec_web_server
 
 if __name__ == "__main__":
-    exec_web_server(sys.argv[1], "DATABASE_URL", "REDIS_URL")
+    exec_web_server(sys.argv[1], "database_url", "redis_url")

@@ -1,58 +1,74 @@
-"""The service's own app, which notes how long after each commit the views show it: in a file per worker."""
+"""The service's own app. Each worker also records how long after a commit the views show it, in a file of its own."""
 
 import os
 import struct
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from flask import Flask
+from redis import Redis
 
 from allocation import bootstrap
 from allocation.config import Settings
+from allocation.event_handlers import PROJECTION
+from readmodel.projector import fast_path
 from readmodel.projector.fast_path import FastPath
+from readmodel.store.registers import Register
+from readmodel.store.store import Store
 
+FACTORY = f"{__name__}:create_app"
 FOLDER = "BENCHMARK_TIMES"
+"""The environment variable with the folder of these files."""
 TIME = struct.Struct("d")
 
 
-class Timed:
-    """The fast path, with a time in seconds for each event; infinite where the views did not show it at the return."""
+class ObservedStore(Store):
+    """Its `thread.applied` becomes true when the registers of this thread's events are in Redis."""
 
-    def __init__(self, fast_path: FastPath, file: Path) -> None:
-        self._fast_path = fast_path
+    def __init__(self, redis: Redis) -> None:
+        super().__init__(redis)
+        self.thread = threading.local()
+
+    def apply(self, registers: Iterable[Register]) -> None:
+        super().apply(registers)
+        self.thread.applied = True
+
+
+class TimedFastPath:
+    """A fast path that records a time for each event: seconds, or infinity if it did not update the views."""
+
+    def __init__(self, store: ObservedStore, file: Path) -> None:
+        self._store = store
+        self._publish = FastPath(store, PROJECTION)
         self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def __call__(self, events: Sequence[Mapping[str, Any]]) -> None:
+        self._store.thread.applied = False
         started = time.perf_counter()
-        self._fast_path(events)
-        took = time.perf_counter() - started
-        if self._fast_path._paused_until > time.monotonic():
-            took = float("inf")
-        os.write(self._file, TIME.pack(took) * len(events))
+        self._publish(events)
+        seconds = time.perf_counter() - started if self._store.thread.applied else float("inf")
+        os.write(self._file, TIME.pack(seconds) * len(events))
 
 
 def create_app() -> Flask:
-    file = Path(os.environ[FOLDER]) / str(os.getpid())
-
-    create_fast_path = bootstrap.create_fast_path
-
-    def create_timed_fast_path(settings: Settings) -> Timed:
-        fast_path = create_fast_path(settings)
-        assert isinstance(fast_path, FastPath)
-        return Timed(fast_path, file)
-
     with patch.object(bootstrap, "create_fast_path", create_timed_fast_path):
         return bootstrap.create_web_app()
 
 
-def times(folder: Path) -> list[float]:
-    """What all workers have noted so far, in no order."""
+def create_timed_fast_path(settings: Settings) -> TimedFastPath:
+    store = ObservedStore(bootstrap.create_redis(settings, timeout=fast_path.TIMEOUT))
+    return TimedFastPath(store, Path(os.environ[FOLDER]) / str(os.getpid()))
+
+
+def read_times(folder: Path) -> list[float]:
+    """Return the seconds that all workers have recorded, in no particular order."""
     return [time for file in folder.iterdir() for (time,) in TIME.iter_unpack(file.read_bytes())]
 
 
-def forget(folder: Path) -> None:
+def clear_times(folder: Path) -> None:
     for file in folder.iterdir():
         os.truncate(file, 0)

@@ -1,31 +1,32 @@
-"""Sends traffic with wrk, or with the client of our own, and lets no wrong answer pass."""
+"""Sends traffic with wrk, or with the client in Python if wrk is missing. Refuses a measurement with wrong answers."""
 
 import platform
 
-from benchmarks import client, wrk
-from benchmarks.traffic import Figures, Traffic, WrongAnswers
+from benchmarks.load_generator import client, wrk
+from benchmarks.load_generator.traffic import Figures, Traffic, WrongAnswers
 
 CLIENTS = 64
+OWN_CLIENT = "benchmarks/load_generator/client.py"
 
 
 def send(port: int, traffic: Traffic, seconds: int, clients: int = CLIENTS) -> Figures:
-    """Raises WrongAnswers."""
-    return checked(traffic, (wrk if wrk.is_there() else client).send(port, traffic, clients, seconds))
+    """Each client sends its next request when it has the answer to its last one. Raises WrongAnswers."""
+    return require_right_answers(traffic, (wrk if wrk.is_installed() else client).send(port, traffic, clients, seconds))
 
 
 def send_at(rate: float, port: int, traffic: Traffic, seconds: float, clients: int = CLIENTS) -> Figures:
-    """So many requests a second, whether the answers come or not. Raises WrongAnswers."""
-    return checked(traffic, client.send(port, traffic, clients, seconds, rate))
+    """Send `rate` requests a second, however long the answers take. Raises WrongAnswers."""
+    return require_right_answers(traffic, client.send(port, traffic, clients, seconds, rate))
 
 
-def checked(traffic: Traffic, figures: Figures) -> Figures:
+def require_right_answers(traffic: Traffic, figures: Figures) -> Figures:
     if figures.wrong or not figures.rate:
         raise WrongAnswers(
-            f"{figures.wrong} answers to {traffic.method} {traffic.path} were not {traffic.success}, "
-            f"beside {figures.rate:.0f} a second that were"
+            f"{figures.wrong} answers to {traffic.method} {traffic.path} were not {traffic.success}; "
+            f"{figures.rate:.0f} a second were"
         )
     return figures
 
 
 def name() -> str:
-    return f"wrk {wrk.version()}" if wrk.is_there() else f"benchmarks/client.py on Python {platform.python_version()}"
+    return f"wrk {wrk.version()}" if wrk.is_installed() else f"{OWN_CLIENT} on Python {platform.python_version()}"

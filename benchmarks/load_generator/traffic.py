@@ -1,4 +1,4 @@
-"""What a load generator is asked to send, and what it has to tell."""
+"""What a load generator sends, and what it reports."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Traffic:
-    """Requests of one kind. `<id>` in the path or the body is new each time, `<random>` is a number below `many`."""
+    """Requests of one kind, and the status of success.
+
+    In the path and the body, each request replaces `<id>` by a new id, `<random>` by a number below `many`.
+    """
 
     method: str
     path: str
@@ -16,7 +19,7 @@ class Traffic:
 
 
 class Figures(NamedTuple):
-    """Right answers a second; milliseconds; and how many answers were wrong or did not come."""
+    """Successful answers a second, two percentiles in milliseconds, and the number of failed or missing answers."""
 
     rate: float
     p50: float
@@ -25,4 +28,4 @@ class Figures(NamedTuple):
 
 
 class WrongAnswers(Exception):
-    """What was measured is not what was meant to be."""
+    """The measurement is void: requests failed, or the load generator could not send them as planned."""

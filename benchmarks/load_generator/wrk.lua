@@ -1,4 +1,4 @@
--- Arguments: method, path, body, the status of success, the bound of <random>, a prefix of <id>, a seed.
+-- Arguments: method, path, body, status of success, upper bound of <random>, prefix of <id>, seed.
 
 local threads = {}
 local prepared = {}
@@ -18,7 +18,7 @@ function init(args)
   headers = {["Content-Type"] = "application/json"}
   sent, wrong = 0, 0
   if not (path .. body):find("<id>") then
-    -- Made beforehand, since what the generator takes of the machine is not left for the service.
+    -- Prepared before the start, because the generator and the service share the machine's cores.
     for number = 0, many - 1 do table.insert(prepared, request_with({random = number})) end
   end
 end

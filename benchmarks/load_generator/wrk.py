@@ -1,4 +1,4 @@
-"""wrk as the load generator, with a script that counts wrong answers and makes each order new."""
+"""wrk as the load generator, with a script that counts wrong answers and puts new ids into the requests."""
 
 import random
 import shutil
@@ -8,19 +8,19 @@ from pathlib import Path
 
 import orjson
 
-from benchmarks.traffic import Figures, Traffic
+from benchmarks.load_generator.traffic import Figures, Traffic
 
 SCRIPT = Path(__file__).with_suffix(".lua")
 MARK = "figures "
 
 
-def is_there() -> bool:
+def is_installed() -> bool:
     return shutil.which("wrk") is not None
 
 
 def send(port: int, traffic: Traffic, clients: int, seconds: int) -> Figures:
-    """Each client sends its next request when it has the answer to the last one."""
-    # A late answer is a slow one: that wrk's time-out of two seconds has passed does not make it a wrong one.
+    """Each client sends its next request when it has the answer to its last one."""
+    # wrk's own time-out is two seconds, and it would count a slow answer as a wrong one.
     options = ["-t1", f"-c{clients}", "--timeout=60s", f"-d{seconds}s", "-s", str(SCRIPT), f"http://127.0.0.1:{port}"]
     prefix, seed = f"{uuid.uuid4().hex[:12]}-", random.randrange(1_000_000)
     values = [traffic.method, traffic.path, traffic.body, traffic.success, traffic.many, prefix, seed]
@@ -29,14 +29,15 @@ def send(port: int, traffic: Traffic, clients: int, seconds: int) -> Figures:
 
 
 def figures(output: str) -> Figures:
+    """Parse the line that the script prints."""
     [line] = [line for line in output.splitlines() if line.startswith(MARK)]
-    told = orjson.loads(line.removeprefix(MARK))
-    right = told["answers"] - told["wrong"]
+    counts = orjson.loads(line.removeprefix(MARK))
+    right = counts["answers"] - counts["wrong"]
     return Figures(
-        rate=right / (told["microseconds"] / 1e6),
-        p50=told["p50"] / 1e3,
-        p99=told["p99"] / 1e3,
-        wrong=told["wrong"] + told["lost"],
+        rate=right / (counts["microseconds"] / 1e6),
+        p50=counts["p50"] / 1e3,
+        p99=counts["p99"] / 1e3,
+        wrong=counts["wrong"] + counts["lost"],
     )
 
 

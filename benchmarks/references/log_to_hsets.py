@@ -1,51 +1,55 @@
-"""SQL that makes each event of the log, in order, into the Redis commands that write its registers: no Python in it."""
+"""A query that builds, for each event in log order, the Redis commands that write its registers. It needs no Python."""
 
 GENERATION = "g0"
+"""The generation that the commands write."""
 
 
-def inside(text: str) -> str:
-    """A text as it stands between the single quotes of a command."""
+def escaped(text: str) -> str:
+    """Return SQL that escapes a text for the single quotes of a Redis command."""
     return rf"replace({text}, '''', '\''')"
 
 
-def key(view: str, identifier: str) -> str:
+def view_key(view: str, identifier: str) -> str:
+    """Return SQL for the Redis key of a view, for example g0:{07}:order:o1."""
     bucket = f"lpad((crc32(convert_to({identifier}, 'UTF8')) % 32)::text, 2, '0')"
-    return f"concat('{GENERATION}:{{', {bucket}, '}}:{view}:', {inside(identifier)})"
+    return f"concat('{GENERATION}:{{', {bucket}, '}}:{view}:', {escaped(identifier)})"
 
 
 LINE = f"""
-    concat('HSET ''', {key("order", "orderid")}, ''' ''', {inside("sku")}, ''' ''', version,
-           ' {{"qty":', line.qty, ',"status":', status, ',"batchref":', {inside("coalesce(batchref::text, 'null')")},
-           ',"why":' || {inside("why::text")}, '}}''')
+    concat('HSET ''', {view_key("order", "orderid")}, ''' ''', {escaped("sku")}, ''' ''', version,
+           ' {{"qty":', line.qty, ',"status":', status, ',"batchref":', {escaped("coalesce(batchref::text, 'null')")},
+           ',"why":' || {escaped("why::text")}, '}}''')
 """
 
 TOTALS = """
-    concat('HSET ''', with_room, ''' totals ''', version, ' {"available":', available, ',"waiting":', waiting, '}''')
+    concat('HSET ''', product_key, ''' totals ''', version, ' {"available":', available, ',"waiting":', waiting, '}''')
 """
 
 BATCH = f"""
-    concat('HSET ''', home, ''' ''batch:', {inside("ref")},
-           ''' ''', version, ' {{"ref":', {inside("to_json(ref)::text")},
+    concat('HSET ''', present_key, ''' ''batch:', {escaped("ref")},
+           ''' ''', version, ' {{"ref":', {escaped("to_json(ref)::text")},
            ',"qty":', qty, ',"allocated":', allocated, ',"eta":', coalesce(eta::text, 'null'), '}}'''),
-    concat('HDEL ''', elsewhere, ''' ''batch:', {inside("ref")}, ''''),
-    concat('HSET ''', {key("batch", "ref")}, ''' state ''', version, ' {{"sku":', {inside("to_json(sku)::text")},
+    concat('HDEL ''', former_key, ''' ''batch:', {escaped("ref")}, ''''),
+    concat('HSET ''', {view_key("batch", "ref")}, ''' state ''', version, ' {{"sku":', {escaped("to_json(sku)::text")},
            ',"qty":', qty, ',"allocated":', allocated, ',"eta":', coalesce(eta::text, 'null'), '}}''')
 """
 
-COMMANDS = f"""
+HSETS_OF_LOG = f"""
     SELECT command FROM events
     CROSS JOIN LATERAL json_to_record(data) AS event (available json, waiting json, batches json, line json, why json)
     LEFT JOIN LATERAL json_to_record(line) AS line (orderid text, qty json, status json, batchref json) ON true
-    CROSS JOIN LATERAL (SELECT {key("product", "sku")}, {key("used-up", "sku")}) AS views (with_room, without)
+    CROSS JOIN LATERAL (
+        SELECT {view_key("product", "sku")}, {view_key("used-up", "sku")}
+    ) AS names (product_key, used_up_key)
     CROSS JOIN LATERAL (
         SELECT {TOTALS}
         UNION ALL SELECT {LINE} WHERE orderid IS NOT NULL
         UNION ALL SELECT unnest(ARRAY[{BATCH}])
         FROM json_to_recordset(batches) AS batch (ref text, qty int, allocated int, eta json)
         CROSS JOIN LATERAL (
-            SELECT CASE WHEN allocated < qty THEN with_room ELSE without END,
-                   CASE WHEN allocated < qty THEN without ELSE with_room END
-        ) AS places (home, elsewhere)
+            SELECT CASE WHEN allocated < qty THEN product_key ELSE used_up_key END,
+                   CASE WHEN allocated < qty THEN used_up_key ELSE product_key END
+        ) AS places (present_key, former_key)
     ) AS commands (command)
     ORDER BY position
 """

@@ -1,7 +1,7 @@
-"""What PostgreSQL can do with the service's statements, without the service: pgbench, one transaction per command.
+"""PostgreSQL without the service: pgbench sends the service's statements, one transaction per command.
 
-The script is made of what the service was seen to send for one allocation. The values in it that a transaction
-computes from what it read are pgbench's variables.
+The script consists of the statements that the service sends for one allocation. Some of their values are computed from
+what the transaction has read: these become variables of pgbench.
 """
 
 import re
@@ -14,20 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.schema import migrate
 from allocation.domain.commands import Allocate
 from allocation.local.postgres import find_binaries
-from benchmarks import shop
-from benchmarks.cost_of_one_line import statements_of
-from benchmarks.stack import Stack
-from benchmarks.traffic import WrongAnswers
+from benchmarks.load_generator.traffic import WrongAnswers
+from benchmarks.stack import shop
+from benchmarks.stack.databases import create_database, run_script
+from benchmarks.stack.statements import record_statements
+from benchmarks.stack.throwaway import Stack
 
 DATABASE = "reference"
 
-# Numbers that stand for nothing else in any statement.
+# None of these numbers occurs in a statement with another meaning.
 SAMPLE = """
     INSERT INTO products (sku, version, available) VALUES ('sample-sku', 1000001, 2000000);
     INSERT INTO batches (ref, sku, purchased, created_qty, allocated, version)
@@ -37,7 +38,7 @@ VARIABLES = {
     "sample-order": "order-:client_id-:order",
     "sample-sku": shop.SKU,
     "sample-ref": shop.REF,
-    # With a space before it, since pgbench takes two colons for a cast.
+    # With a space before the colon: pgbench reads two colons as a cast.
     "1000002": " :version",
     "1999999": " :available",
     "3000001": " :allocated",
@@ -51,25 +52,27 @@ COMPUTED = {
 
 
 class Measured(NamedTuple):
+    """Transactions a second, and the average latency in milliseconds."""
+
     tps: float
     milliseconds: float
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A database with the schema and the stock of the service, and the transaction of one allocation."""
+    """A database with the schema and the stock of the service, and the statements of one allocation."""
 
     url: str
     sent: Sequence[str]
 
     def measure(self, name: str, clients: int, seconds: int) -> Measured:
-        """`name` is of a product, or shop.ANY."""
+        """Run pgbench on the SKU of that name, or on all SKUs if it is shop.ANY. Raises WrongAnswers."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "allocate.sql"
             file.write_text(script(self.sent, name))
-            # psycopg2 speaks the simple protocol too.
+            # The simple protocol is the one that psycopg2 uses.
             options = ["-n", "-M", "simple", "-j", "1", "-c", str(clients), "-T", str(seconds)]
-            program = [binary(), *options, "-f", str(file), self.url]
+            program = [find_pgbench(), *options, "-f", str(file), self.url]
             done = subprocess.run(program, capture_output=True, text=True, timeout=seconds + 60)
         if done.returncode:
             raise WrongAnswers(f"pgbench failed: {done.stderr.strip().splitlines()[-1]}")
@@ -78,24 +81,20 @@ class Reference:
 
 @contextmanager
 def reference(stack: Stack) -> Iterator[Reference]:
-    with stack.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {DATABASE}"))
-    url = f"{stack.environment['DATABASE_URL'].rpartition('/')[0]}/{DATABASE}"
+    url = create_database(stack, DATABASE)
     engine = create_postgres_engine(url)
     try:
         migrate(engine)
-        shop.stock(engine)
-        yield Reference(url, recorded(engine))
+        shop.add_stock(engine)
+        yield Reference(url, record_allocation(engine))
     finally:
         engine.dispose()
 
 
-def recorded(engine: Engine) -> list[str]:
-    """What the service sends between BEGIN and COMMIT, as psycopg2 sends it: with the values in the text."""
-    with engine.begin() as connection:
-        for statement in filter(str.strip, SAMPLE.split(";")):
-            connection.execute(text(statement))
-    sent = statements_of(engine, Allocate("sample-order", "sample-sku", 1))
+def record_allocation(engine: Engine) -> list[str]:
+    """Return the statements of an allocation as psycopg2 sends them, with the values in the text."""
+    run_script(engine, SAMPLE)
+    sent = record_statements(engine, Allocate("sample-order", "sample-sku", 1))
     raw = engine.raw_connection()
     try:
         cursor = raw.cursor()
@@ -105,31 +104,31 @@ def recorded(engine: Engine) -> list[str]:
 
 
 def script(sent: Sequence[str], name: str) -> str:
-    """Raises ValueError where the statements have lost what would be replaced in them."""
+    """Return the script of pgbench. Raises ValueError if a sample value occurs in none of the statements."""
     lines = ["\\set order random(1, 1000000000000)\n", f"\\set any random(0, {shop.SKUS - 1})\n", "BEGIN;\n"]
-    lines += map(line, sent)
+    lines += map(as_script_line, sent)
     whole = "".join([*lines, "COMMIT;\n"])
     for sample, variable in VARIABLES.items():
         if sample not in whole:
-            raise ValueError(f"No statement has {sample} any more")
+            raise ValueError(f"No statement contains {sample} any more")
         whole = whole.replace(sample, variable.format(name=":any" if name == shop.ANY else name))
     return whole
 
 
-def line(statement: str) -> str:
-    """One that reads a row hands it to the later ones."""
+def as_script_line(statement: str) -> str:
+    """Return the statement. If it reads a row, set the variables that later statements use."""
     found = READ.match(statement)
     return f"{statement} \\gset {found[1]}_\n{COMPUTED[found[1]]}" if found else f"{statement};\n"
 
 
 def measured(output: str) -> Measured:
-    """Raises WrongAnswers where a transaction failed."""
+    """Parse the output of pgbench. Raises WrongAnswers if a transaction failed."""
     numbers = dict(re.findall(r"^(tps|latency average|number of failed transactions)[:=\s]+([\d.]+)", output, re.M))
     if numbers.get("number of failed transactions", "0") != "0":
         raise WrongAnswers(f"{numbers['number of failed transactions']} transactions of pgbench failed")
     return Measured(float(numbers["tps"]), float(numbers["latency average"]))
 
 
-def binary() -> str:
-    own = find_binaries() / "pgbench"
-    return str(own) if own.exists() else shutil.which("pgbench") or "pgbench"
+def find_pgbench() -> str:
+    beside_server = find_binaries() / "pgbench"
+    return str(beside_server) if beside_server.exists() else shutil.which("pgbench") or "pgbench"

@@ -1,4 +1,4 @@
-"""Rows of stacked bars as SVG, without any library."""
+"""Draws rows of stacked bars as SVG, without a library."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -28,7 +28,7 @@ class Bar(NamedTuple):
 
 
 def picture(title: str, unit: str, rows: Mapping[str, Sequence[Bar]]) -> str:
-    """Each row's bars end to end, each row as wide as the others, and what each colour is."""
+    """Return the SVG: each row's bars end to end, every row equally wide, and a legend of the colours."""
     names = list(dict.fromkeys(bar.name for bars in rows.values() for bar in bars))
     colours = dict(zip(names, cycle(COLOURS), strict=False))
     drawn = [text(LEFT, 26, title, size=15)]
@@ -36,7 +36,7 @@ def picture(title: str, unit: str, rows: Mapping[str, Sequence[Bar]]) -> str:
         y = TOP + number * (HEIGHT + GAP)
         drawn += [text(LEFT - 12, y + 22, name, anchor="end"), *row(bars, y, colours, unit)]
     y = TOP + len(rows) * (HEIGHT + GAP) + 8
-    drawn += [part for number, name in enumerate(names) for part in key(number, name, colours[name], y)]
+    drawn += [part for number, name in enumerate(names) for part in legend_entry(number, name, colours[name], y)]
     height = y + (len(names) + 3) // 4 * 24 + 10
     font = "font-family='system-ui, sans-serif'"
     head = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height}' {font}>"
@@ -57,7 +57,7 @@ def row(bars: Sequence[Bar], y: int, colours: Mapping[str, str], unit: str) -> l
     return [*drawn, text(x + 8, y + 22, f"{sum(bar.length for bar in bars):.0f} {unit}")]
 
 
-def key(number: int, name: str, colour: str, y: int) -> list[str]:
+def legend_entry(number: int, name: str, colour: str, y: int) -> list[str]:
     x, y = LEFT - 120 + number % 4 * 215, y + number // 4 * 24
     return [f"<rect x='{x}' y='{y}' width='14' height='14' fill='{colour}'/>", text(x + 20, y + 12, name)]
 

@@ -1,11 +1,13 @@
-"""The rows of the table, and how they are written."""
+"""The rows of the report, and the table in Markdown."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
-HEAD = ("what", "against", "min", "median", "max", "medians of both", "target", "reached")
+from benchmarks.report.numbers import as_text, spread
+
+HEAD = ("measured", "reference", "min", "median", "max", "medians of both", "target", "reached")
 NOTHING = "-"
 
 
@@ -30,31 +32,35 @@ def at_most(bound: float) -> Target:
 
 @dataclass(frozen=True)
 class Row:
-    """A ratio, one value a round: `ours` to `theirs`. Without `theirs` our figure alone."""
+    """The ratio of the service's figure to the reference's, for each round. Without a reference, the figure itself."""
 
-    what: str
+    measured: str
     unit: str
-    ours: Sequence[float]
-    against: str = ""
-    theirs: Sequence[float] = ()
+    figures: Sequence[float]
+    reference: str = ""
+    reference_figures: Sequence[float] = ()
     target: Target | None = None
     of_speeds: bool = False
-    """Both are times, and the ratio is that of the speeds."""
+    """Both figures are times, and the ratio is that of the speeds."""
 
     @property
     def values(self) -> list[float]:
-        if not self.theirs:
-            return list(self.ours)
-        pairs = (self.theirs, self.ours) if self.of_speeds else (self.ours, self.theirs)
-        return [ours / theirs for ours, theirs in zip(*pairs, strict=True)]
+        if not self.reference_figures:
+            return list(self.figures)
+        pairs = zip(self.figures, self.reference_figures, strict=True)
+        return [theirs / ours if self.of_speeds else ours / theirs for ours, theirs in pairs]
 
     def cells(self) -> tuple[str, ...]:
-        values, alone = self.values, not self.theirs
-        shown = [number(value) + (f" {self.unit}" if alone else "") for value in spread(values)]
-        both = NOTHING if alone else f"{number(median(self.ours))} : {number(median(self.theirs))} {self.unit}"
-        return (self.what, self.against or NOTHING, *shown, both, *self._judged(median(values)))
+        values, unit = self.values, "" if self.reference_figures else f" {self.unit}"
+        shown = [as_text(value) + unit for value in spread(values)]
+        return (self.measured, self.reference or NOTHING, *shown, self._both_medians(), *self._judge(median(values)))
 
-    def _judged(self, value: float) -> tuple[str, str]:
+    def _both_medians(self) -> str:
+        if not self.reference_figures:
+            return NOTHING
+        return f"{as_text(median(self.figures))} : {as_text(median(self.reference_figures))} {self.unit}"
+
+    def _judge(self, value: float) -> tuple[str, str]:
         if self.target is None:
             return NOTHING, NOTHING
         return str(self.target), "yes" if self.target.is_reached_by(value) else "**no**"
@@ -63,20 +69,11 @@ class Row:
 class Missing(NamedTuple):
     """A row that could not be measured."""
 
-    what: str
-    why: str
+    measured: str
+    reason: str
 
     def cells(self) -> tuple[str, ...]:
-        return (self.what, f"**{self.why}**", *[""] * (len(HEAD) - 2))
-
-
-def spread(values: Sequence[float]) -> tuple[float, float, float]:
-    return min(values), median(values), max(values)
-
-
-def number(value: float) -> str:
-    """Three digits that count."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+        return (self.measured, f"**{self.reason}**", *[""] * (len(HEAD) - 2))
 
 
 def table(rows: Iterable[Row | Missing]) -> str:

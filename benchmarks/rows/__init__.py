@@ -1,1 +1,1 @@
-"""A module for each group of rows: `rows` measures them."""
+"""Groups of rows of results.md. The function `measure_rows` of each module measures its rows."""

@@ -1,12 +1,12 @@
-"""How long one client waits for `POST /allocate` when it is alone."""
+"""The latency of `POST /allocate` for one client."""
 
-from benchmarks.bench import Bench
-from benchmarks.numbers import alternate
-from benchmarks.shop import ANY, allocations
-from benchmarks.table import Row, at_most
+from benchmarks.report.table import Row, at_most
+from benchmarks.rounds import alternate
+from benchmarks.stack.bench import Bench
+from benchmarks.stack.shop import ANY, allocations
 
 
-def rows(bench: Bench) -> list[Row]:
+def measure_rows(bench: Bench) -> list[Row]:
     found = alternate(
         bench.options.rounds,
         {
@@ -14,5 +14,5 @@ def rows(bench: Bench) -> list[Row]:
             "pgbench": lambda: bench.pgbench(ANY, clients=1).milliseconds,
         },
     )
-    what, against = "`POST /allocate`, 1 client, p50", "pgbench, 1 client, average"
-    return [Row(what, "ms", found["service"], against, found["pgbench"], at_most(4))]
+    measured, reference = "`POST /allocate`, 1 client, p50", "pgbench, 1 client, average"
+    return [Row(measured, "ms", found["service"], reference, found["pgbench"], at_most(4))]

@@ -1,4 +1,4 @@
-"""Writes, and the latency of reads, while rebuilds run one after the other, against the same without."""
+"""The rate of commands and the latency of queries during rebuilds, compared with the same without a rebuild."""
 
 import subprocess
 import threading
@@ -8,30 +8,32 @@ from signal import SIGINT
 from statistics import mean
 from typing import NamedTuple
 
-from benchmarks.bench import Bench
-from benchmarks.generator import CLIENTS
-from benchmarks.numbers import alternate
-from benchmarks.shop import ANY, allocations, queries
-from benchmarks.stack import CLI, Stack
-from benchmarks.table import Row
+from benchmarks.load_generator.generator import CLIENTS
+from benchmarks.report.table import Row
+from benchmarks.rounds import alternate
+from benchmarks.stack.bench import Bench
+from benchmarks.stack.shop import ANY, allocations, queries
+from benchmarks.stack.throwaway import CLI, Stack
 
 ORDERS = 20_000
-"""So few that a whole rebuild fits into each round, and so many that it is long against the start of its process."""
-READS = 200
-"""A second: so few that they wait for what the machine does, not for one another."""
+"""A whole rebuild fits into a round, but lasts much longer than the start of its process."""
+QUERIES_PER_SECOND = 200
+"""So few that queries do not wait for each other."""
 
 
-class Both(NamedTuple):
-    writes: float
+class Figures(NamedTuple):
+    """Commands a second, and two percentiles of the queries in milliseconds."""
+
+    commands: float
     p50: float
     p99: float
 
 
 class Rebuilds:
-    """One after the other, until they are stopped."""
+    """Runs one rebuild after another until it is stopped."""
 
     def __init__(self, stack: Stack) -> None:
-        self.done = 0
+        self.finished = 0
         self._stack = stack
         self._stopped = False
         self._failed = False
@@ -39,9 +41,9 @@ class Rebuilds:
 
     def repeat(self) -> None:
         while not self._stopped and not self._failed:
-            self._current = self._stack.started(CLI, "rebuild")
+            self._current = self._stack.start(CLI, "rebuild")
             self._failed = self._current.wait() != 0 and not self._stopped
-            self.done += 1
+            self.finished += 1
 
     def check(self) -> None:
         if self._failed:
@@ -50,38 +52,41 @@ class Rebuilds:
     def stop(self) -> None:
         self._stopped = True
         if self._current is not None:
-            self._current.send_signal(SIGINT)  # Upon which it takes back what it has announced.
+            self._current.send_signal(SIGINT)  # The rebuild then withdraws its generation.
 
 
-def rows(bench: Bench) -> list[Row]:
-    found = alternate(bench.options.rounds, {"beside": lambda: beside(bench), "without": lambda: measure(bench)})
+def measure_rows(bench: Bench) -> list[Row]:
+    found = alternate(
+        bench.options.rounds,
+        {"beside a rebuild": lambda: measure_beside_rebuild(bench), "without": lambda: measure(bench)},
+    )
 
     def row(name: str, unit: str, part: int) -> Row:
-        ours, theirs = ([both[part] for both in found[side]] for side in ("beside", "without"))
-        return Row(f"{name} while the views are rebuilt", unit, ours, "without a rebuild", theirs)
+        beside, without = ([figures[part] for figures in side] for side in found.values())
+        return Row(f"{name} while the views are rebuilt", unit, beside, "without a rebuild", without)
 
-    reads = f"`GET /orders/<orderid>`, {READS} a second,"
+    orders = f"`GET /orders/<orderid>`, {QUERIES_PER_SECOND} a second,"
     return [
         row(f"`POST /allocate`, {CLIENTS} clients,", "requests/s", 0),
-        row(f"{reads} p50", "ms", 1),
-        row(f"{reads} p99", "ms", 2),
+        row(f"{orders} p50", "ms", 1),
+        row(f"{orders} p99", "ms", 2),
     ]
 
 
-def measure(bench: Bench) -> Both:
-    writes = bench.send(allocations(ANY))
-    reads = bench.send_at(READS, queries("orders"))
-    return Both(writes.rate, reads.p50, reads.p99)
+def measure(bench: Bench) -> Figures:
+    commands = bench.send(allocations(ANY))
+    orders = bench.send_at(QUERIES_PER_SECOND, queries("orders"))
+    return Figures(commands.rate, orders.p50, orders.p99)
 
 
-def beside(bench: Bench) -> Both:
-    """Over a whole rebuild, since its steps are not alike: near its end all is written twice."""
+def measure_beside_rebuild(bench: Bench) -> Figures:
+    """Measure until a rebuild has finished: near its end it costs more, because every writer writes two generations."""
     with rebuilding(bench.stack) as rebuilds:
         parts = [measure(bench)]
-        while not rebuilds.done:
+        while not rebuilds.finished:
             parts.append(measure(bench))
         rebuilds.check()
-    return Both(*map(mean, zip(*parts, strict=True)))
+    return Figures(*map(mean, zip(*parts, strict=True)))
 
 
 @contextmanager

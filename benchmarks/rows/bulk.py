@@ -1,4 +1,4 @@
-"""`POST /commands`: lines a second, against requests a second of the single route."""
+"""`POST /commands`: lines a second, compared with requests a second to the route of the single command."""
 
 import time
 import uuid
@@ -7,55 +7,55 @@ from http.client import HTTPConnection
 
 import orjson
 
-from benchmarks import views
-from benchmarks.bench import Bench
-from benchmarks.generator import CLIENTS
-from benchmarks.numbers import alternate
-from benchmarks.shop import ANY, SKU, SKUS, allocations
-from benchmarks.table import Row, at_least
-from benchmarks.traffic import WrongAnswers
+from benchmarks.load_generator.generator import CLIENTS
+from benchmarks.load_generator.traffic import WrongAnswers
+from benchmarks.report.table import Row, at_least
+from benchmarks.rounds import alternate
+from benchmarks.stack.bench import Bench
+from benchmarks.stack.shop import ANY, SKU, SKUS, allocations
+from benchmarks.stack.views import wait_until_idle
 
 BODIES = 2
 LINES = 20_000
-RIGHT = b'{"status":202}'
+SUCCESS = b'{"status":202}'
 
 
-def rows(bench: Bench) -> list[Row]:
+def measure_rows(bench: Bench) -> list[Row]:
     found = alternate(
         bench.options.rounds,
-        {"lines": lambda: lines_a_second(bench), "requests": lambda: bench.send(allocations(ANY)).rate},
+        {"lines": lambda: lines_per_second(bench), "requests": lambda: bench.send(allocations(ANY)).rate},
     )
-    what = f"`POST /commands`, {BODIES} clients, bodies of {LINES:,} lines, {SKUS:,} SKUs"
-    against = f"`POST /allocate`, {CLIENTS} clients"
-    return [Row(what, "a second", found["lines"], against, found["requests"], at_least(2.5))]
+    measured = f"`POST /commands`, {BODIES} clients, bodies of {LINES:,} lines, {SKUS:,} SKUs"
+    reference = f"`POST /allocate`, {CLIENTS} clients"
+    return [Row(measured, "a second", found["lines"], reference, found["requests"], at_least(2.5))]
 
 
-def lines_a_second(bench: Bench) -> float:
-    bodies = [body() for _ in range(BODIES)]
-    views.settle(bench.stack)
+def lines_per_second(bench: Bench) -> float:
+    bodies = [new_body() for _ in range(BODIES)]
+    wait_until_idle(bench.stack)
     started = time.perf_counter()
     with ThreadPoolExecutor(BODIES) as clients:
-        right = sum(clients.map(lambda body: post(bench.port, body), bodies))
-    taken = time.perf_counter() - started
-    if right != BODIES * LINES:
-        raise WrongAnswers(f"{BODIES * LINES - right} lines of {BODIES * LINES} were not answered with 202")
-    return right / taken
+        succeeded = sum(clients.map(lambda body: post(bench.port, body), bodies))
+    seconds = time.perf_counter() - started
+    if succeeded != BODIES * LINES:
+        raise WrongAnswers(f"{BODIES * LINES - succeeded} lines of {BODIES * LINES} did not get a 202")
+    return succeeded / seconds
 
 
-def body() -> bytes:
-    """The SKUs in an order that is the same in no two bodies."""
-    prefix, step = uuid.uuid4().hex[:12], uuid.uuid4().int
+def new_body() -> bytes:
+    """Return lines with new order ids. Each body starts with a SKU at random."""
+    prefix, first = uuid.uuid4().hex[:12], uuid.uuid4().int
     lines = (
-        {"type": "allocate", "orderid": f"{prefix}-{n}", "sku": SKU.format(name=(step + 7 * n) % SKUS), "qty": 1}
+        {"type": "allocate", "orderid": f"{prefix}-{n}", "sku": SKU.format(name=(first + 7 * n) % SKUS), "qty": 1}
         for n in range(LINES)
     )
     return b"\n".join(map(orjson.dumps, lines))
 
 
 def post(port: int, body: bytes) -> int:
-    """The number of lines that were right."""
+    """Return the number of lines that succeeded."""
     connection = HTTPConnection("127.0.0.1", port, timeout=300)
     connection.request("POST", "/commands", body, {"Content-Type": "application/x-ndjson"})
     answer = connection.getresponse().read()
     connection.close()
-    return answer.splitlines().count(RIGHT)
+    return answer.splitlines().count(SUCCESS)

@@ -1,12 +1,12 @@
 """`allocation load` of the real orders, until the views show all of them."""
 
-from benchmarks.loaded import DATA, Loaded
-from benchmarks.table import Missing, Row, at_most
+from benchmarks.report.table import Missing, Row, at_most
+from benchmarks.stack.loaded_bench import DATA, LoadedBench
 
-WHAT = "`allocation load` of the real orders, until the views have caught up"
+MEASURED = "`allocation load` of the real orders, until the views have caught up"
 
 
-def rows(bench: Loaded) -> list[Row | Missing]:
-    if not bench.loads:
-        return [Missing(WHAT, f"skipped: there is no {DATA.name} folder beside the repository")]
-    return [Row(WHAT, "s", bench.loads, target=at_most(90))]
+def measure_rows(bench: LoadedBench) -> list[Row | Missing]:
+    if not bench.load_seconds:
+        return [Missing(MEASURED, f"skipped: there is no folder {DATA.name} beside the repository")]
+    return [Row(MEASURED, "s", bench.load_seconds, target=at_most(90))]

@@ -1,20 +1,24 @@
-"""What the rows are measured with."""
+"""The stack on which the rows are measured, with stock and orders in it."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from benchmarks import generator, shop, views
-from benchmarks.pgbench import Measured, Reference, reference
-from benchmarks.stack import Stack, throw_away
-from benchmarks.traffic import Figures, Traffic
+from benchmarks.load_generator import generator
+from benchmarks.load_generator.traffic import Figures, Traffic
+from benchmarks.references.pgbench import Measured, Reference, reference
+from benchmarks.stack import shop
+from benchmarks.stack.throwaway import Stack, throwaway_stack
+from benchmarks.stack.views import wait_for_views, wait_until_idle
 
-CLIENTS_OF_PGBENCH = 8
+PGBENCH_CLIENTS = 8
 
 
 @dataclass(frozen=True)
 class Options:
+    """`seconds` is the length of a round. With `full`, the real orders are loaded several times."""
+
     rounds: int = 5
     seconds: int = 2
     full: bool = False
@@ -22,39 +26,41 @@ class Options:
 
 @dataclass
 class Bench:
-    """A stack with a relay, the service as it comes on `port`, and the reference where a row asks for it."""
+    """A stack with a relay, and the service on `port`. Each measurement starts when the stack is idle."""
 
     stack: Stack
     port: int
     options: Options
-    ending: ExitStack
-    peaks: list[float] = field(default_factory=list)
-    """Allocations a second over all SKUs, where a row has measured them."""
+    cleanup: ExitStack
+    peak_rates: list[float] = field(default_factory=list)
+    """Allocations a second over all SKUs, in each round. Empty until a row has measured them."""
 
     @cached_property
     def reference(self) -> Reference:
-        return self.ending.enter_context(reference(self.stack))
+        return self.cleanup.enter_context(reference(self.stack))
 
     def send(self, traffic: Traffic, port: int | None = None, clients: int = generator.CLIENTS) -> Figures:
-        """To the service, or to another app. All is done with what was sent before."""
-        views.settle(self.stack)
+        """Send traffic to the service, or to the app on another port. Raises WrongAnswers."""
+        wait_until_idle(self.stack)
         return generator.send(port or self.port, traffic, self.options.seconds, clients)
 
     def send_at(self, rate: float, traffic: Traffic, port: int | None = None) -> Figures:
-        views.settle(self.stack)
+        """Send `rate` requests a second to the service, or to the app on another port. Raises WrongAnswers."""
+        wait_until_idle(self.stack)
         return generator.send_at(rate, port or self.port, traffic, self.options.seconds)
 
-    def pgbench(self, name: str, clients: int = CLIENTS_OF_PGBENCH) -> Measured:
+    def pgbench(self, name: str, clients: int = PGBENCH_CLIENTS) -> Measured:
+        """Run the reference for the allocations of that name. Raises WrongAnswers."""
         reference = self.reference
-        views.settle(self.stack)
+        wait_until_idle(self.stack)
         return reference.measure(name, clients, self.options.seconds)
 
 
 @contextmanager
-def bench(options: Options, orders: int = shop.ORDERS) -> Iterator[Bench]:
-    with throw_away() as stack, stack.running("relay"), ExitStack() as ending:
-        shop.stock(stack.engine)
-        shop.orders(stack.engine, orders)
-        port = ending.enter_context(stack.serving_as_configured())
-        views.wait_for(stack)
-        yield Bench(stack, port, options, ending)
+def prepared_bench(options: Options, orders: int = shop.ORDERS) -> Iterator[Bench]:
+    with throwaway_stack() as stack, stack.relay(), ExitStack() as cleanup:
+        shop.add_stock(stack.engine)
+        shop.add_orders(stack.engine, orders)
+        server = cleanup.enter_context(stack.web_server())
+        wait_for_views(stack)
+        yield Bench(stack, server.port, options, cleanup)

@@ -1,4 +1,4 @@
-"""A throw-away service: durable PostgreSQL, Redis, and the processes that a program asks for."""
+"""Throw-away servers: PostgreSQL with durable commits, Redis, and processes of the service on top of them."""
 
 import os
 import subprocess
@@ -8,11 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import orjson
 from sqlalchemy import Engine
 
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
@@ -20,18 +18,37 @@ from allocation.adapters.postgres.schema import migrate
 from allocation.local.ports import free_port
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
+from benchmarks.stack.requests import is_ready
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CLI = "allocation.entrypoints.cli"
 SERVICE = "allocation.bootstrap:create_web_app"
+
+Process = subprocess.Popen[bytes]
+
+
+class WebServer(NamedTuple):
+    port: int
+    process: Process
 
 
 @dataclass(frozen=True)
 class Stack:
+    """The two servers. `environment` has the variables that processes of the service need."""
+
     environment: dict[str, str]
     engine: Engine
 
-    def started(self, module: str, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+    @property
+    def database_url(self) -> str:
+        return self.environment["DATABASE_URL"]
+
+    @property
+    def redis_url(self) -> str:
+        return self.environment["REDIS_URL"]
+
+    def start(self, module: str, *arguments: str, **variables: str) -> Process:
+        """Start `python -m <module>` with additional environment variables."""
         program = [sys.executable, "-m", module, *arguments]
         environment = os.environ | self.environment | variables
         return subprocess.Popen(
@@ -39,31 +56,40 @@ class Stack:
         )
 
     @contextmanager
-    def running(self, command: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-        """`allocation <command>`, until the end of the block."""
-        with until_the_end(self.started(CLI, *command.split(), **variables)) as process:
+    def relay(self) -> Iterator[Process]:
+        with terminating(self.start(CLI, "relay")) as process:
             yield process
 
     @contextmanager
-    def serving(self) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-        """A web server with one worker, and its port."""
+    def web_server(self, factory: str = SERVICE, **variables: str) -> Iterator[WebServer]:
+        """Serve the service or another app with the web server and the settings of `allocation serve`."""
         port = free_port()
-        with self.running("serve", ALLOCATION_PORT=str(port), ALLOCATION_WORKERS="1") as process:
+        with terminating(
+            self.start("benchmarks.apps.serve", factory, ALLOCATION_PORT=str(port), **variables)
+        ) as process:
             wait_until(lambda: is_ready(port), process)
-            yield port, process
-
-    @contextmanager
-    def serving_as_configured(self, factory: str = SERVICE, **variables: str) -> Iterator[int]:
-        """The port of a web server as `allocation serve` starts it, for the service or for another app."""
-        port = free_port()
-        process = self.started("benchmarks.serve", factory, ALLOCATION_PORT=str(port), **variables)
-        with until_the_end(process):
-            wait_until(lambda: is_ready(port), process)
-            yield port
+            yield WebServer(port, process)
 
 
 @contextmanager
-def until_the_end(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def throwaway_stack() -> Iterator[Stack]:
+    """Start both servers, with the schema in the database. Delete their data at the end."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as cleanup:
+        database, redis = Postgres(Path(folder) / "postgres", free_port()), Redis(Path(folder) / "redis", free_port())
+        for server in (database, redis):
+            child = server.prepare()
+            child.start()
+            cleanup.callback(child.stop, 10)
+            server.wait_until_ready(child)
+        engine = create_postgres_engine(database.url, connections=20)
+        cleanup.callback(engine.dispose)
+        migrate(engine)
+        engine.dispose()
+        yield Stack({"DATABASE_URL": database.url, "REDIS_URL": redis.url}, engine)
+
+
+@contextmanager
+def terminating(process: Process) -> Iterator[Process]:
     try:
         yield process
     finally:
@@ -71,47 +97,9 @@ def until_the_end(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen
         process.wait(15)
 
 
-def wait_until(done: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    """Poll; raises RuntimeError where the process that should bring it about has ended."""
+def wait_until(done: Callable[[], bool], process: Process) -> None:
+    """Poll until `done` returns true. Raises RuntimeError if the process ends before."""
     while not done():
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with code {process.returncode}")
         time.sleep(0.05)
-
-
-@contextmanager
-def throw_away() -> Iterator[Stack]:
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as ending:
-        servers = Postgres(Path(folder) / "postgres", free_port()), Redis(Path(folder) / "redis", free_port())
-        for server in servers:
-            child = server.prepare()
-            child.start()
-            ending.callback(child.stop, 10)
-            server.wait_until_ready(child)
-        database, redis = servers
-        engine = create_postgres_engine(database.url, connections=20)
-        ending.callback(engine.dispose)
-        migrate(engine)
-        engine.dispose()
-        yield Stack({"DATABASE_URL": database.url, "REDIS_URL": redis.url}, engine)
-
-
-def is_ready(port: int) -> bool:
-    try:
-        status, answer = request(port, "GET", "/health/ready")
-    except OSError:
-        return False
-    return status == 200 and set(answer["roles"].values()) == {"ready"}
-
-
-def request(port: int, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-    """Status and JSON of an answer; a text as it is."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=600)
-    try:
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        connection.request(method, path, orjson.dumps(body) if body is not None else None, headers)
-        response = connection.getresponse()
-        data = response.read()
-        return response.status, orjson.loads(data) if "json" in response.headers["Content-Type"] else data.decode()
-    finally:
-        connection.close()

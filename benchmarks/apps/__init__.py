@@ -1,0 +1,1 @@
+"""Web apps that the benchmarks serve beside or instead of the service's own app."""

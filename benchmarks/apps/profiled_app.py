@@ -1,0 +1,77 @@
+"""The service's own app, with a timer in some of its functions.
+
+`GET /benchmark/seconds` returns their times. A function's time excludes that of timed functions that it calls.
+"""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Connection
+
+from allocation import bootstrap
+from allocation.adapters.postgres import event_log, repository, unit_of_work
+from allocation.adapters.postgres.repository import SqlProducts
+from allocation.adapters.schemas.commands import CommandSchema
+from allocation.service_layer import messagebus
+from allocation.service_layer.messagebus import MessageBus
+from readmodel.projector.fast_path import FastPath
+from readmodel.store.connection import ThreadConnection
+from readmodel.web import kit, queries
+
+FACTORY = f"{__name__}:create_app"
+SECONDS = "/benchmark/seconds"
+
+# In the order in which a request passes through them. An imported function is replaced in the module that imports it:
+# that module would not call a replacement in another one.
+TIMED: dict[str, tuple[object, Callable[..., Any]]] = {
+    "Flask": (Flask, Flask.wsgi_app),
+    "body to command": (CommandSchema, CommandSchema.from_json),
+    "message bus": (MessageBus, MessageBus.handle),
+    "lock and read": (unit_of_work, repository.load_products),
+    "decide": (messagebus, messagebus.run_handler),
+    "write": (SqlProducts, SqlProducts.save),
+    "log": (event_log, event_log.append),
+    "commit": (Connection, Connection.commit),
+    "views": (FastPath, FastPath.__call__),
+    "Redis": (ThreadConnection, ThreadConnection.send),
+    "answer": (queries, kit.json_response),
+}
+
+seconds_of: dict[str, float] = defaultdict(float)
+inner = threading.local()
+
+
+def create_app() -> Flask:
+    for part, (owner, function) in TIMED.items():
+        assert getattr(owner, function.__name__) is function, f"{owner} does not call {function}"
+        setattr(owner, function.__name__, timed(part, function))
+    app = bootstrap.create_web_app()
+    app.add_url_rule(SECONDS, "seconds", lambda: kit.json_response(read_and_reset()))
+    return app
+
+
+def timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with a timer that adds to the seconds of `part`."""
+
+    def measure(*arguments: Any, **named: Any) -> Any:
+        outer, inner.seconds = getattr(inner, "seconds", 0.0), 0.0
+        start = time.perf_counter()
+        try:
+            return function(*arguments, **named)
+        finally:
+            total = time.perf_counter() - start
+            seconds_of[part] += total - inner.seconds
+            inner.seconds = outer + total
+
+    return measure
+
+
+def read_and_reset() -> dict[str, float]:
+    """Return the seconds of each part since the last call."""
+    found = dict(seconds_of)
+    seconds_of.clear()
+    return found

@@ -1,0 +1,1 @@
+"""References: what PostgreSQL and Redis achieve without the service."""

@@ -1,0 +1,1 @@
+"""How the benchmarks compute, print and draw their results."""

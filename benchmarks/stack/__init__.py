@@ -1,0 +1,1 @@
+"""The measured service: throw-away servers, processes and stock."""
