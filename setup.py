@@ -8,7 +8,6 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["allocation", "allocation.*", "readmodel", "readmodel.*"]),
     package_data={
-        "allocation.adapters.postgres.migrations": ["script.py.mako"],
         "readmodel.store": ["registers.lua"],
     },
     install_requires=[

@@ -1,7 +1,7 @@
-"""Builds every process from its settings: the only composition root. Nothing here opens a connection.
+"""Builds every process from its settings. This module is the only composition root. It opens no connection.
 
-Each function imports what its process needs. So a query worker loads no database driver, and the relay no web
-framework.
+Each function imports only the modules that its process needs. So a query worker loads no database driver, and the relay
+loads no web framework.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ RELAY_CONNECTIONS = 10
 
 
 def create_web_app(settings: Settings | None = None) -> "Flask":
-    """Build a web worker: commands on PostgreSQL, and queries beside them."""
+    """Build the app of a web worker. It executes commands on PostgreSQL and answers queries from Redis."""
     from allocation.adapters.postgres.migrations.revision import is_current
     from allocation.entrypoints.http.app import create_app
     from readmodel.web import queries
@@ -43,7 +43,7 @@ def create_web_app(settings: Settings | None = None) -> "Flask":
 
 
 def create_query_app(settings: Settings | None = None) -> "Flask":
-    """Build a worker that only serves queries, from Redis alone."""
+    """Build the app of a query worker. It answers queries from Redis and executes no commands."""
     from readmodel.web import queries
 
     redis = create_redis(settings or load_settings(), timeout=queries.TIMEOUT)
@@ -51,7 +51,7 @@ def create_query_app(settings: Settings | None = None) -> "Flask":
 
 
 def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
-    """Build the relay with its subscriptions, and with the thread that deletes old idempotency keys."""
+    """Build the relay with its subscriptions and with the thread that deletes old idempotency keys."""
     from allocation.entrypoints.relay.key_expiry import KeyExpiry
     from allocation.entrypoints.relay.relay import Relay
     from allocation.event_handlers import PROJECTION
@@ -66,7 +66,8 @@ def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
 
 
 def create_announcements(engine: "Engine", redis: "Redis", shutdown: "Shutdown") -> "BackgroundThread":
-    from allocation.entrypoints.relay.announcements import announce_lines, shown_position
+    from allocation.adapters.announcements import announce_lines
+    from allocation.entrypoints.relay.shown_position import shown_position
     from allocation.entrypoints.relay.subscription import Subscription
     from allocation.event_handlers import events_of
 
@@ -111,12 +112,12 @@ def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":
     from allocation.entrypoints.consumer import Consumer
 
     bus = create_message_bus(create_engine(settings), create_fast_path(settings))
-    # Without retries: a client that subscribed again by itself would hide that messages were lost.
+    # No retries: if the Redis client reconnected silently, the consumer could not log that messages are lost.
     return Consumer(bus, create_redis(settings, retries=0, decode=False), shutdown)
 
 
 def create_loader(settings: Settings, report: Callable[[str], None], done: Callable[[], object]) -> "Loader":
-    """Build a loader that leaves the views to the relay, whose pages cost less than an update after each commit."""
+    """Build a loader. The relay updates the views, because its pages cost less than an update after each commit."""
     from allocation.entrypoints.load import Loader
 
     return Loader(create_message_bus(create_engine(settings), leave_to_relay), report, done)
@@ -126,11 +127,11 @@ def leave_to_relay(_: object) -> None:
     """Publish nothing: the relay reads the events from the log."""
 
 
-def create_message_bus(engine: "Engine", publish: "Publish", most_together: int = 1) -> "MessageBus":
+def create_message_bus(engine: "Engine", publish: "Publish", commands_together: int = 1) -> "MessageBus":
     from allocation.adapters.postgres.unit_of_work import unit_of_work
     from allocation.service_layer.messagebus import MessageBus
 
-    return MessageBus(partial(unit_of_work, engine), publish, most_together)
+    return MessageBus(partial(unit_of_work, engine), publish, commands_together)
 
 
 def create_fast_path(settings: Settings) -> "Publish":

@@ -1,4 +1,4 @@
-"""The settings, which come from environment variables."""
+"""Reads the settings from environment variables."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ def url_of(*schemes: str) -> AfterValidator:
         parts = urlsplit(url)
         if parts.scheme not in schemes:
             raise ValueError(f"must begin with {schemes[0]}://")
-        _ = parts.port  # Raises ValueError if it is not a port.
+        _ = parts.port  # Raises ValueError if the port is invalid.
         if "smtp" in schemes and not parts.hostname:
             raise ValueError("must name a host")
         return url
@@ -28,10 +28,10 @@ ADDRESS = r"^[!-+\--:=?A-~]+@[A-Za-z0-9.-]+$"
 
 
 class Settings(BaseSettings):
-    """Each field has its environment variable; README.md describes them.
+    """One environment variable sets each field. README.md describes the variables.
 
-    Without `database_url` or `redis_url`, `allocation run` starts a server of its own with its data in `data`. Without
-    `smtp_url`, notices go to the log. `mail_window` and `keys_kept` are in seconds.
+    If `database_url` or `redis_url` is None, `allocation run` starts that server and stores its data in `data`. If
+    `smtp_url` is None, the relay logs notices instead of mailing them. `mail_window` and `keys_kept` are in seconds.
     """
 
     database_url: DatabaseUrl | None = None
@@ -50,13 +50,13 @@ class Settings(BaseSettings):
 
 
 class BadSettings(Exception):
-    """An environment variable is missing or has a wrong value."""
+    """An environment variable is missing or has an invalid value."""
 
 
 def load_settings() -> Settings:
-    """Read the environment. Raises BadSettings, which names the variable, and its value unless it is a URL.
+    """Read the environment. Raise BadSettings if a variable has an invalid value.
 
-    A URL may contain a password.
+    The message contains the variable and its value. It omits the value of a URL, which may contain a password.
     """
     try:
         return Settings()

@@ -1,12 +1,12 @@
-"""What reacts to each event type: the views that it changes, the announcement of a line, the mail to the stock team."""
+"""Maps each event type to its handlers: views, the announcement of a line, and the mail to the stock team."""
 
 from collections.abc import Callable
 from typing import Any
 
+from allocation.adapters.announcements import announce_lines
 from allocation.adapters.schemas.events import EVENT_NAMES
 from allocation.domain import events
 from allocation.domain.events import Event
-from allocation.entrypoints.relay.announcements import announce_lines
 from allocation.service_layer.out_of_stock import notify_stock_team
 from readmodel.projector.fold import Projection, View
 from readmodel.views.batches import BatchView
@@ -27,21 +27,28 @@ EVENT_HANDLERS: dict[type[Event], tuple[EventHandler, ...]] = {
     events.LineQuantityChanged: (ProductView, BatchView, OrderView),
     events.Shipped: (ProductView, BatchView, OrderView),
 }
-"""The fast path and the relay update the views. The relay also runs the other handlers, after the views show the event.
+"""The fast path and the relay update the views. Only the relay runs the other handlers.
 
-A command that is refused has no event. A new handler needs an entry here and, unless it is a view, a subscription in
-`bootstrap.create_relay` and a row in the table `subscriptions`.
+The relay announces a line after the views show its event. It does not delay mails. A refused command causes no event.
+
+Add a new handler to this table. If it is not a view, also add a subscription to `bootstrap.create_relay` and a row to
+the database table `subscriptions`.
 """
 
-VIEWS = (ProductView, BatchView, OrderView)
 PROJECTION = Projection(
     {
-        EVENT_NAMES[event_type]: [view for view in VIEWS if view in handlers]
+        EVENT_NAMES[event_type]: [handler for handler in handlers if isinstance(handler, type)]
         for event_type, handlers in EVENT_HANDLERS.items()
     }
 )
 
 
 def events_of(subscriber: Subscriber) -> list[str]:
-    """Return the stored names of the events that the subscriber handles."""
+    """Return the stored names of the event types that the subscriber handles."""
     return [EVENT_NAMES[event_type] for event_type, handlers in EVENT_HANDLERS.items() if subscriber in handlers]
+
+
+def subscribers() -> set[Subscriber]:
+    """Return every handler that is not a view. Each of these handlers needs a subscription of the relay."""
+    handlers = {handler for handlers in EVENT_HANDLERS.values() for handler in handlers}
+    return {handler for handler in handlers if not isinstance(handler, type)}

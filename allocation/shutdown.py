@@ -5,17 +5,17 @@ POLL = 0.05
 
 
 class Shutdown:
-    """Whether somebody has asked this process to end.
+    """Records that the process must stop.
 
-    It is a plain flag. A signal handler can run in the middle of anything, so it must not take a lock: the code that it
-    interrupts may hold that lock.
+    It is a plain flag without a lock. A signal handler must not wait for a lock, because the interrupted code may hold
+    that lock.
     """
 
     def __init__(self) -> None:
         self.requested = False
 
     def on(self, *signals: signal.Signals) -> None:
-        """Request the shutdown when the process gets one of these signals."""
+        """Request the shutdown when the process receives one of these signals."""
         for number in signals:
             signal.signal(number, lambda *_: self.request())
 
@@ -23,7 +23,7 @@ class Shutdown:
         self.requested = True
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the time is up or the shutdown is requested. Return whether it is."""
+        """Wait for `seconds`, or until the shutdown is requested. Return True if the shutdown is requested."""
         deadline = time.monotonic() + seconds
         while not self.requested and (left := deadline - time.monotonic()) > 0:
             time.sleep(min(left, POLL))
@@ -36,4 +36,4 @@ class Shutdown:
 
 
 class ShutdownRequested(Exception):
-    """Somebody asked this process to end while it was at work."""
+    """A shutdown was requested, so the process must stop its work."""

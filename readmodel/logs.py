@@ -2,5 +2,5 @@ import logging
 
 
 def configure() -> None:
-    """Log lines for people to standard error, in the same format in every process."""
+    """Log readable lines to standard error, in one format for all processes."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -1,4 +1,4 @@
-"""LineLookup for a store that holds all lines of its products in memory."""
+"""Looks up lines in a store that holds all lines of its products in memory."""
 
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
@@ -7,15 +7,15 @@ from allocation.domain.model import Batch, Status, TrackedLine
 
 
 class LinesInMemory:
-    """Searches all lines of a product. `lines` maps order ids to them."""
+    """The LineLookup of one product. `lines` maps each order id to its line."""
 
     def __init__(self, lines: Mapping[str, TrackedLine]) -> None:
         self._lines = lines
 
     def require_line(self, orderid: str, sku: str) -> None:
-        """Do nothing: every line is here."""
+        """Do nothing: every line is in memory."""
 
-    # It also returns lines beyond `units`: they cost nothing here, and the product skips them.
+    # This method ignores `units`: the product skips the lines that no longer fit.
     def oldest_waiting(self, sku: str, after: int, largest: int, units: int) -> Sequence[TrackedLine]:  # noqa: ARG002
         waiting = [line for line in self._lines.values() if line.status is Status.WAITING]
         fitting = [line for line in waiting if line.arrived > after and line.qty <= largest]

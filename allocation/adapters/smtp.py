@@ -1,4 +1,4 @@
-"""Notices to people: mail over SMTP, or a log line if there is no mail server."""
+"""Sends notices to the stock team, as mail over SMTP or as logged warnings."""
 
 import logging
 import smtplib
@@ -30,9 +30,9 @@ class LogLines:
 
 
 class Mail:
-    """Sends each notice over a connection of its own, and gives up after `done_within` seconds.
+    """Sends each notice over a new connection, which it closes after at most `done_within` seconds.
 
-    `url` is smtp://, smtp+starttls:// or smtps://[user:password@]host[:port].
+    `url` is `scheme://[user:password@]host[:port]`. The scheme is smtp, smtp+starttls or smtps.
     """
 
     def __init__(self, url: str, sender: str, recipient: str, done_within: float = DONE_WITHIN) -> None:
@@ -42,22 +42,25 @@ class Mail:
         self._done_within = done_within
 
     def send(self, notice: Notice) -> None:
-        """Send the notice. If the server rejects it for good, log that and return. Raises NotSent, NotAccepted."""
+        """Send the notice. If the server permanently rejects this mail, log an error and return.
+
+        Raise NotAccepted if the server rejects this mail temporarily. Raise NotSent if another error prevents the mail.
+        """
         accepted = False
         try:
             with self._session() as session:
                 session.send_message(self._message(notice), self._sender, [self._recipient])
                 accepted = True
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
-            if is_rejected_for_good(error):
-                logger.error("The mail server rejected a mail for good (%s): %s", error, visible(notice.subject))
-            elif not accepted:  # After it accepted the mail, an error at the end of the session changes nothing.
+            if is_permanent_rejection(error):
+                logger.error("The mail server permanently rejected a mail (%s): %s", error, visible(notice.subject))
+            elif not accepted:  # If the server has accepted the mail, a later error does not matter.
                 why = f"{self._url.hostname}: {' '.join(str(error).split())}"
                 raise (NotAccepted if isinstance(error, smtplib.SMTPDataError) else NotSent)(why) from error
 
     def _message(self, notice: Notice) -> MIMEText:
         message = MIMEText(notice.text, "plain", "utf-8")
-        # Encoded as a whole, so that a SKU that looks like an encoded word or a header appears unchanged.
+        # Encode the whole subject. Otherwise, mail programs would decode a SKU that looks like an encoded word.
         message["Subject"] = Header(visible(notice.subject), "utf-8", header_name="Subject").encode()
         message["From"] = self._sender
         message["To"] = self._recipient
@@ -72,7 +75,8 @@ class Mail:
         encryption = ssl.create_default_context()
         secure = self._url.scheme == "smtps"
         server = smtplib.SMTP_SSL(timeout=TIMEOUT, context=encryption) if secure else smtplib.SMTP(timeout=TIMEOUT)
-        server._host = host  # type: ignore[attr-defined]  # Only a constructor that connects would set it.
+        # The constructor sets _host only if it connects. TLS checks the server's certificate against _host.
+        server._host = host  # type: ignore[attr-defined]
         with ends_within(self._done_within, server), server:
             server.connect(host, port)
             if self._url.scheme == "smtp+starttls":
@@ -84,9 +88,11 @@ class Mail:
 
 @contextmanager
 def ends_within(seconds: float, server: smtplib.SMTP) -> Iterator[None]:
-    """Shut the connection down after so many seconds. A server that sends one byte at a time meets other time-outs.
+    """Shut down the server's connection if the context lasts longer than `seconds`.
 
-    Repeat that, since there may be no connection yet: while the name is looked up, or while encryption begins.
+    The socket's own time-out does not limit the session: a server can send one byte before each time-out. A thread
+    repeats the shutdown until the context ends. A single shutdown would have no effect before `server` has a
+    connection: during the name lookup or the TLS handshake.
     """
     done = threading.Event()
 
@@ -107,14 +113,15 @@ def ends_within(seconds: float, server: smtplib.SMTP) -> Iterator[None]:
         watcher.join()
 
 
-def is_rejected_for_good(error: Exception) -> bool:
-    """Return whether the server rejected this mail itself.
+def is_permanent_rejection(error: Exception) -> bool:
+    """Return whether the server permanently rejected the content of the mail.
 
-    A wrong sender, recipient or password does not count: the server accepts the mail once the setting is corrected.
+    A rejected sender, recipient or password does not count. If an operator corrects the setting, the server accepts the
+    same mail.
     """
     return isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
 
 
 def visible(text: str) -> str:
-    """Return the text in one line, with invisible characters and direction marks escaped."""
+    """Return the text as one line. Escape line breaks, invisible characters and direction marks."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

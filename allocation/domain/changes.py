@@ -6,10 +6,10 @@ from allocation.domain.model import Batch, TrackedLine
 
 @dataclass(slots=True)
 class Changes:
-    """What the products of a unit of work have done, in order.
+    """The changes of all products of a unit of work, in order.
 
-    `touched` holds the lines and batches that the events changed. `repeated` holds those that a command asked for again
-    and that were as requested already.
+    `touched` holds the lines and batches that `events` changed, once per event. `repeated` holds the lines and batches
+    that already were as a command asked.
     """
 
     events: list[Event] = field(default_factory=list)

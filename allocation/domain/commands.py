@@ -52,7 +52,10 @@ class Ship:
 
 @dataclass(frozen=True, slots=True)
 class AllocateOrder:
-    """Allocate several lines of one order. `lines` are pairs of SKU and quantity, each SKU once."""
+    """Allocates several lines of one order. `lines` holds pairs of SKU and quantity, and each SKU at most once.
+
+    If `all_or_nothing` is set and a line can't get a batch, the service refuses the whole command.
+    """
 
     orderid: str
     lines: tuple[tuple[str, int], ...]

@@ -5,7 +5,7 @@ from allocation.domain.model import OrderLine
 
 
 class Refusal(Exception):
-    """The rules do not allow the command. It has changed nothing."""
+    """The rules do not allow the command. The command changed nothing."""
 
 
 @dataclass(eq=False)
@@ -49,7 +49,8 @@ class LineConflict(Refusal):
     existing_qty: int
 
     def __str__(self) -> str:
-        return f"Order {self.orderid} already has a line of {self.existing_qty} {self.sku}, not of {self.qty}"
+        line = f"Order {self.orderid}'s line of {self.sku}"
+        return f"{line} already exists with quantity {self.existing_qty}, not {self.qty}"
 
 
 @dataclass(eq=False)
@@ -57,7 +58,7 @@ class BatchConflict(Refusal):
     ref: str
 
     def __str__(self) -> str:
-        return f"Batch {self.ref} already exists with another sku, qty or eta"
+        return f"Batch {self.ref} already exists with a different sku, qty or eta"
 
 
 @dataclass(eq=False)
@@ -109,7 +110,7 @@ class BatchShipped(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class ShortLine:
-    """A line that can't get a batch, and the reason."""
+    """A line that can't get a batch, with the reason."""
 
     order_line: OrderLine
     reason: str

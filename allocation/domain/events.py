@@ -13,8 +13,8 @@ class BatchState:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A batch that a line did not get because it had too little stock: `available` units at that moment."""
+class PassedOver:
+    """A batch that had stock, but too little for a line. `available` is the stock at that time, in units."""
 
     ref: str
     eta: date | None
@@ -52,11 +52,13 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What became true, in full: a reader that has the latest event about a thing needs no earlier one.
+    """A change of a product. A reader needs only the latest event of each line, batch and product.
 
-    `version` is the product's version after the event, and `totals` are the product's totals. `batches` and `line` hold
-    the new state of what the event changed. `why` holds the batches that had too little stock for the line, the
-    preferred one first. It is None if the line got the first batch that had any stock.
+    `version` and `totals` are the product's version and totals after the event. `batches` and `line` hold the complete
+    new state of each batch and line that the event changed.
+
+    `why` holds the batches that had too little stock for the line, in order of preference. It is None if the line got
+    the first batch with any stock. It is also None unless the event is Allocated or OutOfStock.
     """
 
     sku: str
@@ -64,7 +66,7 @@ class Event:
     totals: Totals
     batches: Sequence[BatchState]
     line: LineState | None
-    why: Sequence[Candidate] | None = None
+    why: Sequence[PassedOver] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,9 @@ class Deallocated(Event):
 
 @dataclass(frozen=True, slots=True)
 class Displaced(Event):
-    """The batch shrank and the line returned to its place on the waiting list.
+    """The batch shrank, and the line returned to its former place on the waiting list.
 
-    The same transaction adds Allocated or OutOfStock for it.
+    The same transaction also records Allocated or OutOfStock for the line.
     """
 
 
@@ -109,7 +111,7 @@ class Displaced(Event):
 class LineQuantityChanged(Event):
     """The line has a new quantity. It kept its batch, or it returned to its place on the waiting list.
 
-    In the second case, the same transaction adds Allocated or OutOfStock for it.
+    If the line returned, the same transaction also records Allocated or OutOfStock for the line.
     """
 
 

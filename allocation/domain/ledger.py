@@ -1,14 +1,14 @@
 from collections.abc import Sequence
 
 from allocation.domain.changes import Changes
-from allocation.domain.events import Candidate, Event, Totals
+from allocation.domain.events import Event, PassedOver, Totals
 from allocation.domain.model import Batch, TrackedLine
 
 UNCHANGED = Totals()
 
 
 class Ledger:
-    """Records a product's events. Each event raises the version by one and carries the totals after it."""
+    """Records a product's events. Each event increments the version by one and carries the new totals."""
 
     def __init__(self, sku: str, version: int, totals: Totals, changes: Changes) -> None:
         self.sku = sku
@@ -22,12 +22,12 @@ class Ledger:
         *,
         line: TrackedLine | None = None,
         batch: Batch | None = None,
-        why: Sequence[Candidate] | None = None,
+        why: Sequence[PassedOver] | None = None,
         change: Totals = UNCHANGED,
     ) -> int:
         """Append an event with the present state of the line and the batch. Return the new version.
 
-        `change` is what the event adds to the product's totals.
+        Set the version of the line and the batch to the new version. Add `change` to the product's totals.
         """
         self.version += 1
         self.totals += change
@@ -48,5 +48,8 @@ class Ledger:
         return self.version
 
     def repeat(self, row: TrackedLine | Batch) -> None:
-        """Publish the row's last event again, so that the client that repeats a command sees the effect."""
+        """Have the commit publish the last event of the line or batch again.
+
+        Then the client's next query shows the effect, even if the first update of the views failed.
+        """
         self._changes.repeated.append(row)

@@ -9,7 +9,7 @@ from allocation.domain.events import BatchState, LineState, Totals
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """What a customer ordered. The order id and the SKU together identify the line."""
+    """A SKU and a quantity that a customer ordered. The order id and the SKU together identify the line."""
 
     orderid: str
     sku: str
@@ -25,10 +25,13 @@ class Status(StrEnum):
 
 @dataclass(slots=True)
 class TrackedLine:
-    """An order line and what became of it.
+    """An order line with its status and its batch.
 
-    The other numbers are versions of its product: `arrived` when the line came, which is its place on the waiting list;
-    `placed` when it got its present batch; `version` when it last changed.
+    `arrived`, `placed` and `version` are versions of the line's product:
+
+    - `arrived`: when the line was last added; also its place on the waiting list
+    - `placed`: when the line last got a batch, or 0 if it never had a batch
+    - `version`: when the line last changed
     """
 
     order_line: OrderLine
@@ -51,8 +54,8 @@ class TrackedLine:
         return self.order_line.qty
 
     @property
-    def totals(self) -> Totals:
-        """What the line adds to its product's totals."""
+    def contribution(self) -> Totals:
+        """The numbers that this line adds to its product's totals. A line on a batch adds a negative `available`."""
         if self.batchref is not None:
             return Totals(available=-self.qty)
         if self.status is Status.WAITING:
@@ -71,9 +74,12 @@ class TrackedLine:
 class Batch:
     """Stock of one SKU that arrives together.
 
-    `purchased` is its quantity. Of these units, `allocated` belong to lines, and `shipped` of the allocated ones have
-    left. `created_qty` and `created_eta` are as the batch was first added. `version` is the product's version when the
-    batch last changed.
+    - `purchased`: the batch's quantity, in units
+    - `eta`: the date of arrival, or None for warehouse stock
+    - `created_qty`, `created_eta`: the quantity and the ETA of the command that created the batch
+    - `allocated`: the units that belong to lines, including shipped lines
+    - `shipped`: the units that belong to shipped lines
+    - `version`: the product's version when the batch last changed
     """
 
     ref: str
@@ -109,12 +115,12 @@ class Batch:
         line.status, line.batchref = Status.ALLOCATED, self.ref
 
     def release(self, line: TrackedLine) -> None:
-        """Take the line off this batch. The caller sets the line's new status."""
+        """Remove the line from this batch. The caller must set the line's new status."""
         self.allocated -= line.qty
         line.batchref = None
 
     def resize(self, line: TrackedLine, qty: int) -> None:
-        """Change the quantity of a line that stays on this batch."""
+        """Change the quantity of a line on this batch. The caller must check that the batch has room."""
         self.allocated += qty - line.qty
         line.change_quantity(qty)
 
@@ -124,5 +130,5 @@ class Batch:
 
 
 def preference(batch: Batch) -> tuple[bool, date, str]:
-    """Warehouse stock first, then the earliest ETA, then the reference."""
+    """Return the sort key of the batch: warehouse stock first, then the earliest ETA, then the reference."""
     return (batch.eta is not None, batch.eta or date.min, batch.ref)

@@ -30,9 +30,9 @@ from allocation.domain.waiting_list import LineLookup, WaitingList
 class Product:
     """The batches and order lines of one SKU: the aggregate, and the only consistency boundary.
 
-    `stock` holds the batches that have room or that a command named. `lines` holds the lines that a command named, by
-    order id; the product looks up other lines when it allocates or displaces them. A method that raises a Refusal has
-    changed nothing. All products of a unit of work share one `changes`.
+    `stock` holds at least the batches with room and the batches that a command needs. `lines` maps order ids to the
+    lines that a command names and the lines that the product has looked up. If a method raises a Refusal, the product
+    is unchanged. All products of a unit of work share one `changes`.
     """
 
     def __init__(
@@ -62,8 +62,8 @@ class Product:
         return self._ledger.totals
 
     def eta_of(self, line: TrackedLine) -> date | None:
-        """Return the ETA of the line's batch: None for warehouse stock and for a line without a batch."""
-        return self.stock.batch(line.batchref).eta if line.batchref is not None else None
+        """Return the ETA of the line's batch. Return None for warehouse stock, or if the line has no batch."""
+        return self.stock.batch_of(line).eta if line.batchref is not None else None
 
     def add_batch(self, batch: Batch) -> None:
         self.stock.add(batch)
@@ -71,11 +71,11 @@ class Product:
         self._waiting_list.allocate_fitting()
 
     def repeat_batch(self, batch: Batch) -> None:
-        """Publish the batch's last event again: a client has added the same batch twice."""
+        """Have the commit publish the batch's last event again, because a client has added the same batch twice."""
         self._ledger.repeat(batch)
 
     def change_batch_quantity(self, ref: str, qty: int) -> None:
-        """Change the quantity. If the batch is now too small, it loses its latest lines, which are allocated anew."""
+        """Change the quantity. Displace lines if necessary. Raise BatchShipped if more than `qty` units are shipped."""
         batch = self.stock.batch(ref)
         if batch.purchased == qty:
             self._ledger.repeat(batch)
@@ -89,7 +89,7 @@ class Product:
         self._waiting_list.record_out_of_stock(displaced)
 
     def change_batch_eta(self, ref: str, eta: date | None) -> None:
-        """Change the ETA. Lines stay on the batch: the promise was the batch, not the day."""
+        """Change the ETA. Lines stay on the batch, because the service promises a batch and not a date."""
         batch = self.stock.batch(ref)
         if batch.eta == eta:
             self._ledger.repeat(batch)
@@ -99,35 +99,39 @@ class Product:
         self._ledger.record(BatchEtaChanged, batch=batch)
 
     def allocate(self, wanted: OrderLine) -> None:
-        """Give the line its preferred batch, or a place on the waiting list. Raises LineConflict."""
+        """Allocate the line, or let it wait. Raise LineConflict if the line exists with another quantity."""
         line = self._active_line(wanted)
         if line is None:
-            self._allocate(wanted)
+            self._allocate_new(wanted)
         else:
             self._ledger.repeat(line)
 
     def can_allocate(self, wanted: OrderLine) -> bool:
-        """Return whether `allocate` would leave the line on a batch. Raises LineConflict."""
+        """Return True if `allocate` would leave the line on a batch. Raise LineConflict as `allocate` does."""
         line = self._active_line(wanted)
         if line is None:
             return self.stock.preferred(wanted.qty) is not None
         return line.batchref is not None
 
     def deallocate(self, orderid: str) -> None:
+        """Deallocate the line. Raise UnknownLine if it does not exist, and LineShipped if it is shipped."""
         line = self._line(orderid)
         if line.status is Status.DEALLOCATED:
             self._ledger.repeat(line)
             return
         if line.status is Status.SHIPPED:
             raise LineShipped(orderid, self.sku)
-        totals, batch = line.totals, self.stock.release(line)
+        totals, batch = line.contribution, self.stock.release(line)
         line.status = Status.DEALLOCATED
-        self._ledger.record(Deallocated, line=line, batch=batch, change=line.totals - totals)
+        self._ledger.record(Deallocated, line=line, batch=batch, change=line.contribution - totals)
         if batch is not None:
             self._waiting_list.allocate_fitting()
 
     def change_line_quantity(self, orderid: str, qty: int) -> None:
-        """Change the quantity. The line keeps its batch if that has room. Otherwise it gets another, or waits."""
+        """Change the quantity. If the line's batch has no room, the line gets another batch or waits.
+
+        Raise UnknownLine, LineDeallocated or LineShipped if the quantity can't change.
+        """
         line = self._line(orderid)
         if line.status is Status.DEALLOCATED:
             raise LineDeallocated(orderid, self.sku)
@@ -135,25 +139,25 @@ class Product:
             self._ledger.repeat(line)
         elif line.status is Status.SHIPPED:
             raise LineShipped(orderid, self.sku)
-        elif line.batchref is not None and self.stock.batch(line.batchref).can_allocate(qty - line.qty):
+        elif line.batchref is not None and self.stock.batch_of(line).can_allocate(qty - line.qty):
             self._resize(line, qty)
         else:
-            self._requeue(line, qty)
+            self._return_to_waiting_list(line, qty)
 
     def ship(self, orderid: str) -> None:
-        """Ship the line. From now on it never leaves its batch."""
+        """Ship the line. Raise UnknownLine if it does not exist, and LineNotAllocated if it has no batch."""
         line = self._line(orderid)
         if line.status is Status.SHIPPED:
             self._ledger.repeat(line)
             return
         if line.status is not Status.ALLOCATED:
             raise LineNotAllocated(orderid, self.sku, line.status.value)
-        batch = self.stock.batch(line.batchref)
+        batch = self.stock.batch_of(line)
         batch.ship(line)
         self._ledger.record(Shipped, line=line, batch=batch)
 
     def _active_line(self, wanted: OrderLine) -> TrackedLine | None:
-        """Return the line if it exists and is not deallocated. Raises LineConflict if it has another quantity."""
+        """Return the line, or None if it is missing or deallocated. Raise LineConflict if it has another quantity."""
         self._lookup.require_line(wanted.orderid, self.sku)
         line = self.lines.get(wanted.orderid)
         if line is None or line.status is Status.DEALLOCATED:
@@ -168,28 +172,27 @@ class Product:
             raise UnknownLine(orderid, self.sku)
         return self.lines[orderid]
 
-    def _allocate(self, wanted: OrderLine) -> None:
+    def _allocate_new(self, wanted: OrderLine) -> None:
         line = self.lines.setdefault(wanted.orderid, TrackedLine(wanted, arrived=0))
         line.order_line, line.arrived, line.status = wanted, self.version + 1, Status.WAITING
         batch = self.stock.allocate(line)
         why = self.stock.passed_over(batch)
         if batch is None:
-            self._ledger.record(OutOfStock, line=line, why=why, change=line.totals)
+            self._ledger.record(OutOfStock, line=line, why=why, change=line.contribution)
         else:
-            line.placed = self._ledger.record(Allocated, line=line, batch=batch, why=why, change=line.totals)
+            line.placed = self._ledger.record(Allocated, line=line, batch=batch, why=why, change=line.contribution)
 
     def _resize(self, line: TrackedLine, qty: int) -> None:
-        totals, freed = line.totals, line.qty - qty
-        batch = self.stock.batch(line.batchref)
+        totals, freed, batch = line.contribution, line.qty - qty, self.stock.batch_of(line)
         batch.resize(line, qty)
-        self._ledger.record(LineQuantityChanged, line=line, batch=batch, change=line.totals - totals)
+        self._ledger.record(LineQuantityChanged, line=line, batch=batch, change=line.contribution - totals)
         if freed > 0:
             self._waiting_list.allocate_fitting()
 
-    def _requeue(self, line: TrackedLine, qty: int) -> None:
-        totals, batch = line.totals, self.stock.release(line)
+    def _return_to_waiting_list(self, line: TrackedLine, qty: int) -> None:
+        totals, batch = line.contribution, self.stock.release(line)
         line.change_quantity(qty)
         line.status = Status.WAITING
-        self._ledger.record(LineQuantityChanged, line=line, batch=batch, change=line.totals - totals)
+        self._ledger.record(LineQuantityChanged, line=line, batch=batch, change=line.contribution - totals)
         self._waiting_list.allocate_fitting()
         self._waiting_list.record_out_of_stock([line])

@@ -2,14 +2,18 @@ from bisect import insort
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from allocation.domain.events import Candidate
+from allocation.domain.events import PassedOver
 from allocation.domain.model import Batch, TrackedLine, preference
 
-MOST_CANDIDATES = 5
+MOST_PASSED_OVER = 5
+
+
+class NoSuchBatch(LookupError):
+    """The stock does not hold the requested batch. This is a programming error, and not a Refusal."""
 
 
 class Stock:
-    """The batches of a product, the preferred one first."""
+    """The batches of a product, in order of preference."""
 
     def __init__(self, batches: Iterable[Batch]) -> None:
         self.batches = sorted(batches, key=preference)
@@ -18,14 +22,24 @@ class Stock:
         insort(self.batches, batch, key=preference)
 
     def sort(self) -> None:
-        """Restore the order. Call this after an ETA has changed."""
+        """Restore the order of preference. Call this method after an ETA has changed."""
         self.batches.sort(key=preference)
 
-    def batch(self, ref: str | None) -> Batch:
-        return next(batch for batch in self.batches if batch.ref == ref)
+    def batch(self, ref: str) -> Batch:
+        """Return the batch with this reference. Raise NoSuchBatch if the stock does not hold it."""
+        for batch in self.batches:
+            if batch.ref == ref:
+                return batch
+        raise NoSuchBatch(f"The stock of this product does not hold batch {ref}")
+
+    def batch_of(self, line: TrackedLine) -> Batch:
+        """Return the batch of the line. Raise NoSuchBatch if the line has no batch."""
+        if line.batchref is None:
+            raise NoSuchBatch(f"Order {line.orderid}'s line of {line.sku} has no batch")
+        return self.batch(line.batchref)
 
     def preferred(self, qty: int) -> Batch | None:
-        """Return the batch that a line of this quantity gets."""
+        """Return the batch that a line of this quantity gets, or None if no batch has room."""
         return next((batch for batch in self.batches if batch.can_allocate(qty)), None)
 
     def allocate(self, line: TrackedLine) -> Batch | None:
@@ -36,25 +50,27 @@ class Stock:
         return batch
 
     def release(self, line: TrackedLine) -> Batch | None:
-        """Take the line off its batch and return that batch. Return None if it had no batch."""
+        """Remove the line from its batch and return that batch. Return None if the line has no batch."""
         if line.batchref is None:
             return None
-        batch = self.batch(line.batchref)
+        batch = self.batch_of(line)
         batch.release(line)
         return batch
 
     def largest_room(self) -> int:
+        """Return the most units that are available on one batch, or 0 if there is no batch."""
         return max((batch.available for batch in self.batches), default=0)
 
-    def passed_over(self, chosen: Batch | None) -> Sequence[Candidate] | None:
-        """Return the batches before the chosen one that had stock, but too little: at most five, the preferred first.
+    def passed_over(self, chosen: Batch | None) -> Sequence[PassedOver] | None:
+        """Return up to MOST_PASSED_OVER batches with stock that come before the chosen batch, in order of preference.
 
-        Return None if the chosen batch was the first one with any stock.
+        Return None if there is no such batch. If `chosen` is None, the line waits. Then search all batches, and return
+        an empty sequence if no batch has stock.
         """
         if chosen is not None and chosen is self.batches[0]:
             return None
-        before = islice(self._with_stock_before(chosen), MOST_CANDIDATES)
-        candidates = tuple(Candidate(batch.ref, batch.eta, batch.available) for batch in before)
+        before = islice(self._with_stock_before(chosen), MOST_PASSED_OVER)
+        candidates = tuple(PassedOver(batch.ref, batch.eta, batch.available) for batch in before)
         return candidates if candidates or chosen is None else None
 
     def _with_stock_before(self, chosen: Batch | None) -> Iterable[Batch]:

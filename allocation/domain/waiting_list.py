@@ -8,27 +8,30 @@ from allocation.domain.stock import Stock
 
 
 class LineLookup(Protocol):
-    """Finds lines that no command named. Each call sees what the product has done so far."""
+    """Finds lines that no command names. Each call sees the product's changes so far."""
 
     def require_line(self, orderid: str, sku: str) -> None:
-        """Raise a programming error if the line was not read, though it may exist."""
+        """Raise an error if the unit of work has not read the line.
+
+        Without the error, the product would treat the line as missing.
+        """
 
     def oldest_waiting(self, sku: str, after: int, largest: int, units: int) -> Sequence[TrackedLine]:
-        """Return some of the lines that wait behind place `after`, oldest first. Return none if there are no more.
+        """Return some of the waiting lines after place `after`, oldest first. Return an empty sequence at the end.
 
-        It leaves out lines above `largest` units. For each quantity, it returns no more lines than `units` has room
-        for: the product could not allocate the others in this pass.
+        Omit lines of more than `largest` units. For each quantity, only the oldest `units // quantity` lines can still
+        fit. The lookup may omit or return the later lines.
         """
 
     def latest_on(self, batch: Batch, before: int, most: int) -> Sequence[TrackedLine]:
         """Return at most `most` lines that got this batch before version `before`, the latest first.
 
-        It leaves out shipped lines. It returns none if there are no more.
+        Omit shipped lines. Return an empty sequence at the end.
         """
 
 
 class WaitingList:
-    """The first-come queue of a product's lines without a batch."""
+    """The lines of a product that wait for a batch, in order of arrival."""
 
     def __init__(self, ledger: Ledger, stock: Stock, lookup: LineLookup) -> None:
         self._ledger = ledger
@@ -36,7 +39,7 @@ class WaitingList:
         self._lookup = lookup
 
     def allocate_fitting(self) -> None:
-        """Allocate each waiting line that fits, oldest first. Call this whenever stock was added or freed."""
+        """Allocate each waiting line that fits, oldest first. Call this method after stock is added or freed."""
         ledger, after = self._ledger, 0
         while ledger.totals.waiting_lines and (largest := self._stock.largest_room()):
             lines = self._lookup.oldest_waiting(ledger.sku, after, largest, ledger.totals.available)
@@ -47,28 +50,31 @@ class WaitingList:
             after = lines[-1].arrived
 
     def displace(self, batch: Batch, qty: int) -> Iterator[TrackedLine]:
-        """Return lines from the batch to their old places until `qty` units are left, the latest allocated first."""
+        """Displace lines, the latest allocated first, until the batch has at most `qty` allocated units.
+
+        Each displaced line returns to its former place on the waiting list. Yield each line after it is displaced.
+        """
         before = self._ledger.version + 1
         while batch.allocated > qty and (lines := self._lookup.latest_on(batch, before, most=batch.allocated - qty)):
             for line in lines:
                 if batch.allocated <= qty:
                     return
-                before, totals = line.placed, line.totals
+                before, totals = line.placed, line.contribution
                 batch.release(line)
                 line.status = Status.WAITING
-                self._ledger.record(Displaced, line=line, batch=batch, change=line.totals - totals)
+                self._ledger.record(Displaced, line=line, batch=batch, change=line.contribution - totals)
                 yield line
 
     def record_out_of_stock(self, lines: Iterable[TrackedLine]) -> None:
-        """Record OutOfStock for each of these lines that still waits."""
+        """Record OutOfStock for each of the lines that still waits."""
         for line in lines:
             if line.status is Status.WAITING:
                 self._ledger.record(OutOfStock, line=line, why=self._stock.passed_over(None))
 
     def _allocate(self, line: TrackedLine) -> None:
-        totals = line.totals
+        totals = line.contribution
         batch = self._stock.allocate(line)
         if batch is not None:
             why = self._stock.passed_over(batch)
-            change = line.totals - totals
+            change = line.contribution - totals
             line.placed = self._ledger.record(Allocated, line=line, batch=batch, why=why, change=change)

@@ -1,4 +1,4 @@
-"""Allocates the lines of a folder's orders.csv to its batches.csv, and writes its allocations.csv."""
+"""Allocates the order lines in orders.csv to the batches in batches.csv, and writes allocations.csv."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,23 +8,28 @@ from allocation.adapters.csv.repository import LineInDoubt
 from allocation.adapters.csv.rows import Row, Rows
 from allocation.adapters.csv.unit_of_work import CsvUnitOfWork, unit_of_work
 from allocation.adapters.schemas.commands import LineQuantity, parse_row
-from allocation.adapters.schemas.errors import InvalidCommand
+from allocation.adapters.schemas.errors import InvalidInput
 from allocation.domain.commands import Allocate
 from allocation.domain.errors import Refusal
 from allocation.domain.events import Allocated
-from allocation.service_layer.messagebus import attempt
+from allocation.service_layer.messagebus import run_handler
+from allocation.service_layer.products_of import get_product
 from allocation.service_layer.unit_of_work import LockSet
 
 
 class NoRoom(Exception):
-    """No batch has room for the line."""
+    """No batch has room for the order line."""
 
 
 @dataclass
 class Summary:
-    """How many of the `lines` in orders.csv have a batch, and how many of them got it in this run (`new`).
+    """The counts of a run.
 
-    `short` lines found no stock. `refused` counts the bad rows of all three files.
+    - `lines`: the rows of orders.csv
+    - `allocated`: the rows whose order line has a batch
+    - `new`: the order lines that got their batch in this run
+    - `short`: the rows whose order line fits on no batch
+    - `refused`: the bad rows of all three files
     """
 
     lines: int = 0
@@ -35,10 +40,10 @@ class Summary:
 
 
 def allocate_from_csv(folder: Path, report: Callable[[str], None]) -> Summary:
-    """Allocate every line that has no batch yet, in one unit of work. A second run changes nothing.
+    """Allocate each order line that has no batch yet, in one unit of work. A second run changes nothing.
 
-    `report` gets the place and the reason for each row that is short or bad. Raises StoreUnavailable, BadFile: nothing
-    has changed.
+    `report` receives a message with the place and the reason for each short or bad row. Raise BadFile if orders.csv is
+    unreadable, and StoreUnavailable if the folder or another file is unusable. In both cases, the files are unchanged.
     """
     summary = Summary()
     with unit_of_work(folder, LockSet()) as uow:
@@ -51,10 +56,10 @@ def allocate_from_csv(folder: Path, report: Callable[[str], None]) -> Summary:
             try:
                 allocate(row, uow)
                 summary.allocated += 1
-            except (InvalidCommand, LineInDoubt, NoRoom, Refusal) as reason:
+            except (InvalidInput, LineInDoubt, NoRoom, Refusal) as reason:
                 summary.short += isinstance(reason, NoRoom)
                 summary.refused += not isinstance(reason, NoRoom)
-                report(f"{rows.path}, line {row.line}: {reason}")
+                report(f"{rows.path}, line {row.number}: {reason}")
         if rows.broken is not None:
             raise rows.broken
         uow.commit()
@@ -63,12 +68,12 @@ def allocate_from_csv(folder: Path, report: Callable[[str], None]) -> Summary:
 
 
 def allocate(row: Row, uow: CsvUnitOfWork) -> None:
-    """Allocate the row's line. Raises InvalidCommand, LineInDoubt, NoRoom, Refusal."""
+    """Allocate the order line in the row. Raise InvalidInput, LineInDoubt, NoRoom or a Refusal if that fails."""
     wanted = parse_row(LineQuantity, row.members())
     uow.products.refuse_in_doubt([(wanted.orderid, wanted.sku)])
-    outcome = attempt(Allocate(wanted.orderid, wanted.sku, wanted.qty), uow)
+    outcome = run_handler(Allocate(wanted.orderid, wanted.sku, wanted.qty), uow)
     if isinstance(outcome, Refusal):
         raise outcome
-    line = uow.products.get_or_create(wanted.sku).lines[wanted.orderid]
+    line = get_product(wanted.sku, uow.products).lines[wanted.orderid]
     if line.batchref is None:
         raise NoRoom(f"Out of stock for {line.sku}: no batch has {line.qty} left for order {line.orderid}")

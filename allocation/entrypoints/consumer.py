@@ -1,4 +1,4 @@
-"""The consumer: executes commands from a Redis channel. Redis drops messages while no consumer is connected."""
+"""Executes commands from a Redis channel. Redis drops the messages that arrive while no consumer is connected."""
 
 import logging
 import time
@@ -9,7 +9,7 @@ from redis.client import PubSub
 from redis.exceptions import RedisError
 
 from allocation.adapters.schemas.commands import COMMANDS
-from allocation.adapters.schemas.errors import InvalidCommand
+from allocation.adapters.schemas.errors import InvalidInput
 from allocation.domain.errors import Refusal
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable
@@ -26,7 +26,10 @@ LONGEST_SHOWN = 500
 
 
 class Consumer:
-    """`counts` holds the numbers of "handled" and "refused" messages. `redis` must not decode: a message is bytes."""
+    """The consumer of CHANNEL. `counts` holds the numbers of "handled", "refused" and "failed" messages.
+
+    `redis` must return messages as bytes.
+    """
 
     def __init__(self, bus: MessageBus, redis: Redis, shutdown: Shutdown) -> None:
         self.counts = Counter[str]()
@@ -35,14 +38,24 @@ class Consumer:
         self._shutdown = shutdown
 
     def run(self) -> None:
-        """Consume until the shutdown, and then what has arrived already. If Redis is unavailable, wait for it."""
+        """Handle messages until the shutdown. If Redis is unavailable, subscribe again every PAUSE seconds.
+
+        After the shutdown request, handle the messages that have already arrived, for up to DRAINED_WITHIN seconds.
+        """
         while not self._shutdown.requested:
             try:
                 self._listen()
             except RedisError as error:
-                logger.warning("The consumer subscribes again in a second. Messages until then are lost: %s", error)
+                logger.warning(
+                    "The consumer subscribes again in %.0f s. Messages until then are lost: %s", PAUSE, error
+                )
                 self._shutdown.wait(PAUSE)
-        logger.info("The consumer ends. Handled: %s. Refused: %s", self.counts["handled"], self.counts["refused"])
+        logger.info(
+            "The consumer stops. Handled: %s. Refused: %s. Failed: %s",
+            self.counts["handled"],
+            self.counts["refused"],
+            self.counts["failed"],
+        )
 
     def _listen(self) -> None:
         with self._redis.pubsub(ignore_subscribe_messages=True) as messages:
@@ -56,44 +69,45 @@ class Consumer:
                 pass
 
     def _consume_next(self, messages: PubSub) -> bool:
-        """Return whether there was a message."""
+        """Wait up to POLL seconds for a message and consume it. Return False if no message arrives."""
         message = messages.get_message(timeout=POLL)
         if message is not None:
             self._consume(message["data"])
         return message is not None
 
     def _consume(self, data: bytes) -> None:
-        """Handle a message. If that fails, log and count it, and go on."""
+        """Handle a message. If the command is refused or fails, log that and return."""
+        number = self.counts.total() + 1
         try:
             self._handle(data)
-        except (InvalidCommand, Refusal, StoreUnavailable) as error:
-            self._refuse(data, str(error))
+        except (InvalidInput, Refusal) as refusal:
+            self.counts["refused"] += 1
+            logger.error("Message %s on %s was refused: %s: %s", number, CHANNEL, refusal, shortened(data))
+        except StoreUnavailable as error:
+            self.counts["failed"] += 1
+            logger.error("Message %s on %s failed: %s: %s", number, CHANNEL, error, shortened(data))
         except Exception:
-            logger.exception("A message was not handled because of a bug")
-            self._refuse(data, "see the error above")
+            self.counts["failed"] += 1
+            logger.exception("Message %s on %s failed because of a bug: %s", number, CHANNEL, shortened(data))
         else:
             self.counts["handled"] += 1
 
     def _handle(self, data: bytes) -> None:
-        """Handle a message. While the database is unavailable, try again: nobody sends the message a second time."""
+        """Execute the command in the message. Raise InvalidInput or Refusal if the message is bad.
+
+        If the store is unavailable, retry until the shutdown request: Redis delivers a message only once. Then raise
+        StoreUnavailable.
+        """
         command = SCHEMA.from_json(data)
         while True:
             try:
                 self._bus.handle(command)
                 return
             except StoreUnavailable as error:
-                logger.warning("The consumer tries %r again in a second: %s", command, error)
+                logger.warning("The consumer retries %r in %.0f s: %s", command, PAUSE, error)
                 if self._shutdown.wait(PAUSE):
                     raise
 
-    def _refuse(self, data: bytes, reason: str) -> None:
-        self.counts["refused"] += 1
-        shown = repr(data[:LONGEST_SHOWN]) + ("…" if len(data) > LONGEST_SHOWN else "")
-        logger.error(
-            "Message %s on %s was refused: %s: %s",
-            self.counts["refused"],
-            CHANNEL,
-            reason,
-            shown,
-            extra={"channel": CHANNEL, "refused": self.counts["refused"]},
-        )
+
+def shortened(data: bytes) -> str:
+    return repr(data[:LONGEST_SHOWN]) + ("…" if len(data) > LONGEST_SHOWN else "")

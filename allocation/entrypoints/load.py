@@ -1,4 +1,4 @@
-"""Sends the rows of CSV files through the message bus, and reports each bad row with its place and the reason."""
+"""Executes the rows of CSV files as commands, and reports each bad row with its place and the reason."""
 
 import gc
 from collections import deque
@@ -7,14 +7,17 @@ from pathlib import Path
 
 from allocation.adapters.csv.rows import Rows
 from allocation.adapters.schemas.commands import CommandSchema
-from allocation.adapters.schemas.errors import InvalidCommand
+from allocation.adapters.schemas.errors import InvalidInput
 from allocation.domain.commands import Command
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable
 
 
 class Loader:
-    """`report` gets a line about each bad row. `done` is called after each row."""
+    """Loads CSV files. `report` receives a message about each bad row. The loader calls `done` after each row.
+
+    `bad_rows` is the number of bad rows so far.
+    """
 
     def __init__(self, bus: MessageBus, report: Callable[[str], None], done: Callable[[], object]) -> None:
         self._bus = bus
@@ -23,9 +26,10 @@ class Loader:
         self.bad_rows = 0
 
     def load(self, path: Path, schema: CommandSchema) -> None:
-        """Handle every row of the file, many in one transaction. A second run changes nothing.
+        """Execute each row of the file as a command. Many rows share a transaction. A second run changes nothing.
 
-        Raises BadFile, after all rows before that point, and StoreUnavailable. Rows that are committed stay committed.
+        If the file becomes unreadable at some row, execute the rows before it and then raise BadFile. If the store is
+        unavailable, raise StoreUnavailable. In both cases, committed rows stay committed.
         """
         lines: deque[int] = deque()
         rows = Rows(path, schema.schema)
@@ -40,15 +44,15 @@ class Loader:
             raise rows.broken
 
     def _commands(self, rows: Rows, schema: CommandSchema, lines: deque[int]) -> Iterator[Command]:
-        """Yield the commands of the valid rows, and append the line number of each to `lines`."""
+        """Yield the command of each valid row, and append the row's line number to `lines`. Report the bad rows."""
         for row in rows:
             try:
                 command = schema.from_row(row.members())
-            except InvalidCommand as error:
-                self._reject(rows.path, row.line, error)
+            except InvalidInput as error:
+                self._reject(rows.path, row.number, error)
                 self._done()
             else:
-                lines.append(row.line)
+                lines.append(row.number)
                 yield command
 
     def _reject(self, path: Path, line: int, reason: Exception) -> None:
@@ -57,9 +61,9 @@ class Loader:
 
 
 def collect_garbage_rarely() -> None:
-    """Tune the garbage collector for a load, after its code is loaded. A load creates many objects but few cycles.
+    """Make the garbage collector search for cycles less often. Call this function after the imports.
 
-    With Python's defaults, the search for cycles takes a tenth of a load's time.
+    A load creates many objects but few cycles. With Python's defaults, the search uses a tenth of the load's time.
     """
     gc.collect()
     gc.freeze()

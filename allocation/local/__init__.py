@@ -1,1 +1,1 @@
-"""Everything on one machine: servers from wheels, and a supervisor. For development, tests and small shops."""
+"""Runs the whole service on one machine, for development, tests and small shops."""

@@ -1,4 +1,4 @@
-"""A child process that ends in order and does not outlive its parent."""
+"""A child process that its parent can stop. On Linux, the child also stops when its parent dies."""
 
 import ctypes
 import os
@@ -17,9 +17,15 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass
 class Child:
-    """`stop_signal` asks the process to end. Its output goes to `log`, or to the output of the parent.
+    """A process that `start` starts and `stop` stops.
 
-    It has a session of its own. So a Ctrl-C in the terminal only reaches the parent, which ends its children in order.
+    - `env`: environment variables in addition to those of the parent
+    - `log`: the file to which the child appends its output; if None, the child shares the output of its parent
+    - `stop_signal`: the signal that requests the end of the process
+    - `options`: arguments of subprocess.Popen
+
+    The child has its own session. So Ctrl-C in the terminal reaches only the parent, and the parent can stop its
+    children in the right order.
     """
 
     name: str
@@ -32,6 +38,7 @@ class Child:
     started_at: float = 0.0
 
     def start(self) -> None:
+        """Start the process. The child must not be running. Raise OSError if the program can't start."""
         output = self.log.open("ab") if self.log else None
         try:
             self.process = subprocess.Popen(
@@ -41,7 +48,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=self._end_with_parent if sys.platform == "linux" else None,
+                preexec_fn=self._stop_with_parent if sys.platform == "linux" else None,
                 **self.options,
             )
         finally:
@@ -50,19 +57,20 @@ class Child:
         self.started_at = time.monotonic()
 
     def exit_code(self) -> int | None:
-        """Return the exit code, or None while the process runs."""
+        """Return the exit code, None while the process runs, or 0 before the start."""
         return self.process.poll() if self.process else 0
 
     def stop(self, seconds: float) -> None:
-        self.ask_to_stop()
+        """Request the end of the process. Kill it if it still runs after `seconds`."""
+        self.request_stop()
         self.wait_or_kill(seconds)
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(self.stop_signal)
 
     def wait_or_kill(self, seconds: float) -> None:
-        """Wait for its end. Kill it if it has not ended after so many seconds."""
+        """Wait up to `seconds` for the end of the process, then kill it. Also kill the rest of its process group."""
         if self.process is None:
             return
         try:
@@ -72,12 +80,12 @@ class Child:
         self.sweep()
 
     def sweep(self) -> None:
-        """Kill the processes that an ended child has left in its session."""
+        """Kill every process that remains in the child's process group, and the child if it still runs."""
         if self.process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def _end_with_parent(self) -> None:
-        """Have the kernel ask this process to end if the parent is killed."""
+    def _stop_with_parent(self) -> None:
+        """Make the kernel send `stop_signal` to this process when the parent dies. Call this in the new process."""
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, self.stop_signal)

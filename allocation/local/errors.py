@@ -1,2 +1,2 @@
 class CannotStart(Exception):
-    """The service can't start. The message says what the user can do."""
+    """The service can't start. The message states the reason."""

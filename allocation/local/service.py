@@ -1,4 +1,4 @@
-"""`allocation run`: starts the missing servers, migrates, and runs every process in one foreground process."""
+"""`allocation run`: starts the servers and processes of the service as child processes, and supervises them."""
 
 import signal
 import sys
@@ -23,11 +23,11 @@ from allocation.local.terminal import foreground, is_hung_up
 from allocation.shutdown import Shutdown, ShutdownRequested
 
 POLL = 0.1
-LEFTOVERS_END_WITHIN = 10.0
+LEFTOVERS_STOP_WITHIN = 10.0
 ALLOCATION = [sys.executable, "-m", "allocation.entrypoints.cli"]
 
 WELCOME = """
-The service runs on {url}. Ctrl-C ends it. Try this in another terminal:
+The service runs on {url}. Press Ctrl-C to stop it. Try these commands in another terminal:
 
   curl {url}/add_batch --json '{{"ref": "wh-1", "sku": "RED-CHAIR", "qty": 100}}'
   curl {url}/allocate --json '{{"orderid": "order-1", "sku": "RED-CHAIR", "qty": 10}}'
@@ -40,7 +40,7 @@ Say = Callable[[str], None]
 
 
 class Service:
-    """The whole service on this machine. `say` gets lines for the user."""
+    """The whole service on this machine. `say` receives each message for the user."""
 
     def __init__(self, settings: Settings, say: Say) -> None:
         self._settings = settings
@@ -50,11 +50,15 @@ class Service:
         self._url = f"http://{settings.host}:{settings.port}"
 
     def run(self) -> None:
-        """Run until SIGINT, SIGTERM, or the end of the terminal. Raises CannotStart."""
-        with running.only_one(self._settings.data), foreground() as terminal, ExitStack() as ending:
+        """Run until SIGINT, SIGTERM or SIGHUP, or until the terminal closes. Then stop every child process.
+
+        Raise CannotStart if the service can't start.
+        """
+        with running.locked(self._settings.data), foreground() as terminal, ExitStack() as ending:
             ending.callback(self._supervisor.stop)
             self._shutdown.on(signal.SIGINT, signal.SIGTERM)
-            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it.
+            # If nohup started the service, the process ignores SIGHUP already. It must outlive the terminal.
+            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
                 self._shutdown.on(signal.SIGHUP)
             try:
                 self._start(ending)
@@ -62,12 +66,12 @@ class Service:
                     self._supervisor.restart_ended()
             except ShutdownRequested:
                 pass
-            with suppress(OSError):  # The terminal may be gone.
+            with suppress(OSError):  # The terminal may be closed.
                 self._say("Stopping")
 
     def _start(self, ending: ExitStack) -> None:
-        was_killed = running.forget(self._settings.data)
-        require_free(self._settings.host, self._settings.port, within=LEFTOVERS_END_WITHIN if was_killed else 0.0)
+        was_killed = running.remove_stale_env_file(self._settings.data)
+        require_free(self._settings.host, self._settings.port, within=LEFTOVERS_STOP_WITHIN if was_killed else 0.0)
         urls = {"DATABASE_URL": self._database(), "REDIS_URL": self._redis(), "API_URL": self._url}
         self._migrate(urls)
         relay = Child("The relay", [*ALLOCATION, "relay"], env=urls)
@@ -76,7 +80,7 @@ class Service:
         for child in (relay, consumer, web):
             self._supervisor.start_process(child)
         self._wait_until_ready(relay, consumer, web)
-        ending.enter_context(running.announced(self._settings.data, urls))
+        ending.enter_context(running.env_file(self._settings.data, urls))
         self._say(WELCOME.format(url=self._url))
 
     def _database(self) -> str:
@@ -110,37 +114,42 @@ class Service:
                 migration.stop(1.0)
         self._shutdown.check()
         if migration.exit_code() != 0:
-            raise CannotStart("The migration of the database failed: see above")
+            raise CannotStart("The database migration failed. The reason is above")
 
     def _wait_until_ready(self, *children: Child) -> None:
-        """Wait as long as it takes: the views of a long log may have to be rebuilt first."""
+        """Wait until the service serves commands and queries. Raise CannotStart if a child ends.
+
+        The wait has no time limit, because the relay may first rebuild the views of a long log.
+        """
         while not is_ready(self._settings.host, self._settings.port):
             for child in children:
                 if child.exit_code() is not None:
-                    raise CannotStart(f"{child.name} ended with code {child.exit_code()}: see above")
+                    raise CannotStart(f"{child.name} ended with code {child.exit_code()}. The reason is above")
             self._shutdown.wait(POLL)
             self._shutdown.check()
 
 
 def reachable_database(url: str) -> str:
+    """Return the URL. Raise CannotStart if this process can't connect to the database."""
     try:
         psycopg2.connect("postgresql://" + url.partition("://")[2], connect_timeout=5).close()
     except psycopg2.Error as error:
-        raise CannotStart(f"DATABASE_URL can't be reached: {' '.join(str(error).split())}") from error
+        raise CannotStart(f"Can't connect to DATABASE_URL: {' '.join(str(error).split())}") from error
     return url
 
 
 def reachable_redis(url: str) -> str:
+    """Return the URL. Raise CannotStart if this process can't connect to Redis."""
     try:
         with RedisClient.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
             client.ping()
     except RedisError as error:
-        raise CannotStart(f"REDIS_URL can't be reached: {error}") from error
+        raise CannotStart(f"Can't connect to REDIS_URL: {error}") from error
     return url
 
 
 def is_ready(host: str, port: int) -> bool:
-    """Return whether the service can serve commands and queries."""
+    """Return True if the service can serve both commands and queries."""
     connection = HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", "/health/ready")

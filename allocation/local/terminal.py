@@ -1,4 +1,4 @@
-"""Manages the terminal that the service runs in."""
+"""Controls the terminal in which the service runs."""
 
 import os
 import select
@@ -10,13 +10,16 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def foreground() -> Iterator[int | None]:
-    """Become the terminal's foreground process group, in place of the make that started the service.
+    """Yield the terminal's file descriptor, or None if there is no terminal.
 
-    Otherwise a Ctrl-C would also reach make, which then reports an interrupt whatever the service's exit code is. The
-    service ignores Ctrl-Z: that would stop only the service, and make would wait for it for ever. Yields the terminal's
-    file descriptor, or None if there is no terminal.
+    If make started the service, make and the service share the terminal's foreground process group. The service then
+    forms its own foreground group until the context ends. Otherwise Ctrl-C would also reach make, and make would report
+    an interrupt even if the service succeeds.
+
+    In its own group, the service ignores Ctrl-Z. Otherwise Ctrl-Z would suspend only the service, and make would wait
+    forever.
     """
-    terminal, group = of_this_process(), os.getpgrp()
+    terminal, group = terminal_of_stdin(), os.getpgrp()
     if terminal is None or group == os.getpid() or os.tcgetpgrp(terminal) != group:
         yield terminal
         return
@@ -26,18 +29,21 @@ def foreground() -> Iterator[int | None]:
     try:
         yield terminal
     finally:
-        with suppress(OSError):  # It was closed.
+        with suppress(OSError):  # The terminal may be closed.
             set_foreground(terminal, group)
 
 
-def of_this_process() -> int | None:
+def terminal_of_stdin() -> int | None:
     if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
         return None
     return sys.stdin.fileno()
 
 
 def is_hung_up(terminal: int | None) -> bool:
-    """Return whether the terminal was closed. The signal may only have reached make, which waits for the service."""
+    """Return True if the terminal is closed.
+
+    SIGHUP does not suffice: the kernel may send it only to make, and make waits for the service.
+    """
     if terminal is None:
         return False
     poll = select.poll()
@@ -46,9 +52,12 @@ def is_hung_up(terminal: int | None) -> bool:
 
 
 def set_foreground(terminal: int, group: int) -> None:
-    """Make the group the foreground one. Without ignoring SIGTTOU, a background process would be stopped for that."""
-    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    """Make the group the terminal's foreground process group.
+
+    Ignore SIGTTOU during the call. Otherwise the kernel would suspend a caller that is in the background.
+    """
+    former = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     try:
         os.tcsetpgrp(terminal, group)
     finally:
-        signal.signal(signal.SIGTTOU, before)
+        signal.signal(signal.SIGTTOU, former)

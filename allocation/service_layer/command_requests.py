@@ -1,4 +1,4 @@
-"""Commands as they come to the message bus, and which of them may share a transaction."""
+"""Defines the requests of the message bus, and groups the requests that may share a transaction."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -12,7 +12,7 @@ GROUP_SIZE = 500
 
 
 class CommandRequest:
-    """A command, its idempotency key if it has one, and the locks that both need."""
+    """A command, its optional idempotency key, and the lock set of both."""
 
     __slots__ = ("command", "key", "locks")
 
@@ -24,9 +24,9 @@ class CommandRequest:
 
 
 def grouped(requests: Iterable[CommandRequest]) -> Iterator[list[CommandRequest]]:
-    """Cut the requests into groups that may share a transaction, in their order.
+    """Split the requests into groups that may share a transaction. Keep the order of the requests.
 
-    A group has at most GROUP_SIZE requests of one command type. No line, batch or key occurs in it twice.
+    A group has at most GROUP_SIZE requests, all of one command type. No line, batch or key occurs in a group twice.
     """
     group: list[CommandRequest] = []
     named: set[object] = set()
@@ -41,7 +41,7 @@ def grouped(requests: Iterable[CommandRequest]) -> Iterator[list[CommandRequest]
 
 
 def may_join(request: CommandRequest, group: list[CommandRequest], named: set[object]) -> bool:
-    """Return whether the request may join a group that is not empty. `named` is what the group names already."""
+    """Return True if the request may join the non-empty group. `named` holds the group's lines, batches and keys."""
     return (
         len(group) < GROUP_SIZE
         and type(request.command) is type(group[0].command)

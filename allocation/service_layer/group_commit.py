@@ -1,11 +1,11 @@
-"""Group commit: requests that arrive while a transaction is running share the next one.
+"""Group commit: requests that arrive while a transaction is running share the next transaction.
 
-A transaction costs far more than a decision. So requests of one command type have a lane, in which one transaction runs
-at a time. A request that finds its lane idle runs at once. The others queue behind the running commit and then share
-the next one. No request waits for others to join it.
+A transaction costs far more than a handler. So each command type has a lane, and a lane runs one transaction at a time.
+If the lane is idle, a request runs immediately. Otherwise it queues behind the running transaction. The queued requests
+then share the next transaction. No request waits for other requests to join it.
 
-The message bus calls `GroupCommit.execute`. That calls back into the bus: `commit_group` for the requests of a lane,
-and `execute_alone` for a request that can't share a transaction.
+The message bus calls `GroupCommit.execute`, which calls back into the bus. `commit_group` executes a group of requests.
+`execute_alone` executes a request that can't share a transaction.
 """
 
 import logging
@@ -22,17 +22,27 @@ from allocation.service_layer.unit_of_work import Busy
 logger = logging.getLogger(__name__)
 
 LONGEST_QUEUEING = 0.5
-"""Seconds in the queue after which a request runs alone: the commit before it takes unusually long."""
+"""A request leaves the queue after this many seconds and runs alone, because the running commit is unusually slow."""
 
 CommitGroup = Callable[[Sequence[CommandRequest]], Sequence[Outcome]]
-"""Executes a group in one transaction. Raises Busy if another transaction holds a lock."""
+"""Executes a group in one transaction and returns an outcome for each request.
+
+Raises Busy if another transaction holds a lock for too long.
+"""
 TryGroup = Callable[[Sequence[CommandRequest]], Sequence[Outcome] | None]
-"""The same, but returns None if the group failed: nothing has changed, and each request must run alone."""
+"""Executes a group like CommitGroup. Returns None if the transaction failed and each request must run alone.
+
+If a group of one request fails, returns the error as its outcome. If the error is Busy, returns None nevertheless.
+"""
 ExecuteAlone = Callable[[CommandRequest], Outcome]
+"""Executes a request in a transaction of its own. Returns an error as the outcome."""
 
 
 class Ticket:
-    """A request in a lane. Its thread sleeps until it has an outcome, leads a group, or must run alone."""
+    """A request in a lane. Its thread sleeps until the ticket has an outcome, leads a group, or must run alone.
+
+    `group` is empty unless the ticket leads a group.
+    """
 
     __slots__ = ("_awake", "exclusive", "group", "outcome", "request")
 
@@ -45,7 +55,7 @@ class Ticket:
         self._awake.acquire()
 
     def sleep(self, seconds: float = -1) -> bool:
-        """Sleep until another thread wakes this one. Return False if the time was up before."""
+        """Sleep until another thread calls `wake`. Return False if `seconds` pass first. The default is no limit."""
         return self._awake.acquire(timeout=seconds)
 
     def wake(self) -> None:
@@ -55,7 +65,7 @@ class Ticket:
 class Lane:
     """The queue of one command type. A request waits for at most ⌈requests ahead of it / most⌉ + 1 commits.
 
-    A request that names the same line, batch or key as another also waits for that one's commit.
+    If an earlier request names the same line, batch or key, the later request also waits for that request's commit.
     """
 
     def __init__(self, try_group: TryGroup, most: int) -> None:
@@ -66,7 +76,7 @@ class Lane:
         self._queue = deque[Ticket]()
 
     def execute(self, request: CommandRequest) -> Outcome | None:
-        """Return the outcome of the request, or None if it must run alone."""
+        """Return the outcome of the request, or None if the request must run alone."""
         ticket = Ticket(request)
         if not self._start_if_idle(ticket):
             self._await_turn(ticket)
@@ -75,7 +85,7 @@ class Lane:
         return ticket.outcome
 
     def _start_if_idle(self, ticket: Ticket) -> bool:
-        """Make the ticket a group of its own if the lane is idle. Otherwise queue it."""
+        """If the lane is idle, make the ticket a group of one and return True. Otherwise queue it and return False."""
         with self._lock:
             if self._running:
                 self._queue.append(ticket)
@@ -85,16 +95,16 @@ class Lane:
             return True
 
     def _await_turn(self, ticket: Ticket) -> None:
-        """Return when the ticket leads a group, has an outcome, or has left the lane to run alone."""
+        """Return when the ticket leads a group, has an outcome, or must run alone."""
         woken = ticket.sleep(LONGEST_QUEUEING)
         if woken:
             return
         left = self._leave(ticket)
         if not left:
-            ticket.sleep()  # A group took the ticket at this very moment.
+            ticket.sleep()  # A group already contains the ticket, so another thread will wake this thread.
 
     def _leave(self, ticket: Ticket) -> bool:
-        """Take the ticket off the queue. Return False if a group has taken it already."""
+        """Remove the ticket from the queue. Return False if a group already contains the ticket."""
         with self._lock:
             if ticket not in self._queue:
                 return False
@@ -102,7 +112,7 @@ class Lane:
             return True
 
     def _lead(self, group: Sequence[Ticket]) -> None:
-        """Execute the group, start the next one, and wake the other members."""
+        """Execute the group, start the next group, and wake the other members."""
         try:
             outcomes = self._try_group([ticket.request for ticket in group])
             for ticket, outcome in zip(group, outcomes or (), strict=bool(outcomes)):
@@ -113,26 +123,27 @@ class Lane:
                 ticket.wake()
 
     def _start_next_group(self) -> None:
-        """Make the oldest ticket the leader of the next group and wake it."""
+        """Make the oldest ticket the leader of the next group and wake it. If the queue is empty, the lane is idle."""
         with self._lock:
-            group = self._take_group()
+            group = self._dequeue_group()
             self._running = bool(group)
         if group:
             group[0].group = group
             group[0].wake()
 
-    def _take_group(self) -> list[Ticket]:
-        group, passed_over, named = list[Ticket](), list[Ticket](), set[object]()
+    def _dequeue_group(self) -> list[Ticket]:
+        """Remove the next group from the queue. Return an empty list if the queue is empty."""
+        group, left_over, named = list[Ticket](), list[Ticket](), set[object]()
         while self._queue and len(group) < self._most:
             ticket = self._queue.popleft()
-            (group if named.isdisjoint(ticket.exclusive) else passed_over).append(ticket)
+            (group if named.isdisjoint(ticket.exclusive) else left_over).append(ticket)
             named |= ticket.exclusive
-        self._queue.extendleft(reversed(passed_over))
+        self._queue.extendleft(reversed(left_over))
         return group
 
 
 class GroupCommit:
-    """One lane per command type. Any number of threads may share it."""
+    """Executes requests in one lane per command type. Any number of threads may share one GroupCommit."""
 
     def __init__(self, commit_group: CommitGroup, execute_alone: ExecuteAlone, most: int) -> None:
         self._commit_group = commit_group
@@ -142,7 +153,7 @@ class GroupCommit:
         self._blocked = frozenset[object]()
 
     def execute(self, request: CommandRequest) -> Outcome:
-        """Execute the request in its lane, or alone if it may not share a transaction."""
+        """Execute the request in its lane, or alone if it can't share a transaction. Return an error as the outcome."""
         locks = request.locks
         if locks.needs_own_transaction or not self._blocked.isdisjoint(locks.contended):
             return self._go_alone(request)
@@ -157,7 +168,7 @@ class GroupCommit:
         except Exception as error:
             if len(group) == 1:
                 return [error]
-            logger.warning("A group of %s commands failed. Each runs alone now", len(group), exc_info=error)
+            logger.warning("A group of %s commands failed. Executing each command alone", len(group), exc_info=error)
         return None
 
     def _go_alone(self, request: CommandRequest) -> Outcome:
@@ -167,7 +178,7 @@ class GroupCommit:
         return outcome
 
     def _block(self, names: frozenset[object]) -> None:
-        """Run requests with one of these names alone from now on, so that they delay no others."""
+        """Execute requests with one of these names alone from now on, so that they do not delay other requests."""
         with self._lock:
             self._blocked |= names
 

@@ -1,15 +1,21 @@
-"""The handler of each command, and the locks that it needs."""
+"""Defines the handler and the lock set of each command."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from allocation.domain import commands
-from allocation.domain.errors import BatchConflict, OrderShipped, UnknownBatch, UnknownLine, UnknownOrder
+from allocation.domain.errors import BatchConflict, OrderShipped, UnknownOrder
 from allocation.domain.model import Batch, OrderLine, Status
-from allocation.domain.product import Product
-from allocation.service_layer.allocate_order import allocate_order, get_product
-from allocation.service_layer.outcomes import OrderOutcome
+from allocation.service_layer.allocate_order import allocate_order
+from allocation.service_layer.outcomes import OrderResult
+from allocation.service_layer.products_of import (
+    BatchCommand,
+    LineCommand,
+    get_product,
+    product_of_batch,
+    product_of_line,
+)
 from allocation.service_layer.unit_of_work import LockSet, UnitOfWork
 
 
@@ -60,24 +66,6 @@ def cancel_order(command: commands.CancelOrder, uow: UnitOfWork) -> None:
         product.deallocate(command.orderid)
 
 
-LineCommand = commands.Allocate | commands.Deallocate | commands.ChangeLineQuantity | commands.Ship
-BatchCommand = commands.ChangeBatchQuantity | commands.ChangeBatchEta
-
-
-def product_of_line(command: LineCommand, uow: UnitOfWork) -> Product:
-    product = uow.products.get(command.sku)
-    if product is None:
-        raise UnknownLine(command.orderid, command.sku)
-    return product
-
-
-def product_of_batch(command: BatchCommand, uow: UnitOfWork) -> Product:
-    product = uow.products.get_by_batchref(command.ref)
-    if product is None:
-        raise UnknownBatch(command.ref)
-    return product
-
-
 def locks_of_create_batch(command: commands.CreateBatch) -> LockSet:
     sku = frozenset([command.sku])
     return LockSet(skus=sku, batches=frozenset([command.ref]), new_skus=sku)
@@ -102,9 +90,9 @@ def locks_of_cancel_order(command: commands.CancelOrder) -> LockSet:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """`handle` executes the command. It raises a Refusal before it changes anything. `locks` names what it touches."""
+    """`handle` executes a command, or raises a Refusal before it changes anything. `locks` returns the lock set."""
 
-    handle: Callable[[Any, UnitOfWork], OrderOutcome | None]
+    handle: Callable[[Any, UnitOfWork], OrderResult | None]
     locks: Callable[[Any], LockSet]
 
 

@@ -1,4 +1,4 @@
-"""A command with an idempotency key is executed once. A client that sends it again gets the stored outcome."""
+"""The service executes a command with an idempotency key once. A repeated command gets the stored outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from allocation.service_layer.outcomes import Done
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """`scope` is the caller and the route, `value` is the caller's key, and `fingerprint` identifies the command."""
+    """`scope` names the client and the route. `value` is the client's key. `fingerprint` identifies the command."""
 
     scope: str
     value: str
@@ -23,49 +23,53 @@ class IdempotencyKey:
 
 
 class KeyReused(Exception):
-    """The client used the key for another body before. Nothing was done."""
+    """The client already used this key with a different body. The new command was not executed."""
 
     def __init__(self, key: IdempotencyKey) -> None:
-        super().__init__(f"The idempotency key {key.value} was used for another body")
+        super().__init__(f"The idempotency key {key.value} was already used with a different body")
 
 
 class StillRunning(Exception):
-    """The first command with this key is still running, and this one can't wait any longer. Nothing was done."""
+    """The first command with this key is still running. The new command waited too long and was not executed."""
 
 
 class EventRange(NamedTuple):
-    """The events of a product from version `first` to version `last`."""
+    """The events of a product from version `first` to version `last`, both included."""
 
     sku: str
     first: int
     last: int
 
 
-def event_ranges_since(events: int, repeated: int, changes: Changes) -> list[EventRange]:
-    """Return the ranges of what was recorded and repeated after the first `events` and `repeated` changes."""
+def event_ranges_since(events_before: int, repeated_before: int, changes: Changes) -> list[EventRange]:
+    """Return the ranges of a command's events: one per product it changed, and one per line or batch it repeated.
+
+    `events_before` and `repeated_before` are the lengths of `changes.events` and `changes.repeated` before the command.
+    """
     ranges: dict[str, EventRange] = {}
-    for event in changes.events[events:]:
+    for event in changes.events[events_before:]:
         first = ranges[event.sku].first if event.sku in ranges else event.version
         ranges[event.sku] = EventRange(event.sku, first, event.version)
-    return [*ranges.values(), *repeated_ranges(changes, repeated)]
+    return [*ranges.values(), *repeated_ranges(changes, repeated_before)]
 
 
 def repeated_ranges(changes: Changes, start: int = 0) -> list[EventRange]:
-    """Return the last event of each row that a command asked for again."""
+    """Return a range with the last event of each line or batch in `changes.repeated[start:]`."""
     return [EventRange(row.sku, row.version, row.version) for row in changes.repeated[start:]]
 
 
 class IdempotencyKeys(Protocol):
-    """The keys of a unit of work, which locks them before anything else.
+    """The idempotency keys of a unit of work.
 
-    Opening the unit of work raises StillRunning if another one holds a key for too long.
+    A new unit of work locks them before anything else. It raises StillRunning if another one holds a key for too long.
     """
 
     def find_outcome(self, key: IdempotencyKey) -> Done | Refusal | None:
-        """Return the outcome of the first command with this key, or None if this is the first. Raises KeyReused.
+        """Return the outcome of the first command with this key, or None if no command used the key before.
 
-        The commit then publishes the events of the first command again.
+        If it returns an outcome, the commit publishes the events of the first command again. Raise KeyReused if that
+        command was different, and StoreUnavailable if this process can't read the outcome.
         """
 
     def store_outcome(self, key: IdempotencyKey, outcome: Done | Refusal, events: Sequence[EventRange]) -> None:
-        """Have the commit store the outcome."""
+        """Have the commit store the outcome and the ranges of the command's events."""

@@ -1,4 +1,4 @@
-"""Calls the handler of each command, many in one transaction if they can share it, and publishes their events."""
+"""Executes commands, many in one transaction if they may share it, and publishes their events."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from allocation.service_layer.command_requests import CommandRequest, grouped
 from allocation.service_layer.group_commit import ExecuteAlone, GroupCommit
 from allocation.service_layer.handlers import COMMAND_HANDLERS
 from allocation.service_layer.idempotency import IdempotencyKey, KeyReused, StillRunning, event_ranges_since
-from allocation.service_layer.outcomes import Done, OrderOutcome, Outcome
+from allocation.service_layer.outcomes import Done, OrderResult, Outcome
 from allocation.service_layer.preview import Preview, preview
 from allocation.service_layer.unit_of_work import (
     Begin,
@@ -40,22 +40,22 @@ R = TypeVar("R")
 class MessageBus:
     """Handles commands. Any number of threads may share one bus.
 
-    Up to `most_together` commands of concurrent threads share a transaction. `publish` gets the events of each commit
-    right after it. It must not raise if the views can't be updated: the command has succeeded by then.
+    Up to `commands_together` commands of concurrent threads share a transaction. After each commit, the bus calls
+    `publish` with its events. If `publish` can't update the views, it must not raise: the command has succeeded.
     """
 
-    def __init__(self, begin: Begin, publish: Publish, most_together: int = 1) -> None:
+    def __init__(self, begin: Begin, publish: Publish, commands_together: int = 1) -> None:
         self._begin = begin
         self._publish = publish
         self._execute: ExecuteAlone = self._execute_alone
-        if most_together > 1:
-            self._execute = GroupCommit(self._commit_without_waiting, self._execute_alone, most_together).execute
+        if commands_together > 1:
+            self._execute = GroupCommit(self._commit_with_short_wait, self._execute_alone, commands_together).execute
 
-    def handle(self, command: Command, key: IdempotencyKey | None = None) -> OrderOutcome | None:
-        """Handle one command, in a transaction of its own or together with concurrent ones. Return its result.
+    def handle(self, command: Command, key: IdempotencyKey | None = None) -> OrderResult | None:
+        """Handle one command, in its own transaction or together with concurrent commands. Return its result.
 
-        Raises the handler's Refusal, KeyReused or StillRunning: nothing has changed. Raises StoreUnavailable: nothing
-        has changed, unless the connection was lost during the commit.
+        Raise the handler's Refusal, KeyReused, StillRunning or StoreUnavailable. After one of these errors, the state
+        is unchanged, unless the connection was lost during the commit.
         """
         outcome = self._execute(CommandRequest(command, key))
         if isinstance(outcome, Exception):
@@ -63,21 +63,22 @@ class MessageBus:
         return outcome.result
 
     def preview(self, command: Command) -> Preview:
-        """Return what the command would do now. It runs the same handler and then rolls back.
+        """Return the changes that the command would make now. The bus runs the handler and rolls back.
 
-        Raises what `handle` would raise.
+        Raise the same errors as `handle`.
         """
         return with_retries(self._preview, command)
 
     def handle_all(self, commands: Iterable[Command]) -> Iterator[Outcome]:
-        """Handle commands without idempotency keys, as `handle_requests` does."""
+        """Handle commands without idempotency keys, in the same way as `handle_requests`."""
         return self.handle_requests(map(CommandRequest, commands))
 
     def handle_requests(self, requests: Iterable[CommandRequest]) -> Iterator[Outcome]:
         """Handle commands in order, many in one transaction. Yield each outcome after its commit.
 
-        A command that fails does not affect the others: its outcome is what `handle` would raise. If the store becomes
-        unavailable, that is the outcome of every command in the transaction, and the next ones are tried.
+        If a command fails, its outcome is the error that `handle` would raise. The other commands are unaffected. If
+        the store becomes unavailable, every command of that transaction has the outcome StoreUnavailable. The bus still
+        tries the next transaction.
         """
         for group in grouped(requests):
             yield from self._execute_group(group)
@@ -88,15 +89,15 @@ class MessageBus:
         except StoreUnavailable as error:
             return [error] * len(group)
         except StillRunning:
-            # The group has waited for a key already. If each request waited as long again, that could take hours.
+            # The group has already waited for a key. If each request waited as long again, the group could take hours.
             return [self._execute_alone(request, LockWait.NOT_FOR_KEYS) for request in group]
         except Exception as error:
             if len(group) == 1:
                 return [error]
-            logger.exception("A group of %s commands failed. Each runs alone now", len(group))
+            logger.exception("A group of %s commands failed. Executing each command alone", len(group))
             return [self._execute_alone(request) for request in group]
 
-    def _commit_without_waiting(self, group: Sequence[CommandRequest]) -> Sequence[Outcome]:
+    def _commit_with_short_wait(self, group: Sequence[CommandRequest]) -> Sequence[Outcome]:
         try:
             return with_retries(partial(self._commit, wait=LockWait.SHORT), group)
         except StillRunning as error:
@@ -111,7 +112,7 @@ class MessageBus:
 
     def _commit(self, group: Sequence[CommandRequest], wait: LockWait = LockWait.FULL) -> list[Outcome]:
         with self._begin(LockSet.union((request.locks for request in group), wait)) as transaction:
-            outcomes = [execute(request, transaction) for request in group]
+            outcomes = [execute_once(request, transaction) for request in group]
             events = transaction.commit()
         if events:
             self._publish(events)
@@ -124,7 +125,7 @@ class MessageBus:
 
 
 def with_retries(work: Callable[[T], R], argument: T) -> R:
-    """Call `work` until it loses no race. Raises StoreUnavailable after ATTEMPTS lost races."""
+    """Call `work(argument)`, and repeat it after a RetryableError. Raise StoreUnavailable after ATTEMPTS attempts."""
     retrying = Retrying(
         retry=retry_if_exception_type(RetryableError),
         stop=stop_after_attempt(ATTEMPTS),
@@ -134,13 +135,16 @@ def with_retries(work: Callable[[T], R], argument: T) -> R:
     try:
         return retrying(work, argument)
     except RetryableError as error:
-        raise StoreUnavailable(f"The transaction lost {ATTEMPTS} races for the same rows") from error
+        raise StoreUnavailable(f"The transaction failed {ATTEMPTS} times: {error}") from error
 
 
-def execute(request: CommandRequest, transaction: Transaction) -> Outcome:
-    """Return the stored outcome of the request's key. If there is none, attempt the command and store its outcome."""
+def execute_once(request: CommandRequest, transaction: Transaction) -> Outcome:
+    """Return the stored outcome of the request's key. If no outcome is stored, run the handler and store its outcome.
+
+    Return an error of the key as the outcome: KeyReused or StoreUnavailable.
+    """
     if request.key is None:
-        return attempt(request.command, transaction)
+        return run_handler(request.command, transaction)
     keys = transaction.idempotency_keys
     try:
         stored = keys.find_outcome(request.key)
@@ -149,13 +153,14 @@ def execute(request: CommandRequest, transaction: Transaction) -> Outcome:
     if stored is not None:
         return stored
     changes = transaction.changes
-    events, repeated = len(changes.events), len(changes.repeated)
-    outcome = attempt(request.command, transaction)
-    keys.store_outcome(request.key, outcome, event_ranges_since(events, repeated, changes))
+    events_before, repeated_before = len(changes.events), len(changes.repeated)
+    outcome = run_handler(request.command, transaction)
+    keys.store_outcome(request.key, outcome, event_ranges_since(events_before, repeated_before, changes))
     return outcome
 
 
-def attempt(command: Command, uow: UnitOfWork) -> Done | Refusal:
+def run_handler(command: Command, uow: UnitOfWork) -> Done | Refusal:
+    """Run the handler and return its outcome. Return a Refusal instead of raising it."""
     try:
         return Done(COMMAND_HANDLERS[type(command)].handle(command, uow))
     except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""Notifies the stock team of lines that wait: one notice per SKU and window."""
+"""Notifies the stock team about waiting lines. It sends at most one notice per SKU and window."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +13,7 @@ MOST_LISTED = 50
 
 @dataclass(frozen=True)
 class Notice:
-    """`key` is the same whenever the same notice is sent again."""
+    """A message to the stock team. If the same notice is sent again, it has the same `key`."""
 
     key: str
     subject: str
@@ -21,58 +21,63 @@ class Notice:
 
 
 class NotSent(Exception):
-    """The notice could not be sent. The caller must try again."""
+    """The notice was not sent. The caller must retry."""
 
 
 class NotAccepted(NotSent):
-    """The server did not accept this notice for now. It may accept another one."""
+    """The server did not accept this notice for now. It may accept other notices."""
 
 
 class Notifications(Protocol):
+    """Sends notices to the stock team."""
+
     def send(self, notice: Notice) -> None:
-        """Send the notice within a bounded time. Raises NotSent, or NotAccepted if only this notice is affected."""
+        """Send the notice within a bounded time. Return normally if the server rejects the notice permanently.
+
+        Raise NotAccepted if other notices may succeed, and NotSent otherwise.
+        """
 
 
 class NoticeHistory(Protocol):
-    """Remembers the last notice of each SKU."""
+    """Stores the version and the time of each SKU's last notice."""
 
     def last_versions(self, skus: Collection[str]) -> Mapping[str, int | None]:
-        """Map each SKU to the version of its last notice, or to None while its window lasts.
+        """Map each SKU to the version of its last notice. Omit SKUs without a notice.
 
-        Omit SKUs without a notice.
+        If the window of the last notice has not ended, map the SKU to None.
         """
 
     def record(self, sku: str, version: int) -> None:
-        """Record that a notice about events up to this version was sent now."""
+        """Record that a notice about the events up to `version` was sent now."""
 
 
 def notify_stock_team(events: Sequence[LoggedEvent], notifications: Notifications, history: NoticeHistory) -> None:
-    """Send a notice for each SKU. If the process dies right after it has sent one, the next call sends it again.
+    """Send a notice for each SKU with new events. Skip SKUs whose window has not ended.
 
-    Raises NotSent at once, but NotAccepted only after it has tried the other notices. A notice that was sent is not
-    sent again for the same events.
+    Raise NotSent immediately. Raise NotAccepted after it has tried the other notices. No notice is sent twice for the
+    same events, unless the process fails before it records the notice.
     """
     failure: NotSent | None = None
-    for sku, news in new_events_by_sku(events, history).items():
+    for sku, new_events in new_events_by_sku(events, history).items():
         try:
-            notifications.send(notice(sku, news))
+            notifications.send(notice(sku, new_events))
         except NotAccepted as error:
             failure = error
         else:
-            history.record(sku, news[-1]["version"])
+            history.record(sku, new_events[-1]["version"])
     if failure is not None:
         raise failure
 
 
 def new_events_by_sku(events: Sequence[LoggedEvent], history: NoticeHistory) -> dict[str, list[LoggedEvent]]:
-    """Return the events after each SKU's last notice. Leave out SKUs whose window has not ended."""
+    """Map each SKU to its events after its last notice. Omit SKUs whose window has not ended."""
     last_versions = history.last_versions({event["sku"] for event in events})
-    news = defaultdict(list)
+    new_events = defaultdict(list)
     for event in events:
         version = last_versions.get(event["sku"], 0)
         if version is not None and event["version"] > version:
-            news[event["sku"]].append(event)
-    return news
+            new_events[event["sku"]].append(event)
+    return new_events
 
 
 def notice(sku: str, events: Sequence[LoggedEvent]) -> Notice:
@@ -86,7 +91,7 @@ def notice(sku: str, events: Sequence[LoggedEvent]) -> Notice:
         *more,
         "",
         f"In total, {waiting['lines']} lines with {waiting['units']} units are waiting for this SKU.",
-        "They get the next stock that arrives, in the order in which they came.",
+        "These lines get new stock in the order in which they arrived.",
         "",
     ]
     key = f"out-of-stock.{sha256(sku.encode()).hexdigest()[:16]}.{events[0]['version']}"

@@ -1,4 +1,4 @@
-"""What handlers return, and what becomes of a command."""
+"""The results of handlers and the outcomes of commands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
-class LineOutcome:
-    """What became of a line: its `status`, batch and ETA. If the status is REFUSED, `reason` says why."""
+class LineResult:
+    """The status, batch and ETA of a line after the command. If `status` is REFUSED, `reason` is the error message."""
 
     order_line: OrderLine
     status: str
@@ -21,19 +21,19 @@ class LineOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderOutcome:
-    """What became of each line of an order, in the order of the command."""
+class OrderResult:
+    """The result of each line of an order, in the order of the command."""
 
     orderid: str
-    lines: Sequence[LineOutcome]
+    lines: Sequence[LineResult]
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The command was executed. `result` is what its handler returned: None for most commands."""
+    """The command was executed. `result` is the handler's return value, which is None for most commands."""
 
-    result: OrderOutcome | None = None
+    result: OrderResult | None = None
 
 
 Outcome = Done | Exception
-"""What became of a command: it was executed, or the reason why not."""
+"""Done if the command was executed, or the error that prevented it."""

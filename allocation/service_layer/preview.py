@@ -1,39 +1,39 @@
-"""What a unit of work would change if it were committed."""
+"""Describes the changes that a unit of work would commit."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from allocation.domain.events import Candidate, Event
+from allocation.domain.events import Event, PassedOver
 from allocation.domain.model import Batch, TrackedLine
-from allocation.service_layer.outcomes import OrderOutcome
+from allocation.service_layer.outcomes import OrderResult
 from allocation.service_layer.unit_of_work import Products, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewedLine:
-    """A line as the command would leave it.
+    """A line in its state after the command. `eta` is the ETA of its batch.
 
-    `lost` is the batch that the line would lose. `why` holds the batches that would have too little stock for it, the
-    preferred one first.
+    `lost` is the reference of the batch that the line would lose. `why` comes from the last event of the line.
     """
 
     line: TrackedLine
     eta: date | None
     lost: str | None
-    why: Sequence[Candidate] | None
+    why: Sequence[PassedOver] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the handler returned, and the lines and batches that the command would touch, as they would be."""
+    """The handler's result, and the touched or repeated lines and batches in their state after the command."""
 
-    result: OrderOutcome | None
+    result: OrderResult | None
     lines: Sequence[PreviewedLine]
     batches: Sequence[Batch]
 
 
-def preview(result: OrderOutcome | None, uow: UnitOfWork) -> Preview:
+def preview(result: OrderResult | None, uow: UnitOfWork) -> Preview:
+    """Return the preview of a unit of work after its handler has returned `result`."""
     changes = uow.changes
     rows = list({id(row): row for row in [*changes.touched, *changes.repeated]}.values())
     last_events = {(event.sku, event.line.orderid): event for event in changes.events if event.line is not None}
@@ -57,7 +57,10 @@ def preview_line(line: TrackedLine, products: Products, lost: str | None, last_e
 
 
 def lost_batches(events: Iterable[Event]) -> Iterable[tuple[tuple[str, str], str]]:
-    """Return each line that lost a batch, and the batch: such an event changes a batch and leaves the line without."""
+    """Yield ((SKU, order id), batch reference) for each line that lost its batch.
+
+    If an event changes a batch and its line has no batch, the line has lost that batch.
+    """
     for event in events:
         if event.line is not None and event.line.batchref is None and event.batches:
             yield (event.sku, event.line.orderid), event.batches[0].ref

@@ -1,4 +1,4 @@
-"""The ports of the write side: what the message bus and the handlers see of the store."""
+"""The ports of the write side. The message bus and the handlers use a store through these interfaces."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -12,43 +12,45 @@ from allocation.domain.product import Product
 from allocation.service_layer.idempotency import IdempotencyKey, IdempotencyKeys
 
 LoggedEvent = dict[str, Any]
-"""An event as plain JSON data, as the log stores it."""
+"""An event as JSON data, in the form that the log stores."""
 
 
 class RetryableError(Exception):
-    """The transaction lost a race and was rolled back. A new attempt may succeed."""
+    """The transaction lost a race or its connection. A new attempt may succeed."""
 
 
 class StoreUnavailable(Exception):
-    """The store can't be reached, did not answer in time, or is not ready."""
+    """The store is unreachable, did not answer in time, or is not ready."""
 
 
 class Busy(StoreUnavailable):
-    """Another transaction held a lock for longer than this one may wait. Nothing was done."""
+    """Another transaction held a lock for longer than this transaction may wait. No command was executed."""
 
 
 class NotDeclared(Exception):
-    """A handler asked for something that its lock set does not name: a programming error."""
+    """A handler asked for a name that its lock set does not contain. This is a programming error."""
 
 
 class LockWait(Enum):
-    """How long a unit of work waits for locks that another one holds."""
+    """The longest time that a unit of work waits for the locks of other units of work."""
 
-    FULL = "as long as the store's time-out allows"
+    FULL = "until the store's time-out"
     SHORT = "half a second"
-    NOT_FOR_KEYS = "not at all for an idempotency key, otherwise FULL"
+    NOT_FOR_KEYS = "10 ms for an idempotency key, otherwise FULL"
 
 
 @dataclass(frozen=True, slots=True)
 class LockSet:
-    """Everything that a unit of work may touch. The store locks idempotency keys first, then the rest in one order.
+    """The names of everything that a unit of work may touch. The store locks the products in sorted order.
 
     - `skus`: products to lock
     - `lines`: lines to read, as pairs of order id and SKU
-    - `batches`: references to read, whatever their SKU
+    - `batches`: references of batches to read, under any SKU
     - `new_skus`: products to create if they do not exist
-    - `owners_of`: references whose products to lock
-    - `orders`: order ids; their lines are read, and the products of these lines are locked
+    - `owners_of`: references of batches; the store locks their products
+    - `orders`: order ids; the store reads the lines of the orders and locks the products of the lines
+    - `idempotency_keys`: keys to lock before anything else
+    - `wait`: how long the unit of work waits for locks
     """
 
     skus: frozenset[str] = frozenset()
@@ -62,24 +64,28 @@ class LockSet:
 
     @classmethod
     def union(cls, lock_sets: Iterable["LockSet"], wait: LockWait) -> "LockSet":
-        several = list(lock_sets)
-        names = [field.name for field in fields(cls) if field.name != "wait"]
-        union: dict[str, Any] = {name: frozenset().union(*(getattr(one, name) for one in several)) for name in names}
+        """Return a lock set with every name of `lock_sets`, and with this `wait`."""
+        sets = list(lock_sets)
+        members = [field.name for field in fields(cls) if field.name != "wait"]
+        union: dict[str, Any] = {name: frozenset().union(*(getattr(locks, name) for locks in sets)) for name in members}
         return cls(wait=wait, **union)
 
     @property
     def exclusive(self) -> frozenset[object]:
-        """The lines, batches and keys that are named. Two commands that name the same one never share a transaction."""
+        """The names of lines, batches and keys. Two commands with a name in common never share a transaction."""
         return self.lines | self.batches | {key.primary_key for key in self.idempotency_keys}
 
     @property
     def contended(self) -> frozenset[object]:
-        """What a transaction may have to wait for."""
+        """The names that another transaction may have locked."""
         return self.skus | self.exclusive
 
     @property
     def needs_own_transaction(self) -> bool:
-        """Whether the command shares no transaction: it touches several products, or products that it does not name."""
+        """True if the command must not share a transaction.
+
+        Such a command touches several products, or does not name the products that it touches.
+        """
         return bool(self.owners_of or self.orders) or len(self.skus) > 1
 
     def require_sku(self, sku: str) -> None:
@@ -108,26 +114,36 @@ def require(name: object, declared: frozenset[Any]) -> None:
 
 
 class Products(Protocol):
-    """The repository. Each method raises NotDeclared if the lock set does not name what the handler asks for."""
+    """The repository of a unit of work.
+
+    The PostgreSQL repository and the fake in the tests hold only the products of the lock set. They raise NotDeclared
+    if the lock set does not contain the requested name. The CSV repository holds every product.
+    """
 
     def get(self, sku: str) -> Product | None:
-        """Return the product of one of `skus`, or None if it never had a batch."""
+        """Return the product of a SKU in `skus`, or None if it never had a batch.
+
+        Also return a product that the store has locked for `owners_of` or `orders`.
+        """
 
     def get_or_create(self, sku: str) -> Product:
-        """Return the product of one of `new_skus`. Create it if it does not exist."""
+        """Return the product of a SKU in `new_skus`. Create it if it does not exist."""
 
     def get_by_batchref(self, ref: str) -> Product | None:
-        """Return the product of a batch in `owners_of`, or None if there is no such batch."""
+        """Return the product of a batch in `owners_of`, or None if the batch does not exist."""
 
     def of_order(self, orderid: str) -> Sequence[Product]:
-        """Return the products of the lines of one of `orders`, sorted by SKU. Return none if it never had a line."""
+        """Return the products of an order in `orders`, sorted by SKU. Return an empty sequence if it has no lines."""
 
     def batch(self, ref: str) -> Batch | None:
-        """Return one of `batches` as it was before this unit of work, or None if it does not exist."""
+        """Return a batch in `batches`, or None if it did not exist before this unit of work.
+
+        The batch is not a snapshot: it may show changes of this unit of work.
+        """
 
 
 class UnitOfWork(Protocol):
-    """What a handler sees. `changes` is what all products have done so far."""
+    """The part of a transaction that handlers use. `changes` holds the changes of all its products so far."""
 
     @property
     def products(self) -> Products: ...
@@ -137,17 +153,20 @@ class UnitOfWork(Protocol):
 
 
 class Transaction(UnitOfWork, Protocol):
-    """What the message bus sees. It locks no product until somebody asks for `products`."""
+    """A unit of work with the members that only the message bus uses.
+
+    It may lock the products only when `products` is first used.
+    """
 
     @property
     def idempotency_keys(self) -> IdempotencyKeys: ...
 
     def commit(self) -> Sequence[LoggedEvent]:
-        """Store every change, every event and every outcome of an idempotency key, all at once.
+        """Store the changes, the events, and the outcomes of idempotency keys.
 
-        Return the events to apply to the views: first those that a repeated command asks for again, then the new ones.
+        Return the events to publish: first the old events of repeated commands, then the new events.
         """
 
 
 Begin = Callable[[LockSet], AbstractContextManager[Transaction]]
-"""Opens a unit of work over the lock set. It is rolled back when it closes without a commit."""
+"""Opens a unit of work for the lock set. If the unit of work closes without a commit, the store rolls it back."""

@@ -1,4 +1,4 @@
-"""A fingerprint of the views. Equal views have the same one, whatever generation and order they were written in."""
+"""A fingerprint of the views. Equal views have equal fingerprints, in any generation and write order."""
 
 import hashlib
 from typing import cast
@@ -7,7 +7,7 @@ from redis import Redis
 
 
 def digest(redis: Redis, generation: str) -> str:
-    """Return the SHA-256 of every hash of the generation, with keys and fields sorted. Cursors do not count."""
+    """Return the SHA-256 of every hash of the generation, with keys and fields sorted. It excludes cursors."""
     views = hashlib.sha256()
     for key in sorted(redis.scan_iter(match=f"{generation}:*", count=1_000, _type="hash")):
         views.update(key.removeprefix(generation).encode())

@@ -20,10 +20,10 @@ APPLIED_AT_ONCE = 1_000
 
 
 class FastPath:
-    """Tries once. The command has succeeded already, so it only logs a failure: the relay applies the same events.
+    """Applies the events of a commit, and does not retry.
 
-    After a failure it pauses for a second, so that a slow or missing Redis does not delay every command. Any number of
-    threads may share it.
+    It only logs a failure: the command has succeeded, and the relay applies the same events. Then it pauses for a
+    second, so that a slow Redis does not delay every command. Any number of threads may share it.
     """
 
     def __init__(self, store: Store, projection: Projection, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,4 +41,4 @@ class FastPath:
                 self._store.apply(part)
         except (RedisError, ModelAbsent) as error:
             self._paused_until = self._clock() + PAUSE
-            logger.warning("The views were not updated after a commit. The relay will do it: %s", error)
+            logger.warning("The views were not updated after a commit. The relay updates them later: %s", error)

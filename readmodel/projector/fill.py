@@ -1,4 +1,4 @@
-"""Fills a new generation with everything that the log holds."""
+"""Fills a new generation from the whole log."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
@@ -15,21 +15,20 @@ from readmodel.store import generations
 from readmodel.store.connection import ThreadConnection
 
 READ_AT_ONCE = 40_000
-"""Larger pages fold to fewer registers, but not to many fewer."""
+"""Events per page. Larger pages would fold to only slightly fewer registers."""
 
 Progress = Callable[[int, int, int], None]
-"""Gets the number of events applied so far, the position reached, and the position at which the log ends."""
+"""Receives the number of applied events, the current position, and the end of the log."""
 
 
 class ModelLost(Exception):
-    """The new generation lost something while it was filled."""
+    """Keys of the new generation are missing, or another process has changed the generations."""
 
 
 def fill(redis: Redis, log: Log, projection: Projection, new: str, progress: Progress) -> tuple[int, dict[str, int]]:
-    """Write everything that the log holds. Return the number of events, and the last version of each product.
+    """Write the whole log. Return the number of events, and the last version of each product. Raises ModelLost.
 
-    While it folds a page, threads read the next one and write the one before. So it holds three pages at a time.
-    Raises ModelLost.
+    While it folds a page, threads read the next page and write the previous page. So it holds three pages at a time.
     """
     connection, versions = ThreadConnection(redis), dict[str, int]()
     applied, end = 0, log.end()
@@ -53,7 +52,7 @@ def fill(redis: Redis, log: Log, projection: Projection, new: str, progress: Pro
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Turn off Python's search for cycles: folding creates none, and the search took a fifth of the time."""
+    """Turn off the cyclic garbage collector. Folding creates no cycles, and the collector took a fifth of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -64,13 +63,13 @@ def no_garbage_collection() -> Iterator[None]:
 
 
 def read_pages(log: Log, end: int, reader: Executor) -> Iterator[tuple[Events, int, int]]:
-    """Yield each page with the cursors before and behind it, while the reader already reads the next one."""
+    """Yield each page with the cursors before and after it. The reader reads the next page meanwhile."""
     cursor = 0
     page = reader.submit(log.read, cursor, READ_AT_ONCE)
     while cursor < end:
         events, position = page.result()
         if position == cursor:
-            break  # What follows is not committed yet.
+            break  # Later events are not committed yet.
         if position < end:
             page = reader.submit(log.read, position, READ_AT_ONCE)
         yield events, cursor, position

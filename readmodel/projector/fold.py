@@ -7,14 +7,14 @@ from readmodel.store.registers import Register
 
 
 class View(Protocol):
-    """Collects the events of one page. `cached_members` maps fields to the member of their JSON that readers cache."""
+    """Collects the events of one page. `cached_members` maps a field to the JSON member that readers cache."""
 
     cached_members: ClassVar[dict[str, str]]
 
     def __init__(self) -> None: ...
 
     def apply(self, event: Mapping[str, Any]) -> None:
-        """Keep what the event says, if it is newer."""
+        """Keep the event's state if it is newer."""
 
     def registers(self) -> Iterator[Register]:
         """Yield the last state of each register."""
@@ -32,13 +32,12 @@ class Projection:
         return {field: member for view in self._views for field, member in view.cached_members.items()}
 
     def fold(self, events: Iterable[Mapping[str, Any]]) -> Iterator[Register]:
-        """Yield the registers that the events leave: of each register only the last state.
+        """Yield the last state of each register that the events change.
 
-        So nobody reads a state that only existed within a transaction.
+        So readers never see a state that only existed within a transaction.
         """
         views = {view: view() for view in self._views}
-        # A newer process may have logged a type that this one does not know. Events are complete, so each view takes
-        # from it what it can.
+        # A newer process may log a type that this process does not know. Events are complete, so every view applies it.
         every = [view.apply for view in views.values()]
         appliers = {name: [views[view].apply for view in changed] for name, changed in self._views_of.items()}
         for event in events:

@@ -1,4 +1,4 @@
-"""Follows the log and applies what a generation does not have yet. Any number of processes may do so at once."""
+"""Follows the log and applies the events that a generation lacks. Several processes may do so concurrently."""
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -15,24 +15,25 @@ class Log(Protocol):
     """Any thread may call its methods."""
 
     def identity(self) -> str:
-        """Return the log's random name. A copy of the log has the same name; any other log has another one."""
+        """Return the log's random name. A copy of the log has the same name. Other logs have other names."""
 
     def end(self) -> int:
-        """Return the last position that was drawn. Events up to it may still be uncommitted."""
+        """Return the last assigned position. Events up to it may still be uncommitted."""
 
     def read(self, after: int, limit: int = ...) -> tuple[Events, int]:
-        """Return about `limit` events behind `after`, as whole transactions in order, and the new cursor.
+        """Return about `limit` events after position `after`, as whole transactions in order, and the new cursor.
 
-        Every event at or below that cursor has been returned, now or earlier. The cursor stays at `after` while nothing
-        behind it is final.
+        Every event at or below that cursor has been returned, now or earlier. The cursor stays at `after` until a later
+        position is final.
         """
 
 
 def follow(store: Store, log: Log, projection: Projection) -> int:
-    """Advance the live generation by one page. Return by how many positions: 0 if there is nothing new.
+    """Advance the live generation by one page. Return the number of positions that it moved.
 
-    It first advances a generation that is being rebuilt, so that readers don't go back in time at the switch. Raises
-    ModelAbsent if a part of the live generation is gone, and what the log and Redis raise.
+    The number is 0 if there is no new event, or if Redis refused the page. The other generation is advanced first, so
+    that readers don't go back in time at a switch. Raises ModelAbsent if part of the live generation is missing, and
+    the errors of the log and Redis.
     """
     live = store.generations().live
     if live is None or (cursor := store.cursor(live, log.identity())) is None:
@@ -40,7 +41,7 @@ def follow(store: Store, log: Log, projection: Projection) -> int:
     events, position = log.read(cursor)
     if position == cursor:
         return 0
-    other = store.generations().other  # After the page was read: a rebuild that starts later reads these events itself.
+    other = store.generations().other  # After log.read: a rebuild that starts later reads these events itself.
     if other is not None:
         with suppress(ModelAbsent):
             advance(store, log, projection, other)
@@ -48,9 +49,9 @@ def follow(store: Store, log: Log, projection: Projection) -> int:
 
 
 def advance(store: Store, log: Log, projection: Projection, generation: str) -> bool:
-    """Advance a generation by one page. Return whether it moved.
+    """Advance a generation by one page. Return whether it moved. Raises ModelAbsent.
 
-    It starts at the cursors in Redis: if a failover has lost events, it applies them again.
+    It starts at the cursors in Redis, so that it repeats events that a failover has lost.
     """
     cursor = store.cursor(generation, log.identity())
     if cursor is None:

@@ -1,12 +1,12 @@
-"""Rebuilds the views from the log into a new generation, beside the live one, and switches to it.
+"""Rebuilds the views from the log into a new generation, and switches to it. Readers use the live generation meanwhile.
 
 1. Fill the new generation, which no other process knows yet.
-2. Announce it. From now on every writer writes both generations. Before it returns, a writer checks for a new one.
-3. Catch up with the end of the log as it was after the announcement: writers before that may have missed the new one.
-4. Verify.
+2. Announce it. From now on every writer writes both generations. A writer checks for a new one before it returns.
+3. Read the log's end and catch up with it. Writers before the announcement may have missed the new generation.
+4. Verify that each product's totals are as new as the log.
 5. Switch. Writers still write the former generation until it is dropped.
 
-If a rebuild is killed, the live generation is unchanged, and the next rebuild deletes what this one left.
+If a rebuild is killed, the live generation is unchanged. The next rebuild deletes the remains.
 """
 
 import time
@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from readmodel.projector.fill import ModelLost, Progress, fill
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Log, advance
-from readmodel.projector.verify import outdated_products
+from readmodel.projector.verify import outdated_totals
 from readmodel.store import generations
 from readmodel.store.generations import Generations
 from readmodel.store.snapshot import ModelAbsent
@@ -29,13 +29,13 @@ POLL = 0.02
 
 
 class RebuildFailed(Exception):
-    """The live generation is unchanged."""
+    """The rebuild has not switched. The live generation, if there is one, is unchanged."""
 
 
 def rebuild(store: Store, log: Log, projection: Projection, progress: Progress = lambda *_: None) -> int:
     """Build a new generation from the log and make it live. Return the number of events.
 
-    Only one rebuild may run at a time. Raises RebuildFailed, and what the log, Redis and `progress` raise.
+    Only one rebuild may run at a time. Raises RebuildFailed, and the errors of the log, Redis and `progress`.
     """
     store.install(projection.cached_members)
     redis, found = store.redis, store.generations()
@@ -46,7 +46,7 @@ def rebuild(store: Store, log: Log, projection: Projection, progress: Progress =
         new = generations.new_name(redis)
         events, versions = fill(redis, log, projection, new, progress)
         with announced(redis, before, Generations(before.live, new)) as both:
-            catch_up(store, log, projection, both)
+            catch_up(store, log, projection, before.live, new)
             verify(redis, new, versions)
             swap(redis, both, Generations(new, before.live))
         swap(redis, Generations(new, before.live), Generations(new))
@@ -74,25 +74,25 @@ def announced(redis: Redis, before: Generations, both: Generations) -> Iterator[
         raise
 
 
-def catch_up(store: Store, log: Log, projection: Projection, both: Generations) -> None:
-    """Advance the new generation to the end of the log, and to where the live one is.
+def catch_up(store: Store, log: Log, projection: Projection, live: str | None, new: str) -> None:
+    """Advance the new generation to the end of the log and to the live generation's cursor.
 
-    A live generation that is beyond the end of the log does not count: the log was restored from a backup.
+    A live cursor beyond the end of the log does not count: the log was restored from a backup.
     """
     end, identity = log.end(), log.identity()
-    while (cursor := reached(store, both.other, identity)) < end or (
-        cursor < reached(store, both.live, identity) <= log.end()
-    ):
-        if not advance(store, log, projection, both.other or ""):
+    while (cursor := cursor_of(store, new, identity)) < end or (cursor < cursor_of(store, live, identity) <= log.end()):
+        if not advance(store, log, projection, new):
             time.sleep(POLL)  # A transaction from before the announcement is still open.
 
 
-def reached(store: Store, generation: str | None, log: str) -> int:
-    return (generation and store.cursor(generation, log)) or 0
+def cursor_of(store: Store, generation: str | None, identity: str) -> int:
+    if generation is None:
+        return 0
+    return store.cursor(generation, identity) or 0
 
 
 def verify(redis: Redis, new: str, versions: dict[str, int]) -> None:
-    outdated = outdated_products(redis, new, versions)
+    outdated = outdated_totals(redis, new, versions)
     if outdated:
         raise RebuildFailed(f"{len(outdated)} products do not match the log, for example {outdated[0]!r}")
 

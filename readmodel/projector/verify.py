@@ -1,4 +1,4 @@
-"""Compares a new generation with what the log says."""
+"""Checks that each product's totals are as new as the log."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -11,8 +11,8 @@ from readmodel.views.products import TOTALS, product_key
 VERIFIED_AT_ONCE = 10_000
 
 
-def outdated_products(redis: Redis, generation: str, versions: Mapping[str, int]) -> list[str]:
-    """Return the SKUs that the generation lacks, or has at a lower version than the log."""
+def outdated_totals(redis: Redis, generation: str, versions: Mapping[str, int]) -> list[str]:
+    """Return the SKUs whose totals are missing in the generation, or older than their last event in the log."""
     skus, outdated = iter(versions), list[str]()
     while chunk := list(islice(skus, VERIFIED_AT_ONCE)):
         pipeline = redis.pipeline(transaction=False)

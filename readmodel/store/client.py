@@ -6,13 +6,13 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.retry import Retry
 
 KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
-"""A client that only listens notices a dead server within half a minute."""
+"""A subscribed client notices a dead server within half a minute."""
 
 
 def redis_client(url: str, *, timeout: float = 5.0, retries: int = 1, decode: bool = True) -> Redis:
-    """Return a client that opens no connection yet and waits at most `timeout` seconds for an answer.
+    """Return a client that opens no connection yet and waits at most `timeout` seconds for a reply.
 
-    It retries only if the connection was lost, as a pooled one is after a restart of Redis.
+    It retries only after a lost connection. For example, a restart of Redis breaks pooled connections.
     """
     return Redis.from_url(
         url,

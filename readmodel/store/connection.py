@@ -1,4 +1,4 @@
-"""Sends several commands to Redis in one trip, over a connection that each thread keeps."""
+"""Sends several commands to Redis in one round trip, over one connection per thread."""
 
 import threading
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from hiredis import pack_command
 from redis import Redis
 from redis.exceptions import ResponseError
 
-Command = tuple[str | int | bytes, ...]
+RedisCommand = tuple[str | int | bytes, ...]
 
 PIECE = 100_000
-"""Bytes per write. Each write has the whole time-out, since Redis reads nothing while it executes earlier commands."""
+"""Bytes per write. Each write has the full time-out, because Redis does not read while it executes commands."""
 
 
 class PackedCommands(NamedTuple):
@@ -21,13 +21,13 @@ class PackedCommands(NamedTuple):
     replies: int
 
 
-def pack(commands: Sequence[Command]) -> PackedCommands:
+def pack(commands: Sequence[RedisCommand]) -> PackedCommands:
     data = b"".join(map(pack_command, commands))  # type: ignore[arg-type]  # Its stub only accepts 1-tuples.
     return PackedCommands(data, len(commands))
 
 
 class OwnedConnection:
-    """A connection that closes together with its thread, and not when Python next searches for cycles."""
+    """A connection that closes with its thread, and not at the next garbage collection."""
 
     def __init__(self, redis: Redis) -> None:
         pool = redis.connection_pool
@@ -38,18 +38,18 @@ class OwnedConnection:
 
 
 class ThreadConnection(threading.local):
-    """One connection per thread: a pool and a pipeline would cost more than Redis itself.
+    """One connection per thread. A pool and a pipeline would take more time than Redis itself.
 
-    It reconnects if Redis has closed the connection, as often as the client may retry.
+    If Redis has closed the connection, it reconnects and retries as often as the client allows.
     """
 
-    def __init__(self, redis: Redis) -> None:  # Python calls this in each thread that uses the object.
+    def __init__(self, redis: Redis) -> None:  # Python calls it once in each thread.
         self._owned = OwnedConnection(redis)
         self._connection = self._owned.connection
         self._retry = self._connection.retry
 
-    def send(self, commands: Sequence[Command]) -> list[Any]:
-        """Return the reply of each command. Raises RedisError: if several commands failed, that of the first one."""
+    def send(self, commands: Sequence[RedisCommand]) -> list[Any]:
+        """Return the reply of each command. If commands fail, raise the first error, which is a RedisError."""
         return self.send_packed(pack(commands))
 
     def send_packed(self, commands: PackedCommands) -> list[Any]:
@@ -61,7 +61,7 @@ class ThreadConnection(threading.local):
     def _exchange(self, commands: PackedCommands) -> list[Any]:
         data = memoryview(commands.data)
         self._connection.send_packed_command([data[at : at + PIECE] for at in range(0, len(data), PIECE)])
-        # Read all replies, even after an error: the next trip would take one that is left for its own.
+        # Read all replies, even after an error. A leftover reply would answer the next command.
         replies = [self._read_reply() for _ in range(commands.replies)]
         for reply in replies:
             if isinstance(reply, ResponseError):

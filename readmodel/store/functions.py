@@ -6,7 +6,7 @@ from importlib.resources import files
 from redis import Redis
 
 from readmodel.store import keys
-from readmodel.store.connection import Command
+from readmodel.store.connection import RedisCommand
 from readmodel.store.registers import Register
 
 NOT_APPLIED, APPLIED, CACHED_MEMBER_CHANGED = 0, 1, 2
@@ -14,7 +14,7 @@ NOT_APPLIED, APPLIED, CACHED_MEMBER_CHANGED = 0, 1, 2
 
 
 def load_functions(redis: Redis, cached_members: Mapping[str, str]) -> None:
-    """Load the library, or replace it. `cached_members` maps fields to the member of their JSON that readers cache."""
+    """Load the library, or replace it. `cached_members` maps a field to the JSON member that readers cache."""
     entries = ", ".join(f"['{field}'] = '{member}'" for field, member in cached_members.items())
     source = files("readmodel.store").joinpath("registers.lua").read_text()
     redis.function_load(source.replace("--[[entries]]", entries), replace=True)
@@ -26,17 +26,17 @@ def apply_command(
     registers: Iterable[Register],
     expected: int | None = None,
     position: int | None = None,
-) -> Command:
+) -> RedisCommand:
     """Return the call that applies registers to a bucket, and moves its cursor if a position is given."""
-    names = [f"{generation}:{keys.cursor(bucket)}"]
+    redis_keys = [f"{generation}:{keys.cursor(bucket)}"]
     values: list[str | int | bytes] = ["" if expected is None else expected, "" if position is None else position]
     for register in registers:
         key = f"{generation}:{register.key}"
-        names += (key, key if register.former_key is None else f"{generation}:{register.former_key}")
+        redis_keys += (key, key if register.former_key is None else f"{generation}:{register.former_key}")
         values += (register.field, register.version, register.value)
-    return ("FCALL", "readmodel_apply", len(names), *names, *values)
+    return ("FCALL", "readmodel_apply", len(redis_keys), *redis_keys, *values)
 
 
 def swap(redis: Redis, key: str, expected: str, new: str) -> bool:
-    """Set the string if it still has the expected value. Return whether it had."""
+    """Set the string if it has the expected value. Return whether it was set."""
     return bool(redis.fcall("readmodel_swap", 1, key, expected, new))

@@ -1,4 +1,4 @@
-"""Generations: complete copies of the views, one of which is live. A rebuild fills a new one and switches to it."""
+"""Generations are complete copies of the views. Readers use the live one. A rebuild fills a new one and switches."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,14 +9,14 @@ from uuid import uuid4
 from redis import Redis
 
 from readmodel.store import functions, keys
-from readmodel.store.connection import Command, PackedCommands, ThreadConnection, pack
+from readmodel.store.connection import PackedCommands, RedisCommand, ThreadConnection, pack
 from readmodel.store.registers import Register
 
 DROPPED_AT_ONCE = 1_000
 
 
 class Generations(NamedTuple):
-    """The generation that readers use, and another one that is also written."""
+    """The generation that readers use, and a second generation that writers also write."""
 
     live: str | None = None
     other: str | None = None
@@ -39,24 +39,26 @@ def new_name(redis: Redis) -> str:
 
 
 def swap(redis: Redis, expected: Generations, new: Generations) -> bool:
-    """Announce `new` to all readers and writers. Return False and do nothing if `expected` is out of date."""
+    """Replace the stored generations, which readers and writers check. Return False if they differ from `expected`."""
     return functions.swap(redis, keys.GENERATIONS, str(expected), str(new))
 
 
-def begin_filling(redis: Redis, generation: str, log: str) -> None:
-    """Create the buckets of a generation from this log, each filled up to position 0."""
+def begin_filling(redis: Redis, generation: str, identity: str) -> None:
+    """Create the buckets of a generation, each filled up to position 0. `identity` is that of the log."""
     pipeline = redis.pipeline(transaction=False)
-    pipeline.set(f"{generation}:{keys.LOG}", log)
-    pipeline.set(keys.CACHE_TOKEN, uuid4().hex)  # A generation before a flush may have had the same name.
+    pipeline.set(f"{generation}:{keys.LOG}", identity)
+    pipeline.set(
+        keys.CACHE_TOKEN, uuid4().hex
+    )  # A flush resets the counter, so an earlier generation may have had this name.
     for bucket in keys.BUCKETS:
         pipeline.set(f"{generation}:{keys.filled(bucket)}", 0)
     pipeline.execute()
 
 
 def pack_page(generation: str, registers: Iterable[Register], position: int) -> PackedCommands:
-    """Return the commands that write registers without comparing versions: later ones win.
+    """Return commands that set registers without comparing versions.
 
-    They set the position of each bucket and return its former one, so that `write_page` notices a loss.
+    They also set the position of each bucket and return its old position. `write_page` checks that.
     """
     fields_of: dict[str, list[str | bytes]] = defaultdict(list)
     moved_from: dict[str, list[str]] = defaultdict(list)
@@ -64,7 +66,7 @@ def pack_page(generation: str, registers: Iterable[Register], position: int) -> 
         fields_of[key] += (field, value)
         if former_key is not None:
             moved_from[former_key].append(field)
-    commands: list[Command] = [
+    commands: list[RedisCommand] = [
         ("SET", f"{generation}:{keys.filled(bucket)}", position, "GET") for bucket in keys.BUCKETS
     ]
     commands += [("HDEL", f"{generation}:{key}", *fields) for key, fields in moved_from.items()]
@@ -73,15 +75,15 @@ def pack_page(generation: str, registers: Iterable[Register], position: int) -> 
 
 
 def write_page(connection: ThreadConnection, page: PackedCommands, cursor: int) -> bool:
-    """Write a page to a generation that nobody else uses yet.
+    """Write a page to a generation that no other process uses yet.
 
-    Return False if a bucket was no longer filled up to `cursor`: something was lost since the page before.
+    Return False if a bucket was not at `cursor`: then Redis has lost data since the previous page.
     """
     return set(connection.send_packed(page)[: len(keys.BUCKETS)]) == {str(cursor)}
 
 
 def open_for_writers(redis: Redis, generation: str) -> None:
-    """Turn the position that each bucket is filled up to into its cursor. From now on it takes registers."""
+    """Turn the `filled` position of each bucket into its cursor. From now on the bucket accepts registers."""
     pipeline = redis.pipeline(transaction=False)
     for bucket in keys.BUCKETS:
         pipeline.rename(f"{generation}:{keys.filled(bucket)}", f"{generation}:{keys.cursor(bucket)}")
@@ -89,7 +91,7 @@ def open_for_writers(redis: Redis, generation: str) -> None:
 
 
 def drop_all_but(redis: Redis, live: str | None) -> None:
-    """Delete every other generation, its cursors first, so that a writer that still knows it writes nothing to it."""
+    """Delete all other generations, cursors first. Without its cursor, a bucket accepts no late writes."""
     connection, dropped = ThreadConnection(redis), set[str]()
     found = redis.scan_iter(match="g[0-9]*:{[0-9][0-9]}:*", count=DROPPED_AT_ONCE)
     while chunk := list(islice(found, DROPPED_AT_ONCE)):

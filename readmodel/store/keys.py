@@ -1,13 +1,13 @@
 """The Redis keys of the read model.
 
-    allocation:generations      string   "<live> <other>": the generation that readers use, and a second one that is
-                                         also written: the one being rebuilt, or the former one until it is dropped
+    allocation:generations      string   "<live> <other>": readers use the live generation. Writers also write the other
+                                         one: a generation under rebuild, or the former generation
     allocation:generation       string   counter for the names of generations
-    allocation:etas             string   token of what readers cache; it changes whenever a cached value has changed
+    allocation:etas             string   token of the reader cache: a writer sets a new one when a cached value changes
     allocation:committed        channel  wakes the relay
 
     g<n>:{<bucket>}:cursor      string   the log position up to which the bucket holds every event
-    g<n>:{<bucket>}:filled      string   the same, while the generation is filled and takes no other writes
+    g<n>:{<bucket>}:filled      string   in place of the cursor while a rebuild fills the generation
     g<n>:{00}:log               string   identity of the log that the generation was made from
     g<n>:{<bucket>}:<view key>  hash     registers; the modules of readmodel/views/ list their keys
 
@@ -28,7 +28,7 @@ BUCKETS = [f"{{{number:02}}}" for number in range(32)]
 LOG = f"{BUCKETS[0]}:log"
 
 cached = lru_cache(maxsize=10_000)
-"""For functions that return view keys: consecutive events often concern the same order, product and batch."""
+"""For functions that return view keys. Consecutive events often concern the same order, product and batch."""
 
 
 def bucket_for(identifier: str) -> str:

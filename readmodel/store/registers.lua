@@ -1,13 +1,13 @@
 #!lua name=readmodel
 
--- Maps fields to the member of their JSON that readers cache. The loader inserts the entries.
+-- Maps each field with cached content to the JSON member that readers cache. The loader inserts the entries.
 local cached_members = {--[[entries]]}
 
 local function version_of(register)
     return register and tonumber(string.match(register, '^%d+')) or 0
 end
 
--- Returns whether a register that readers may have cached gets another value.
+-- Returns whether the cached member differs between the stored and the new value.
 local function changes_cached_member(field, stored, value)
     local member = cached_members[field]
     if not stored or not member then
@@ -17,7 +17,7 @@ local function changes_cached_member(field, stored, value)
     return string.match(stored, pattern) ~= string.match(value, pattern)
 end
 
--- Sets a register if its version is newer. Returns whether that changed what readers cache.
+-- Sets a register if its version is newer. Returns whether a cached member has changed.
 local function set_if_newer(key, former_key, field, version, value)
     local stored = redis.call('HGET', key, field)
     local known = version_of(stored)
@@ -36,11 +36,10 @@ end
 
 -- Applies registers to one bucket and moves its cursor, or does nothing.
 --
--- KEYS: the bucket's cursor; then two keys for each register: its hash, and the hash where it may still be
--- ARGV: the position that the bucket must have reached, and the position that it reaches with these registers (both
---       empty: the cursor stays); then three values for each register: its field, version and value
--- Returns 1, or 2 if something that readers cache has changed. Returns 0 and does nothing if the bucket does not exist
--- or has not reached the expected position.
+-- KEYS: the bucket's cursor; then for each register its hash and its former hash
+-- ARGV: `expected` and `position`, both empty if the cursor stays; then for each register its field, version and value
+-- Returns 0 and does nothing if the bucket is missing or its cursor is below `expected`.
+-- Returns 2 if a cached member has changed, and otherwise 1.
 local function apply(keys, args)
     local cursor = tonumber(redis.call('GET', keys[1]) or '')
     local expected, position = tonumber(args[1]), tonumber(args[2])
@@ -59,7 +58,8 @@ local function apply(keys, args)
     return result
 end
 
--- Sets a string if it still has the expected value (empty: it does not exist). Returns 1, or 0 if it has another value.
+-- Sets a string if it has the expected value. Returns 1 if it did, and otherwise 0.
+-- An empty expected value means that the string must not exist.
 local function swap(keys, args)
     if (redis.call('GET', keys[1]) or '') ~= args[1] then
         return 0

@@ -1,7 +1,7 @@
 """A register is a field of a view: a state, and the product version that wrote it.
 
-Redis sets a register only if the new version is higher. So the views are the same if events are applied twice, late or
-out of order, and nobody needs to deduplicate them or wait for others.
+Redis sets a register only if the new version is higher. So late, repeated and unordered events leave the same views.
+Writers need no deduplication and no order.
 """
 
 from collections import defaultdict
@@ -16,10 +16,9 @@ State = dict[str, Any]
 
 
 class Register(NamedTuple):
-    """A field to set in the hash `key`.
+    """A field to set in the hash `key`, which lacks its generation.
 
-    The field may still be in the hash `former_key`, from which it then moves. If `invalidates_cache`, readers must drop
-    what they cache.
+    If the field is in the hash `former_key`, it moves to `key`. With `invalidates_cache`, readers drop their cache.
     """
 
     key: str

@@ -1,7 +1,7 @@
 """The read model in Redis: generations of views, one of which is live.
 
-A Redis Function sets registers if they are newer. A bucket without its cursor does not exist and takes no writes, so
-what a flush removed does not come back in pieces.
+A Redis Function sets registers if they are newer. A bucket without a cursor refuses writes. So flushed data does not
+return in parts.
 """
 
 import time
@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 ATTEMPTS = 10
 READ_WITHIN, PAUSE = 0.5, 0.003
-"""Seconds. If the process that should write what is missing has died, the relay writes it within this time."""
+"""Seconds. If a writer dies between its writes, the relay completes them within this time."""
 
 
 class Store:
-    """Any number of threads may share it. It only remembers the generations that it saw last, and checks them."""
+    """Any number of threads may share it. It caches the generations, and checks them on each use."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
@@ -38,14 +38,14 @@ class Store:
     def install(self, cached_members: Mapping[str, str]) -> None:
         """Load the functions. Calling it again does no harm."""
         load_functions(self.redis, cached_members)
-        self._invalidate_caches()  # An older process may have changed something without setting the token.
+        self._invalidate_caches()  # An older process may have changed a cached value without a new token.
 
     def generations(self) -> Generations:
         self._seen = Generations.parse(cast("str | None", self.redis.get(keys.GENERATIONS)))
         return self._seen
 
     def read(self, fetch: Callable[[Snapshot], T]) -> T:
-        """Return what `fetch` reads from the live generation. Repeat torn reads. Raises ModelAbsent, RedisError."""
+        """Return the result of `fetch` on the live generation. Repeat torn reads. Raises ModelAbsent, RedisError."""
         deadline = time.monotonic() + READ_WITHIN
         while live := self._seen.live or self.generations().live:
             try:
@@ -60,8 +60,8 @@ class Store:
     def apply(self, registers: Iterable[Register]) -> None:
         """Set newer registers in every generation that is written, and wake the relay.
 
-        Return when all of them have the registers, including one that was announced in the meantime. Raises
-        ModelAbsent if a bucket does not exist, and RedisError. In both cases some registers may be set already: that
+        It returns when all of them have the registers, even a generation that was announced meanwhile. Raises
+        ModelAbsent if a bucket is missing, and RedisError. Some registers may be set before the error: a repetition
         does no harm.
         """
         buckets = by_bucket(registers)
@@ -78,11 +78,11 @@ class Store:
     def advance(self, generation: str, registers: Iterable[Register], expected: int, position: int) -> bool:
         """Set newer registers and move every bucket's cursor to `position`.
 
-        Return False if a bucket does not exist or has not reached `expected`. Then its cursor stays.
+        Return False if a bucket is missing or has not reached `expected`. Other buckets still move.
         """
         buckets = by_bucket(registers)
         if invalidates_caches(buckets):
-            # Before the cursor moves: if this process dies now, the next one must do it again.
+            # Before the cursor moves: after a crash here, the relay repeats the page.
             self._connection.send([apply_command(generation, bucket, buckets[bucket]) for bucket in buckets])
             self._invalidate_caches()
         commands = [
@@ -90,27 +90,27 @@ class Store:
         ]
         return all(self._connection.send(commands))
 
-    def cursor(self, generation: str, log: str) -> int | None:
+    def cursor(self, generation: str, identity: str) -> int | None:
         """Return the position that all buckets of the generation have reached.
 
-        Return None if a bucket does not exist, or if the generation was made from another log.
+        Return None if a bucket is missing, or if the generation was built from a log with another identity.
         """
         names = [keys.LOG, *map(keys.cursor, keys.BUCKETS)]
         found, *cursors = self._connection.send([("GET", f"{generation}:{name}") for name in names])
-        return None if None in cursors or found != log else min(map(int, cursors))
+        return None if None in cursors or found != identity else min(map(int, cursors))
 
     def _invalidate_caches(self) -> None:
-        """Make all readers drop what they cache. Call this when the views show what readers shall read instead."""
+        """Make all readers drop their caches. Call this after the views show the new values."""
         self._connection.send([("SET", keys.CACHE_TOKEN, uuid4().hex)])
 
     def _apply(self, target: Generations, buckets: Mapping[str, list[Register]]) -> tuple[bool, Generations]:
-        """Return whether every bucket took its registers, and the generations that exist after that."""
+        """Return whether every bucket accepted its registers, and the current generations."""
         commands = [
             apply_command(generation, bucket, registers)
             for generation in target.written
             for bucket, registers in buckets.items()
         ]
-        # GENERATIONS last: a rebuild that announces a generation after this read finds these writes in the log.
+        # Read GENERATIONS last. A rebuild that announces a generation later reads these events from the log.
         *applied, _, stored = self._connection.send(
             [*commands, ("PUBLISH", keys.COMMITTED, ""), ("GET", keys.GENERATIONS)]
         )

@@ -22,7 +22,7 @@ def batch_key(ref: str) -> str:
 class BatchView:
     """Folds events to the registers of batches."""
 
-    cached_members: ClassVar = {STATE: "eta"}
+    cached_members: ClassVar[dict[str, str]] = {STATE: "eta"}
 
     def __init__(self) -> None:
         self._latest: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
@@ -55,7 +55,7 @@ def batch(snapshot: Snapshot, ref: str) -> State | None:
 
 
 def add_etas(snapshot: Snapshot, refs: Iterable[str], etas: Cached) -> None:
-    """Read the missing ETAs into `etas`, by reference. Raises TornRead if a line is there before its batch."""
+    """Add the missing ETAs to `etas`, by reference. Raises TornRead if the views have a line before its batch."""
     unknown = [ref for ref in refs if ref not in etas]
     found = snapshot.hashes(*map(batch_key, unknown)) if unknown else []
     if not all(found):

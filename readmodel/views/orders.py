@@ -1,4 +1,4 @@
-"""The view of an order: what became of each line. A line holds its batch's reference; queries add the batch's ETA.
+"""The view of an order: the state of each line. A line holds its batch's reference, and queries add the ETA.
 
 {<bucket>}:order:<orderid>  hash  one register for each SKU: qty, status, batchref, why
 """
@@ -36,7 +36,7 @@ class OrderView:
             state = {"qty": line["qty"], "status": line["status"], "batchref": line["batchref"]}
             if "why" in event:
                 state["why"] = event["why"]
-            # Encoded at once: few lines have two events in a page, and to keep hundreds of thousands of states is slow.
+            # Encode now. Few lines have two events in a page, and keeping many states is slow.
             self._latest[name] = version, encode(version, state)
 
     def registers(self) -> Iterator[Register]:
@@ -57,9 +57,9 @@ def allocations(snapshot: Snapshot, orderid: str) -> list[State]:
 def order(snapshot: Snapshot, orderid: str, *, explain: bool = False) -> State | None:
     """Return {"orderid", "lines": [{"sku", "qty", "status", "batchref", "version", "eta"}, …]}, sorted by SKU.
 
-    Return None if the order does not exist. With `explain`, each line has a `why`: the batches that had too little
-    stock when the line came to wait or got a later batch. It is a list of at most five {"ref", "eta", "available"}, the
-    preferred one first. It is None if the line got the first batch that had any stock, or has changed since.
+    Return None if the order does not exist. With `explain`, each line has `why`: the batches that were passed over
+    because they had too little stock. It is a list of at most five {"ref", "eta", "available"}, in order of preference.
+    It is None if the line got the first batch with stock, or has changed since.
     """
     stored, etas = snapshot.hash_and_cache(order_key(orderid))
     if not stored:

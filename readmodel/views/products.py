@@ -1,7 +1,7 @@
-"""The view of a product: what it can still promise, and from which batches.
+"""The view of a product: its totals, and its batches with room.
 
 {<bucket>}:product:<sku>  hash  register "totals": available, waiting; and "batch:<ref>" for each batch with room
-{<bucket>}:used-up:<sku>  hash  the registers of the batches without room, so that readers need not skip them
+{<bucket>}:used-up:<sku>  hash  the batches without room, in a hash of their own, so that readers do not load them
 """
 
 from collections.abc import Iterator, Mapping
@@ -58,8 +58,8 @@ class ProductView:
 def product(snapshot: Snapshot, sku: str) -> State | None:
     """Return {"sku", "available", "waiting": {"lines", "units"}, "batches": [{…}, …], "version"}.
 
-    The batches are those with room, the preferred one first: {"ref", "qty", "allocated", "eta", "available"}. Return
-    None if the SKU never had a batch.
+    `batches` holds the batches with room in order of preference: {"ref", "qty", "allocated", "eta", "available"}.
+    Return None if the SKU never had a batch.
     """
     [stored] = snapshot.hashes(product_key(sku))
     if TOTALS not in stored:

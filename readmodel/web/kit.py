@@ -1,4 +1,4 @@
-"""What the app of commands and the app of queries share."""
+"""Code that the command app and the query app share."""
 
 import time
 from collections.abc import Callable
@@ -36,9 +36,9 @@ def create_bare_app() -> Flask:
 
 
 def read_rest_of_body(response: Response) -> Response:
-    """Read the rest of a refused body, so that the client gets the response and can reuse the connection.
+    """Read the rest of the request's body. Then the client receives the response and can reuse the connection.
 
-    After READ_WITHIN seconds the server closes the connection instead.
+    This stops after READ_WITHIN seconds, and the server closes the connection.
     """
     deadline = time.monotonic() + READ_WITHIN
     if request.method not in {"GET", "HEAD"}:

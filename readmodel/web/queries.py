@@ -14,7 +14,7 @@ from readmodel.web.problems import RETRY_LATER, problem
 
 TIMEOUT = 2.0
 REBUILDING = "The read model is being rebuilt"
-UNREACHABLE = "The read model can't be reached"
+UNREACHABLE = "The read model is unreachable"
 
 Fetch = Callable[[Snapshot, str], Any]
 ROUTES: dict[str, tuple[Fetch, str]] = {

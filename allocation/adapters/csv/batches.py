@@ -1,4 +1,4 @@
-"""batches.csv: the quantity and the ETA of each batch."""
+"""Reads and writes batches.csv: the SKU, the quantity and the ETA of each batch."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from allocation.adapters.csv.rows import Row
 from allocation.adapters.csv.table import Table, read_table
 from allocation.adapters.schemas.commands import AddBatch, parse_row
-from allocation.adapters.schemas.errors import InvalidCommand
+from allocation.adapters.schemas.errors import InvalidInput
 from allocation.adapters.schemas.fields import BatchQuantity
 from allocation.domain.errors import BatchConflict
 from allocation.domain.model import Batch
@@ -17,14 +17,15 @@ class BatchRow(AddBatch):
 
 
 def read_batches(path: Path) -> "BatchesCsv":
-    """Raises BadFile if there is no such file, or if it can't be read to its end."""
+    """Read the file. Raise BadFile if it is missing or unreadable, or lacks a required column."""
     return BatchesCsv(read_table(path, BatchRow))
 
 
 class BatchesCsv:
-    """`batches` maps references to the batches of the usable rows, in their order. `problems` describes the other rows.
+    """`batches` maps each reference to its batch, in the order of the rows. `problems` describes each unusable row.
 
-    If rows name one batch with different data, the first one counts.
+    A row is unusable if a member is missing or wrong. A row is also unusable if an earlier row has the same reference
+    with other data.
     """
 
     def __init__(self, table: Table) -> None:
@@ -34,7 +35,10 @@ class BatchesCsv:
         self._refs = [self._add(row) for row in table.rows]
 
     def write(self, touched: Iterable[Batch]) -> None:
-        """Write changed batches in their old places and new ones at the end. Raises BadFile: nothing has changed."""
+        """Write each changed batch to its row, and each new batch to the end of the file.
+
+        Raise BadFile as `Table.text_of` and `Table.write` do.
+        """
         changed = {batch.ref: batch for batch in touched if self._differs(batch)}
         if not changed:
             return
@@ -48,21 +52,21 @@ class BatchesCsv:
         return batch.ref not in self.batches or not batch.was_created_as(batch.sku, batch.purchased, batch.eta)
 
     def _add(self, row: Row) -> str | None:
-        """Return the reference of a usable row, or None."""
+        """Add the batch of the row, and return its reference. If the row is unusable, add a problem and return None."""
         try:
             batch = as_batch(row)
             known = self.batches.setdefault(batch.ref, batch)
             if not known.was_created_as(batch.sku, batch.purchased, batch.eta):
                 raise BatchConflict(batch.ref)
-        except (InvalidCommand, BatchConflict) as error:
-            self.problems.append(f"{self._table.path}, line {row.line}: {error}")
+        except (InvalidInput, BatchConflict) as error:
+            self.problems.append(f"{self._table.path}, line {row.number}: {error}")
             return None
         return batch.ref
 
-    def _text(self, batch: Batch, others: Mapping[str, str] | None = None) -> str:
-        """Return the batch's row. Columns that the service does not know keep their content."""
+    def _text(self, batch: Batch, old_members: Mapping[str, str] | None = None) -> str:
+        """Return the text of the batch's row. The columns that the service does not know keep their old members."""
         ours = {"ref": batch.ref, "sku": batch.sku, "qty": batch.purchased, "eta": batch.eta}
-        return self._table.text_of({**(others or {}), **ours})
+        return self._table.text_of({**(old_members or {}), **ours})
 
 
 def as_batch(row: Row) -> Batch:

@@ -15,15 +15,15 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock the folder until the context ends or the process dies. If another process holds it, log that and wait.
+    """Lock the folder until the context ends or the process dies. Raise BadFile if the folder can't be opened.
 
-    Raises BadFile if there is no such folder.
+    If another process holds the lock, log that and wait.
     """
     with opened(folder) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            logger.info("Another process works on %s. Waiting for it to end", folder)
+            logger.info("Another process is working on %s. Waiting until it ends", folder)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
 
@@ -41,15 +41,16 @@ def opened(folder: Path) -> Iterator[int]:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Replace the content of a file and keep its permissions. The new file is durable when this returns.
+    """Replace the content of a file, and keep its permissions. The new content is durable when this function returns.
 
-    Other processes see the old file or the new one, never a part, even if this process is killed. Raises BadFile: the
-    old file is still there.
+    Other processes see the complete old content or the complete new content, even if this process is killed. Raise
+    BadFile if the file can't be replaced. The file then has its old content. If only the last sync failed, it has the
+    new content.
     """
-    path = path.resolve()  # A link stays a link.
+    path = path.resolve()  # If `path` is a symbolic link, replace its target.
     new = path.with_name(f".{path.name}.new")
     try:
-        new.unlink(missing_ok=True)  # A process that was killed may have left it.
+        new.unlink(missing_ok=True)  # A killed process may have left this file.
         try:
             write(new, content, like=path)
             new.replace(path)

@@ -1,35 +1,32 @@
-"""The repository over batches.csv and allocations.csv: every product of a folder."""
+"""The repository of the products in batches.csv and allocations.csv."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from allocation.adapters.csv.allocations import AllocationsCsv, read_allocations
 from allocation.adapters.csv.batches import BatchesCsv, read_batches
+from allocation.adapters.grouping import by_sku
 from allocation.adapters.in_memory import LinesInMemory
 from allocation.domain.changes import Changes
 from allocation.domain.events import Event, Totals
 from allocation.domain.model import Batch, TrackedLine
 from allocation.domain.product import Product
 
-BatchOrLine = TypeVar("BatchOrLine", Batch, TrackedLine)
-
 
 class LineInDoubt(Exception):
-    """An unusable row names the line. Only a person can say whether it has a batch."""
+    """An unusable row of allocations.csv names the line. Only a person can decide whether the line has a batch."""
 
 
 def read_products(folder: Path) -> "CsvProducts":
-    """Raises BadFile."""
+    """Read both files of the folder. Raise BadFile as `read_batches` and `read_allocations` do."""
     batches = read_batches(folder / "batches.csv")
     return CsvProducts(batches, read_allocations(folder / "allocations.csv", batches.batches))
 
 
 class CsvProducts:
-    """Holds the whole folder, whatever the lock set names. `problems` describes each unusable row.
+    """Holds every product of the folder, in or outside the lock set. `problems` describes each unusable row.
 
-    All products share `changes`, so that lines are written in the order in which they were allocated.
+    All products share `changes`. So `save` knows the order of the allocations of all products.
     """
 
     def __init__(self, batches_csv: BatchesCsv, allocations_csv: AllocationsCsv) -> None:
@@ -60,17 +57,18 @@ class CsvProducts:
         return self._batches.batches.get(ref)
 
     def refuse_in_doubt(self, lines: Iterable[tuple[str, str]]) -> None:
-        """Raise LineInDoubt if an unusable row names one of these lines. They are pairs of order id and SKU."""
+        """Raise LineInDoubt if an unusable row names one of the lines. `lines` holds pairs of order id and SKU."""
         for orderid, sku in lines:
             place = self._allocations.in_doubt.get((orderid, sku))
             if place is not None:
                 raise LineInDoubt(f"Order {orderid}'s line of {sku} is in doubt: see {place}")
 
     def save(self) -> list[Event]:
-        """Write the changes, batches first. Return the events of the unit of work in their order.
+        """Write the changes, batches.csv first. Return all events of the unit of work, in order.
 
-        Raises BadFile: allocations.csv has not changed.
+        Raise BadFile if a file can't be written. batches.csv may then be new while allocations.csv is old.
         """
+        # Write each row once, in the order of the last changes: this is the order of the allocations.
         latest = {id(row): row for row in reversed(self.changes.touched)}
         in_order = list(reversed(latest.values()))
         self._batches.write(row for row in in_order if isinstance(row, Batch))
@@ -78,7 +76,7 @@ class CsvProducts:
         return self.changes.events
 
     def _product(self, sku: str, batches: Sequence[Batch], lines: Sequence[TrackedLine]) -> Product:
-        """Build a product as if each batch and then each line had had one event."""
+        """Build a product. Number the versions as if each batch, and then each line, had one event."""
         for version, batch in enumerate(batches, start=1):
             batch.version = version
         for version, line in enumerate(lines, start=len(batches) + 1):
@@ -89,10 +87,3 @@ class CsvProducts:
         return Product(
             sku, LinesInMemory(known), self.changes, version=version, totals=totals, batches=batches, lines=known
         )
-
-
-def by_sku(rows: Iterable[BatchOrLine]) -> dict[str, list[BatchOrLine]]:
-    groups = defaultdict(list)
-    for row in rows:
-        groups[row.sku].append(row)
-    return groups

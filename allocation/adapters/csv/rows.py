@@ -1,4 +1,4 @@
-"""The rows of CSV files, each with its line number and its text."""
+"""Reads the rows of CSV files, each with its line number and its text."""
 
 import csv
 import gzip
@@ -11,35 +11,45 @@ from typing import NamedTuple, TextIO
 from allocation.adapters.schemas.commands import Schema
 from allocation.adapters.schemas.errors import invalid
 
-csv.field_size_limit(sys.maxsize)  # A field that is too long makes a bad row. It must not end the file.
+# With the default limit, the reader stops at a long field. A long field must only make its own row bad.
+csv.field_size_limit(sys.maxsize)
 
 UNREADABLE = (OSError, EOFError, zlib.error, csv.Error)
 
 
 class BadFile(Exception):
-    """A file that can't be read to its end, or can't be written."""
+    """A file is missing, malformed, unreadable or not writable."""
 
 
 class Row(NamedTuple):
-    """`line` is the number of the line where the fields begin. `text` is everything since the row before."""
+    """A row of a file. Its fields begin on line `number`, counted from 1.
 
-    line: int
+    `text` begins after the previous row, and ends with the line break of this row.
+    """
+
+    number: int
     header: list[str]
     fields: list[str]
     text: str
 
     def members(self) -> dict[str, str]:
-        """Return the fields by column. Raises InvalidCommand if their number is wrong."""
-        if len(self.fields) != len(self.header):
-            raise invalid("row", f"has {len(self.fields)} fields, not {len(self.header)}")
+        """Map each column to its field. Raise InvalidInput if the number of fields is wrong."""
+        count = len(self.fields)
+        if count != len(self.header):
+            raise invalid("row", f"has {count} {'field' if count == 1 else 'fields'}, not {len(self.header)}")
         return dict(zip(self.header, self.fields, strict=True))
 
 
 class Rows:
-    """The rows of a file. `head` is the text of the header, and `rest` is the text after the last row.
+    """The rows of a file. After the iteration, `broken` is None, or the error that ended the iteration early.
 
-    With `strict`, the columns must be exactly those of the schema, and a misplaced quote ends the file: no row can hide
-    inside another.
+    Callers must check `broken`, because the iterator does not raise the error. A load iterates inside a generator of
+    commands, and the message bus executes these commands in groups. If the iterator raised the error, the message bus
+    would lose the commands of the incomplete group.
+
+    After the iteration, `header` holds the columns, and `head` holds the text of the header. `rest` holds the text
+    after the last row. With `strict`, the columns must equal the schema's, and a misplaced quote is an error. Without
+    `strict`, such a quote could hide other rows in its field.
     """
 
     def __init__(self, path: Path, schema: type[Schema], *, strict: bool = False) -> None:
@@ -51,49 +61,50 @@ class Rows:
         self._strict = strict
 
     def __iter__(self) -> Iterator[Row]:
-        """Yield the rows. If the file can't be read to its end, set `broken` and stop."""
-        line, read = 1, list[str]()
+        """Yield the rows, but not empty lines. If the rest of the file is unreadable, set `broken` and stop."""
+        number, read = 1, list[str]()
         try:
             with open_text(self.path) as file:
                 reader = csv.reader(recorded(file, read), strict=self._strict)
                 self.header = next(reader, [])
                 check_header(self.path, self.header, self._schema, strict=self._strict)
-                self.head, line = take_text(read), reader.line_num + 1
+                self.head, number = pop_text(read), reader.line_num + 1
                 for fields in reader:
                     if fields:
-                        yield Row(line, self.header, fields, take_text(read))
-                    line = reader.line_num + 1
-                self.rest = take_text(read)
+                        yield Row(number, self.header, fields, pop_text(read))
+                    number = reader.line_num + 1
+                self.rest = pop_text(read)
         except BadFile as error:
             self.broken = error
         except FileNotFoundError:
             self.broken = BadFile(f"{self.path} is missing")
         except UNREADABLE as error:
-            self.broken = BadFile(f"{self.path}, line {line}: can't be read: {error}")
+            self.broken = BadFile(f"{self.path}, line {number}: can't be read: {error}")
 
 
 def recorded(lines: Iterable[str], read: list[str]) -> Iterator[str]:
-    """Yield the lines and append each to `read`. The CSV reader reads only as many lines as one row needs."""
+    """Yield each line, and append it to `read`. The CSV reader requests only the lines of its next row."""
     for line in lines:
         read.append(line)
         yield line
 
 
-def take_text(read: list[str]) -> str:
+def pop_text(read: list[str]) -> str:
+    """Empty the list, and return the text that it held."""
     text = "".join(read)
     read.clear()
     return text
 
 
 def open_text(path: Path) -> TextIO:
-    """Open a text file, and decompress it if its name ends in .gz. A byte that is not UTF-8 only spoils its own row."""
+    """Open a text file. If its name ends in .gz, decompress it. A byte that is not UTF-8 makes only its own row bad."""
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
     return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def count_rows(path: Path) -> int:
-    """Return about how many rows a file has, for a progress bar."""
+    """Return the approximate number of rows, for a progress bar. If the file is unreadable, return 0."""
     try:
         with open_text(path) as file:
             return max(0, sum(1 for _ in file) - 1)

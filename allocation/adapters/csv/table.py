@@ -1,4 +1,4 @@
-"""A CSV file that is read and replaced as a whole. Rows that nobody changes keep their place and their text."""
+"""Reads and replaces whole CSV files. Unchanged rows keep their places and their text."""
 
 import codecs
 import csv
@@ -11,7 +11,7 @@ from allocation.adapters.schemas.commands import Schema
 
 
 class Table:
-    """The rows of a file, with the text around them that a rewrite must keep."""
+    """The rows of a file, and the text around them. `write` keeps that text."""
 
     def __init__(
         self, path: Path, rows: Sequence[Row], header: Sequence[str], head: str, rest: str, encoding: str
@@ -23,9 +23,9 @@ class Table:
         self._ending = "\r\n" if head.endswith("\r\n") else "\n"
 
     def write(self, kept: Iterable[str], added: Iterable[str]) -> None:
-        """Replace the file: the header, the kept rows, the text after the last row, and the added rows.
+        """Replace the file with the header, the kept rows, the text after the last row, and the added rows.
 
-        Raises BadFile: the file has not changed.
+        Raise BadFile as `replace_file` does.
         """
         text = "".join([self._head, *kept, self._rest])
         if not text.endswith(("\n", "\r")):
@@ -33,14 +33,17 @@ class Table:
         replace_file(self.path, "".join([text, *added]).encode(self._encoding, "surrogateescape"))
 
     def text_of(self, members: Mapping[str, object]) -> str:
-        """Return a row as the file shows it. Raises BadFile if the file has no column for a member."""
-        if homeless := [name for name, value in members.items() if value is not None and name not in self.header]:
-            raise BadFile(f"{self.path} has no column {', '.join(homeless)}")
+        """Return the text of a row. Raise BadFile if the file has no column for a member that is not None."""
+        if unknown := [name for name, value in members.items() if value is not None and name not in self.header]:
+            raise BadFile(f"{self.path} has no column {', '.join(unknown)}")
         return formatted([members.get(name) for name in self.header]) + self._ending
 
 
 def read_table(path: Path, schema: type[Schema], *, ours: bool = False) -> Table:
-    """Read a file to its end. A file that is `ours` is read strictly, and may not exist yet. Raises BadFile."""
+    """Read a whole file. Raise BadFile if it is malformed or unreadable.
+
+    If only the service writes the file, it is `ours`. Then the file may be missing, and `Rows` reads it with `strict`.
+    """
     if ours and not path.exists():
         header = list(schema.model_fields)
         return Table(path, [], header, head=formatted(header) + "\n", rest="", encoding="utf-8")
@@ -52,7 +55,7 @@ def read_table(path: Path, schema: type[Schema], *, ours: bool = False) -> Table
 
 
 class Echo:
-    """A file for csv.writer: writerow returns what this `write` returns."""
+    """A file for csv.writer. `writerow` returns the text because this `write` returns it."""
 
     def write(self, text: str) -> str:
         return text
@@ -62,13 +65,19 @@ writer = csv.writer(Echo())
 
 
 def formatted(fields: Sequence[object]) -> str:
-    """Format and quote a row. The writer keeps \\r\\n as its ending, because only then it quotes a lone CR."""
+    """Return the quoted text of a row, without a line break.
+
+    The writer ends rows with \\r\\n. With another line break, it would not quote a field that contains only a CR.
+    """
     text: str = writer.writerow(fields)
     return text.removesuffix("\r\n")
 
 
 def encoding_of(path: Path) -> str:
-    """Return the file's encoding. A byte order mark must stay: some spreadsheets recognise UTF-8 by it."""
+    """Return "utf-8-sig" if the file begins with a byte order mark, or else "utf-8". Raise BadFile.
+
+    `write` must keep the mark: some spreadsheet programs recognise UTF-8 only by it.
+    """
     try:
         with path.open("rb") as file:
             return "utf-8-sig" if file.read(3) == codecs.BOM_UTF8 else "utf-8"

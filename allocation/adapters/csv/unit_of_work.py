@@ -1,8 +1,10 @@
-"""The unit of work on a folder of CSV files. It locks and reads the whole folder, and writes each file at most once.
+"""The unit of work on a folder of CSV files.
 
-It replaces batches.csv before allocations.csv. If the process dies between the two, lines may be left on a batch that
-has shrunk; the next run reports them. The folder holds no log and no waiting lines. So a repeated command publishes
-nothing, a deallocated line is forgotten, and a shipped line counts as allocated.
+It locks and reads the whole folder. A commit replaces batches.csv and then allocations.csv. If the process dies between
+these steps, allocations.csv may allocate more units than a batch has. The next run reports these rows.
+
+The folder has no log. So a repeated command publishes nothing. The folder stores only the lines that have a batch. It
+does not store which lines were shipped: the next run reads them as allocated lines.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,8 +29,8 @@ class CsvUnitOfWork:
 
     @property
     def idempotency_keys(self) -> IdempotencyKeys:
-        """Raises StoreUnavailable: the folder has no place for them."""
-        raise StoreUnavailable("A folder of CSV files keeps no idempotency keys")
+        """Raise StoreUnavailable: a folder can't store idempotency keys."""
+        raise StoreUnavailable("A folder of CSV files can't store idempotency keys")
 
     def commit(self) -> Sequence[LoggedEvent]:
         with translated_errors():
@@ -36,7 +38,7 @@ class CsvUnitOfWork:
 
 
 class LazyEvents(Sequence[LoggedEvent]):
-    """Events that become JSON data on access. Those of half a million lines would fill half a gigabyte."""
+    """Converts each event to plain JSON data on access. Half a million converted events would fill half a gigabyte."""
 
     def __init__(self, events: Sequence[Event], at: str) -> None:
         self._events = events
@@ -57,9 +59,9 @@ class LazyEvents(Sequence[LoggedEvent]):
 
 @contextmanager
 def unit_of_work(folder: Path, locks: LockSet) -> Iterator[CsvUnitOfWork]:
-    """Lock and read the folder. Wait if another process holds it. Write nothing without a commit.
+    """Lock and read the folder. If another process holds the lock, wait. Without a commit, the files do not change.
 
-    Raises LineInDoubt if the lock set names such a line, and StoreUnavailable if the files can't be used.
+    Raise LineInDoubt if the lock set names a line in doubt. Raise StoreUnavailable if the folder or a file is unusable.
     """
     with ExitStack() as stack:
         with translated_errors():

@@ -1,8 +1,9 @@
-"""The log: every event, appended by the transaction that made it true. It is the outbox, journal and rebuild source.
+"""The log of all events. It is the outbox, the journal and the source of a rebuild.
 
-A lower position can commit after a higher one, so a reader must not pass positions that may still appear: this is the
-fence. Until its end, each writer holds a shared advisory lock whose key is below all of its positions. A trigger takes
-that lock. A reader stops at the smallest key that any writer holds.
+The transaction that changes the state also appends the events. A lower position can commit after a higher position. So
+a reader must not pass positions that may still appear: the fence is this limit. A trigger makes each writer hold a
+shared advisory lock until its transaction ends. The key of the lock is below all positions of the writer. A reader
+stops at the smallest key that a writer holds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,29 +28,31 @@ READ_AT_ONCE = 5_000
 SEARCHED_AT_ONCE = 100_000
 REBUILD_LOCK = 0x2A12 << 48
 
-LAST_POSITION = text("SELECT last_value FROM events_position_seq")
+READ_LAST_POSITION = text("SELECT last_value FROM events_position_seq")
 
-# pg_locks shows the key of an advisory lock in two halves: classid has the upper 32 bits, objid the lower ones.
-SMALLEST_HELD = text("""
+# pg_locks shows the key of an advisory lock in two columns. classid has the upper 32 bits, and objid the lower 32 bits.
+READ_SMALLEST_HELD_KEY = text("""
     SELECT min(((classid::bigint & 65535) << 32) | objid::bigint) FROM pg_locks
     WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 16 = :tag
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """)
 
-READ_TYPES = text("""
+READ_EVENTS_OF_TYPES = text("""
     SELECT position, CAST(data AS text) FROM events
     WHERE position > :after AND position <= :upto AND type = ANY(CAST(:types AS text[])) ORDER BY position LIMIT :limit
 """)
 
 
 class LogBehind(Exception):
-    """The log ends before the cursor: it has lost events that the views still show."""
+    """The log ends before the cursor. The views show events that the log has lost."""
 
 
 def append(connection: Connection, events: Sequence[Event], at: datetime) -> list[LoggedEvent]:
-    """Append the events of a transaction and return them as JSON data. COMMIT must follow: from now on readers wait.
+    """Append the events of a transaction to the log. Return them as plain JSON data.
 
-    Very many events take several statements, so that one statement does not block the other threads of the process.
+    The caller must commit next: readers can't pass these positions before the transaction ends. If the transaction has
+    more than APPENDED_AT_ONCE events, this function sends several statements. One large statement would block the other
+    threads of the process.
     """
     appended: list[LoggedEvent] = []
     moment = moment_as_text(at)
@@ -60,13 +63,13 @@ def append(connection: Connection, events: Sequence[Event], at: datetime) -> lis
             (event.sku, event.version, data["type"], event is events[-1], orjson.dumps(data).decode())
             for event, data in zip(part, logged, strict=True)
         ]
-        connection.execute(statements.APPEND_EVENTS, arrays(statements.EVENT, rows))
+        connection.execute(statements.APPEND_EVENTS, arrays(statements.EVENT_COLUMNS, rows))
         appended += logged
     return appended
 
 
 def find(connection: Connection, ranges: Sequence[EventRange]) -> list[LoggedEvent]:
-    """Return the events of these ranges, in log order."""
+    """Return the events of these ranges in the order of the log."""
     if not ranges:
         return []
     wanted = arrays(EventRange._fields, ranges)
@@ -74,55 +77,61 @@ def find(connection: Connection, ranges: Sequence[EventRange]) -> list[LoggedEve
 
 
 class EventLog:
-    """Reads the log on the primary, in autocommit: a reader with a snapshot would miss events for good."""
+    """Reads the log on the primary, in autocommit. The methods raise RetryableError and StoreUnavailable.
+
+    Each statement needs its own snapshot. With a snapshot older than the fence, a reader would miss events permanently.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._identity: str | None = None
 
     def identity(self) -> str:
-        """Return the random name that the log got when it was created. Dumps and replicas carry the same name."""
+        """Return the random name of the log. A dump or a replica of the log has the same name."""
         if self._identity is None:
             with self._connection() as connection:
                 self._identity = str(connection.execute(text("SELECT identity FROM log")).scalar_one())
         return self._identity
 
     def end(self) -> int:
-        """Return the last position that was drawn. Events up to it may still be uncommitted."""
+        """Return the last position that the sequence has assigned. Events up to it may still be uncommitted."""
         with self._connection() as connection:
             return last_position(connection)
 
     def read(self, after: int, limit: int = READ_AT_ONCE) -> tuple[EventPage, int]:
-        """Return whole transactions behind `after`, in order, and the cursor from which to read on.
+        """Return about `limit` events after position `after`, as whole transactions in order, and the next cursor.
 
-        Every event at or below the returned cursor has been returned, now or earlier. An event above it may be returned
-        again. Raises LogBehind if `after` is beyond the end of the log.
+        The reader has then received every event at or below that cursor. The next page may repeat events above the
+        cursor. Raise LogBehind if the log ends before `after`.
         """
         with self._connection() as connection:
-            last, final = last_positions(connection)
+            last, fence = last_position_and_fence(connection)
             if after > last:
-                raise LogBehind(f"The cursor is at {after}, the log ends at {last}")
-            return read_whole_transactions(connection, after, final, limit)
+                raise LogBehind(f"The cursor is at position {after}, but the log ends at position {last}")
+            return read_whole_transactions(connection, after, fence, limit)
 
     def read_types(
         self, types: Sequence[str], after: int, *, upto: int | None = None, limit: int = 1_000
     ) -> tuple[list[LoggedEvent], int]:
-        """Return some events of these types behind `after`, in order, and the cursor from which to read on.
+        """Return up to `limit` events of these types after position `after`, in order, and the next cursor.
 
-        Every such event at or below the returned cursor has been returned, now or earlier. The reader stops at `upto`.
-        The cursor stays at `after` while nothing behind it is final.
+        The reader has then received every event of these types at or below that cursor. The method does not read beyond
+        position `upto`. It returns `after` as the cursor until a later position is final.
         """
         with self._connection() as connection:
-            _, final = last_positions(connection)
-            end = min(final, after + SEARCHED_AT_ONCE, final if upto is None else upto)
+            _, fence = last_position_and_fence(connection)
+            end = min(fence, after + SEARCHED_AT_ONCE, fence if upto is None else upto)
             wanted = {"types": array(types), "after": after, "upto": end, "limit": limit}
-            rows = connection.execute(READ_TYPES, wanted).all()
+            rows = connection.execute(READ_EVENTS_OF_TYPES, wanted).all()
         cursor = rows[-1].position if len(rows) == limit else max(after, end)
         return [orjson.loads(row.data) for row in rows], cursor
 
     @contextmanager
-    def exclusive(self) -> Iterator[bool]:
-        """Yield whether the caller holds the rebuild lock. Only its holder may rebuild from this log."""
+    def rebuild_lock(self) -> Iterator[bool]:
+        """Yield True if the caller holds the rebuild lock, or False if another process holds it.
+
+        Only the holder may rebuild the views from this log.
+        """
         with self._connection() as connection, advisory_lock(connection, REBUILD_LOCK) as mine:
             yield mine
 
@@ -133,20 +142,24 @@ class EventLog:
 
 
 def last_position(connection: Connection) -> int:
-    return int(connection.execute(LAST_POSITION).scalar_one())
+    return int(connection.execute(READ_LAST_POSITION).scalar_one())
 
 
-def last_positions(connection: Connection) -> tuple[int, int]:
-    """Return the last position that was drawn, and the fence: no event can appear at or below it any more."""
-    # In this order: a writer that draws a position after the first read can only hold a key at or above it.
+def last_position_and_fence(connection: Connection) -> tuple[int, int]:
+    """Return the last assigned position, and the fence. No other event can appear at or below the fence."""
+    # The order matters. If this function read the locks first, a writer could lock and append before the second read.
+    # The fence would then be above an uncommitted event.
     last = last_position(connection)
-    held = connection.execute(SMALLEST_HELD, {"tag": FENCE_TAG}).scalar()
+    held = connection.execute(READ_SMALLEST_HELD_KEY, {"tag": FENCE_TAG}).scalar()
     return last, last if held is None else min(last, held)
 
 
 @contextmanager
 def advisory_lock(connection: Connection, key: int) -> Iterator[bool]:
-    """Yield whether the connection got the lock. It holds it until the context ends or the connection is lost."""
+    """Yield True if the connection acquires the lock, or False if another connection holds it.
+
+    The connection holds the lock until the context ends or the connection is lost.
+    """
     mine = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one()
     try:
         yield mine

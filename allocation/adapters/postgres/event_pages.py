@@ -1,4 +1,7 @@
-"""Pages of the log: whole transactions, whose events stay text until a reader iterates over them."""
+"""Reads the log in pages of whole transactions.
+
+The events of a page stay text until a reader iterates over them.
+"""
 
 from collections.abc import Collection, Iterable, Iterator
 
@@ -7,9 +10,9 @@ from sqlalchemy import Connection, text
 
 from allocation.service_layer.unit_of_work import LoggedEvent
 
-# One row carries a thousand events: a row for each event would cost the driver more than it costs the database. The
-# rows are no larger because a transaction has no largest size, but a row has.
-READ = text("""
+# Each row joins the events of up to 1,000 positions. With one row per event, the driver would need more time than the
+# database. With one row per page, a large transaction could exceed the largest size of a row.
+READ_PAGE = text("""
     WITH page AS (
         SELECT position, transaction, last FROM events
         WHERE position > :after AND position <= :upto ORDER BY position LIMIT :limit
@@ -28,14 +31,14 @@ READ = text("""
     ORDER BY part.number
 """)
 SEPARATOR = chr(30)
-"""Occurs in no JSON text."""
+"""JSON text never contains this character: JSON escapes control characters."""
 
 
 class EventPage(Collection[LoggedEvent]):
-    """The events of a page. Each one is parsed when it is its turn, so that they never fill the memory all at once."""
+    """The events of a page. An iteration parses one event at a time, so that the page needs little memory."""
 
     def __init__(self, joined: Iterable[str | None]) -> None:
-        self._texts = [one for part in joined if part is not None for one in part.split(SEPARATOR)]
+        self._texts = [event for part in joined if part is not None for event in part.split(SEPARATOR)]
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -48,8 +51,13 @@ class EventPage(Collection[LoggedEvent]):
 
 
 def read_whole_transactions(connection: Connection, after: int, upto: int, limit: int) -> tuple[EventPage, int]:
-    """Return the complete transactions, and the position before the first incomplete one."""
-    parts = connection.execute(READ, {"after": after, "upto": upto, "limit": limit}).all()
+    """Return about `limit` events after position `after` and up to `upto`, and the cursor for the next page.
+
+    The page has only whole transactions. If a transaction is larger than `limit`, the page is larger, too. If the page
+    does not reach the end of a transaction, it omits the transaction. The cursor is then the position before the first
+    event of that transaction. Otherwise, the cursor is the last position of a full page, or `upto`.
+    """
+    parts = connection.execute(READ_PAGE, {"after": after, "upto": upto, "limit": limit}).all()
     page = parts[0]
     full = page.rows == limit
     cursor = page.end if full else upto

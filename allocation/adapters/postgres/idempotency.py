@@ -1,4 +1,7 @@
-"""Idempotency keys on PostgreSQL: locked before anything else, and stored with the command's own changes."""
+"""Idempotency keys on PostgreSQL.
+
+A transaction locks its keys before anything else. It stores their outcomes together with the changes of the commands.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -16,15 +19,18 @@ from allocation.service_layer.idempotency import EventRange, IdempotencyKey, Key
 from allocation.service_layer.outcomes import Done
 from allocation.service_layer.unit_of_work import LockWait, RetryableError
 
-KEY = ("scope", "key", "fingerprint")
-OUTCOME = ("scope", "key", "outcome", "effects")
+KEY_COLUMNS = ("scope", "key", "fingerprint")
+OUTCOME_COLUMNS = ("scope", "key", "outcome", "effects")
 DELETED_AT_ONCE = 1_000
 
 PrimaryKey = tuple[str, str]
 
 
 class SqlIdempotencyKeys:
-    """The locked keys of one unit of work. `found_events` are the events of the commands whose outcomes were found."""
+    """The locked keys of one unit of work.
+
+    `found_events` holds the event ranges of each outcome that `find_outcome` has returned.
+    """
 
     def __init__(self, connection: Connection, stored: Mapping[PrimaryKey, Row[Any]]) -> None:
         self.found_events: list[EventRange] = []
@@ -51,23 +57,30 @@ class SqlIdempotencyKeys:
 
     def save(self) -> None:
         if self._new_outcomes:
-            self._connection.execute(statements.STORE_OUTCOMES, arrays(OUTCOME, self._new_outcomes))
+            self._connection.execute(statements.STORE_OUTCOMES, arrays(OUTCOME_COLUMNS, self._new_outcomes))
 
 
 def lock_keys(connection: Connection, keys: Collection[IdempotencyKey], wait: LockWait) -> SqlIdempotencyKeys:
-    """Lock the keys, and read the outcomes of those that were used before. Raises StillRunning."""
+    """Lock the unused keys, and read the outcomes of the used keys.
+
+    Raise StillRunning if another transaction holds a key for longer than `wait` allows. Raise RetryableError if a used
+    key expires before this function reads its outcome.
+    """
     new = insert_keys(connection, keys, wait) if keys else set()
     used = [key for key in keys if key.primary_key not in new]
     return SqlIdempotencyKeys(connection, read_outcomes(connection, used))
 
 
 def insert_keys(connection: Connection, keys: Collection[IdempotencyKey], wait: LockWait) -> set[PrimaryKey]:
-    """Insert the keys, which locks them, and return those that no command used before."""
+    """Insert and thereby lock the keys that no command has used. Return these keys.
+
+    Raise StillRunning if another transaction holds a key for longer than `wait` allows.
+    """
     rows = [(key.scope, key.value, key.fingerprint) for key in keys]
     try:
         if wait is LockWait.NOT_FOR_KEYS:
             connection.execute(statements.DO_NOT_WAIT)
-        new = connection.execute(statements.with_wait(statements.LOCK_KEYS, wait), arrays(KEY, rows))
+        new = connection.execute(statements.with_wait(statements.LOCK_KEYS, wait), arrays(KEY_COLUMNS, rows))
         if wait is LockWait.NOT_FOR_KEYS:
             connection.execute(statements.WAIT_AGAIN)
     except DBAPIError as error:
@@ -90,7 +103,7 @@ def read_outcomes(connection: Connection, keys: Sequence[IdempotencyKey]) -> dic
 def delete_old_keys(engine: Engine, age: float) -> int:
     """Delete up to DELETED_AT_ONCE keys that are older than `age` seconds, the oldest first. Return their number.
 
-    Raises StoreUnavailable, RetryableError.
+    Skip keys that another transaction has locked. Raise RetryableError or StoreUnavailable for the driver's errors.
     """
     with translated_errors(), engine.begin() as connection:
         deleted = connection.execute(statements.DELETE_OLD_KEYS, {"age": age, "step": DELETED_AT_ONCE})

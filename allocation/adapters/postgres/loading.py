@@ -1,4 +1,7 @@
-"""Locks the products of a unit of work, then reads them with one statement per table."""
+"""Locks the products of a unit of work, and then reads its batches and lines.
+
+The number of statements does not depend on the size of the lock set.
+"""
 
 from collections.abc import Collection, Sequence
 from itertools import starmap
@@ -13,7 +16,7 @@ from allocation.service_layer.unit_of_work import LockSet, RetryableError
 
 
 class Loaded(NamedTuple):
-    """The rows of a lock set. `created` holds the SKUs of the products that this transaction has just created."""
+    """The rows that a lock set names. `created` holds the SKUs of the products that this transaction has created."""
 
     created: Sequence[str]
     products: Sequence[Row[Any]]
@@ -22,13 +25,16 @@ class Loaded(NamedTuple):
 
 
 def lock_and_read(connection: Connection, locks: LockSet) -> Loaded:
-    """Raises RetryableError if an order got a line of another product before its products were locked."""
+    """Lock the products, and read the rows that the lock set names.
+
+    Raise RetryableError if an order gets a line of a product that this function has not locked.
+    """
     created = create_products(connection, locks)
     products = lock_products(connection, locks)
     skus = {row.sku for row in products}
     lines = read_lines(connection, locks)
     if not {line.sku for line in lines} <= skus:
-        raise RetryableError("An order got a line of another product before its products were locked")
+        raise RetryableError("An order got a line of a product that this transaction has not locked")
     refs = locks.batches | locks.owners_of | {line.batchref for line in lines if line.batchref is not None}
     return Loaded(created, products, read_batches(connection, skus, refs), lines)
 
@@ -47,7 +53,10 @@ def lock_products(connection: Connection, locks: LockSet) -> Sequence[Row[Any]]:
 
 
 def read_skus(connection: Connection, refs: Collection[str], orders: Collection[str]) -> set[str]:
-    """Read without a lock which SKUs these batches and orders have. A batch never changes its SKU."""
+    """Return the SKUs of these batches and orders, without a lock.
+
+    A batch never changes its SKU. An order can get lines of other SKUs before the lock. `lock_and_read` checks that.
+    """
     skus = set[str]()
     if refs:
         skus.update(connection.execute(statements.READ_OWNERS, {"refs": array(refs)}).scalars())
@@ -57,7 +66,7 @@ def read_skus(connection: Connection, refs: Collection[str], orders: Collection[
 
 
 def read_batches(connection: Connection, skus: Collection[str], refs: Collection[str]) -> list[Batch]:
-    """Read the batches with room, and those that are named."""
+    """Return each batch of these SKUs that has room, and each batch with one of these references. Omit duplicates."""
     rows = list(connection.execute(statements.READ_OPEN_BATCHES, {"skus": array(skus)}))
     if refs:
         rows += connection.execute(statements.READ_BATCHES, {"refs": array(refs)})

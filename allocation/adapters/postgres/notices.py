@@ -1,4 +1,4 @@
-"""The notices that the stock team has got: for each SKU the version and the moment of the last one."""
+"""The history of notices to the stock team: the version and the time of each SKU's last notice."""
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
@@ -20,7 +20,10 @@ RECORD_NOTICE = text("""
 
 
 class SqlNoticeHistory:
-    """Outlives the relay, so that a restarted relay does not send every notice again."""
+    """Stores the history in PostgreSQL, so that a restarted relay does not repeat its notices.
+
+    After a notice, the SKU gets no other notice during `window`. The methods raise RetryableError and StoreUnavailable.
+    """
 
     def __init__(self, engine: Engine, window: timedelta, now: Clock = utc_now) -> None:
         self._engine = engine

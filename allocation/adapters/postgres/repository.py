@@ -1,12 +1,14 @@
-"""The data mapper: products from rows and back, with one statement per table for all products of a unit of work."""
+"""The data mapper: it builds products from rows, and writes their changes to the rows.
 
-from collections import defaultdict
+The number of statements does not depend on the number of products.
+"""
+
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import TypeVar
 
 from sqlalchemy import Connection, TextClause
 
+from allocation.adapters.grouping import by_sku
 from allocation.adapters.postgres import statements
 from allocation.adapters.postgres.driver.arrays import array, arrays
 from allocation.adapters.postgres.loading import Loaded, as_line, lock_and_read
@@ -16,19 +18,20 @@ from allocation.domain.model import Batch, TrackedLine
 from allocation.domain.product import Product
 from allocation.service_layer.unit_of_work import LockSet
 
-CHANGING = ("ref", "purchased", "eta", "allocated", "shipped", "version")
+CHANGING_COLUMNS = ("ref", "purchased", "eta", "allocated", "shipped", "version")
 LINES_PAGE = 5_000
-
-BatchOrLine = TypeVar("BatchOrLine", Batch, TrackedLine)
 
 
 def load_products(connection: Connection, locks: LockSet, changes: Changes) -> "SqlProducts":
-    """Lock and read the products of the lock set."""
+    """Lock and read the products of the lock set. Raise RetryableError as `lock_and_read` does."""
     return SqlProducts(connection, locks, changes, lock_and_read(connection, locks))
 
 
 class SqlProducts:
-    """The repository of one unit of work. It belongs to one connection, and so to one thread."""
+    """The repository of one unit of work, and the LineLookup of its products.
+
+    It uses one connection, so only one thread may use it.
+    """
 
     def __init__(self, connection: Connection, locks: LockSet, changes: Changes, loaded: Loaded) -> None:
         self._connection = connection
@@ -57,7 +60,8 @@ class SqlProducts:
         batch = self._batches.get(ref)
         if batch is None:
             return None
-        return self._products.get(batch.sku)  # None if the batch was created after its owner was looked up.
+        # If another transaction created the batch after `read_skus`, its product is not locked: return None.
+        return self._products.get(batch.sku)
 
     def of_order(self, orderid: str) -> Sequence[Product]:
         self._locks.require_order(orderid)
@@ -79,23 +83,24 @@ class SqlProducts:
         return self._look_up(batch.sku, statements.READ_LATEST_LINES, wanted)
 
     def delete_unused(self) -> None:
-        """Delete products that this transaction has created, but whose only batch was refused."""
+        """Delete the products that this transaction created and that still have no batch."""
         unused = [sku for sku in self._created if self._products[sku].version == 0]
         if unused:
             self._connection.execute(statements.DELETE_PRODUCTS, {"skus": array(unused)})
 
     def save(self) -> None:
-        """Write the present state of everything that was touched since the last call."""
+        """Write the state of each product, batch and line that changed since the last call."""
         touched = {id(row): row for row in self._changes.touched[self._saved :]}.values()
         self._saved = len(self._changes.touched)
         changed = [self._products[sku] for sku in {row.sku for row in touched}]
         lines = [row for row in touched if isinstance(row, TrackedLine)]
-        self._execute(statements.WRITE_PRODUCTS, statements.PRODUCT, map(product_row, changed))
+        self._execute(statements.WRITE_PRODUCTS, statements.PRODUCT_COLUMNS, map(product_row, changed))
         self._write_batches([row for row in touched if isinstance(row, Batch)])
-        self._execute(statements.WRITE_LINES, statements.LINE, map(attrgetter(*statements.LINE), lines))
+        columns = statements.LINE_COLUMNS
+        self._execute(statements.WRITE_LINES, columns, map(attrgetter(*columns), lines))
 
     def _look_up(self, sku: str, statement: TextClause, wanted: dict[str, object]) -> Sequence[TrackedLine]:
-        self.save()  # The query must see what this transaction has done to the lines so far.
+        self.save()  # The query must see every change of this unit of work.
         known = self._products[sku].lines
         rows = self._connection.execute(statement, wanted).all()
         if len(rows) == LINES_PAGE:
@@ -120,8 +125,9 @@ class SqlProducts:
     def _write_batches(self, batches: Sequence[Batch]) -> None:
         new = [batch for batch in batches if batch.ref not in self._stored_refs]
         stored = [batch for batch in batches if batch.ref in self._stored_refs]
-        self._execute(statements.ADD_BATCHES, statements.BATCH, map(attrgetter(*statements.BATCH), new))
-        self._execute(statements.WRITE_BATCHES, CHANGING, map(attrgetter(*CHANGING), stored))
+        columns = statements.BATCH_COLUMNS
+        self._execute(statements.ADD_BATCHES, columns, map(attrgetter(*columns), new))
+        self._execute(statements.WRITE_BATCHES, CHANGING_COLUMNS, map(attrgetter(*CHANGING_COLUMNS), stored))
         self._stored_refs.update(batch.ref for batch in new)
 
     def _execute(self, statement: TextClause, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
@@ -132,10 +138,3 @@ class SqlProducts:
 def product_row(product: Product) -> tuple[object, ...]:
     totals = product.totals
     return (product.sku, product.version, totals.available, totals.waiting_lines, totals.waiting_units)
-
-
-def by_sku(rows: Iterable[BatchOrLine]) -> dict[str, list[BatchOrLine]]:
-    groups = defaultdict(list)
-    for row in rows:
-        groups[row.sku].append(row)
-    return groups

@@ -1,4 +1,4 @@
-"""Migrates the schema and sets the time-outs that belong to it."""
+"""Migrates the database schema, and sets the time-outs of the service's sessions."""
 
 import logging
 
@@ -8,19 +8,19 @@ from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters.postgres.driver.errors import translated_errors
 
-logging.getLogger("alembic").setLevel(logging.WARNING)  # At INFO it logs every step.
+logging.getLogger("alembic").setLevel(logging.WARNING)  # At INFO, Alembic logs every step.
 
 MIGRATION_LOCK = 0x2A13 << 48
 TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "30s"}
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to the newest revision and set the time-outs. Several processes may do it at once.
+    """Upgrade the schema to the newest revision, and set the time-outs. Processes may call this concurrently.
 
-    There is no way back to an earlier revision.
+    There are no downgrades. Raise RetryableError or StoreUnavailable for the driver's errors.
     """
     with translated_errors(), engine.begin() as connection:
-        # No time-outs: a migration may take long, and so may waiting for another process's migration.
+        # A migration may exceed the time-outs, and so may the wait for another process's migration.
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
@@ -31,9 +31,10 @@ def migrate(engine: Engine) -> None:
 
 
 def limit_waits(connection: Connection) -> None:
-    """Set the time-outs of every later session of this role in this database.
+    """Set the time-outs of all later sessions of this role in this database.
 
-    The server keeps them, so they also work behind a pooler. A dump does not contain them, so this is no migration.
+    The server stores them, so they also apply behind a connection pooler. A dump does not contain them. So `migrate`
+    sets them on each call, and not only once in a migration.
     """
     database = connection.execute(text("SELECT quote_ident(current_database())")).scalar_one()
     for setting, value in TIMEOUTS.items():

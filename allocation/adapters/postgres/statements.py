@@ -1,6 +1,7 @@
-"""The SQL of the write side. The migrations are the only description of the tables.
+"""The SQL of the write side. Only the migrations define the tables.
 
-The statements take arrays, so that their number does not depend on how many commands share the transaction.
+The statements accept arrays of rows. So the number of statements does not depend on the number of commands that share
+the transaction.
 """
 
 from sqlalchemy import TextClause, text
@@ -15,32 +16,32 @@ CREATE_PRODUCTS = text("""
 
 DELETE_PRODUCTS = text("DELETE FROM products WHERE sku = ANY(CAST(:skus AS text[]))")
 
-# A statement of its own: later statements see the rows as they are after the lock. A statement that locked and read
-# would return them as they were before it.
+# This statement returns each product as it is after the lock. Later statements must read the batches and lines. A join
+# in this statement would return them as they were before the lock.
 LOCK_PRODUCTS = text("""
     SELECT sku, version, available, waiting_lines, waiting_units
     FROM products WHERE sku = ANY(CAST(:skus AS text[]))
     ORDER BY sku FOR NO KEY UPDATE
 """)
 
-# BATCH has the fields of Batch, in their order. as_line reads the columns of LINE in this order.
-BATCH = ("ref", "sku", "purchased", "eta", "created_qty", "created_eta", "allocated", "shipped", "version")
-LINE = ("orderid", "sku", "qty", "arrived", "status", "batchref", "placed", "version")
-EVENT = ("sku", "version", "type", "last", "data")
-PRODUCT = ("sku", "version", "available", "waiting_lines", "waiting_units")
+# BATCH_COLUMNS lists the fields of Batch in their order. `as_line` relies on the order of LINE_COLUMNS.
+BATCH_COLUMNS = ("ref", "sku", "purchased", "eta", "created_qty", "created_eta", "allocated", "shipped", "version")
+LINE_COLUMNS = ("orderid", "sku", "qty", "arrived", "status", "batchref", "placed", "version")
+EVENT_COLUMNS = ("sku", "version", "type", "last", "data")
+PRODUCT_COLUMNS = ("sku", "version", "available", "waiting_lines", "waiting_units")
 
 READ_OPEN_BATCHES = text(f"""
-    SELECT {", ".join(BATCH)} FROM batches WHERE sku = ANY(CAST(:skus AS text[])) AND NOT used_up
+    SELECT {", ".join(BATCH_COLUMNS)} FROM batches WHERE sku = ANY(CAST(:skus AS text[])) AND NOT used_up
 """)
 
 READ_BATCHES = text(f"""
-    SELECT {", ".join(BATCH)} FROM batches WHERE ref = ANY(CAST(:refs AS text[]))
+    SELECT {", ".join(BATCH_COLUMNS)} FROM batches WHERE ref = ANY(CAST(:refs AS text[]))
 """)
 
 READ_OWNERS = text("SELECT sku FROM batches WHERE ref = ANY(CAST(:refs AS text[]))")
 
 READ_LINES = text(f"""
-    SELECT {", ".join(LINE)}
+    SELECT {", ".join(LINE_COLUMNS)}
     FROM unnest(CAST(:orderids AS text[]), CAST(:skus AS text[])) AS wanted (orderid, sku)
     JOIN order_lines USING (orderid, sku)
 """)
@@ -48,11 +49,11 @@ READ_LINES = text(f"""
 READ_SKUS_OF_ORDERS = text("SELECT sku FROM order_lines WHERE orderid = ANY(CAST(:orderids AS text[]))")
 
 READ_ORDERS = text(f"""
-    SELECT {", ".join(LINE)} FROM order_lines WHERE orderid = ANY(CAST(:orderids AS text[]))
+    SELECT {", ".join(LINE_COLUMNS)} FROM order_lines WHERE orderid = ANY(CAST(:orderids AS text[]))
 """)
 
-# Steps from one quantity to the next larger one and reads the oldest lines of each. So lines that don't fit cost
-# nothing, however many of them wait.
+# The recursion finds each quantity of the waiting lines, up to `largest`. For each quantity, the statement reads only
+# the oldest lines. So its cost does not depend on the number of lines that don't fit.
 READ_WAITING_LINES = text(f"""
     WITH RECURSIVE quantity (qty) AS (
         (SELECT qty FROM order_lines
@@ -64,7 +65,7 @@ READ_WAITING_LINES = text(f"""
         FROM quantity WHERE quantity.qty IS NOT NULL
     )
     SELECT line.* FROM quantity CROSS JOIN LATERAL (
-        SELECT {", ".join(LINE)} FROM order_lines
+        SELECT {", ".join(LINE_COLUMNS)} FROM order_lines
         WHERE sku = :sku AND status = 'waiting' AND qty = quantity.qty AND arrived > :after
         ORDER BY arrived LIMIT least(:units / quantity.qty, :page)
     ) AS line
@@ -72,11 +73,11 @@ READ_WAITING_LINES = text(f"""
 """)
 
 READ_LATEST_LINES = text(f"""
-    SELECT {", ".join(LINE)} FROM order_lines
+    SELECT {", ".join(LINE_COLUMNS)} FROM order_lines
     WHERE batchref = :batchref AND status = 'allocated' AND placed < :before ORDER BY placed DESC LIMIT :page
 """)
 
-# For a transaction that moves many lines at once. It can't be split, so it gets more time than an ordinary one.
+# A transaction that moves thousands of lines must stay atomic. So it gets longer time-outs than other transactions.
 EXTEND_TIMEOUTS = text("""
     SELECT set_config('statement_timeout', '10min', true),
            set_config('idle_in_transaction_session_timeout', '10min', true)
@@ -91,14 +92,14 @@ WRITE_PRODUCTS = text("""
     WHERE products.sku = new.sku
 """)
 
-# Sorted, so that transactions that add the same references lock them in the same order. If lines wait, batches are
-# written one by one, and a deadlock is possible: then the transaction is retried.
+# The sort makes all transactions lock new references in the same order. If lines wait for the SKU, the repository adds
+# the batches one by one. Then a deadlock is possible, and the service retries the transaction.
 ADD_BATCHES = text(f"""
-    INSERT INTO batches ({", ".join(BATCH)})
+    INSERT INTO batches ({", ".join(BATCH_COLUMNS)})
     SELECT * FROM unnest(CAST(:ref AS text[]), CAST(:sku AS text[]), CAST(:purchased AS int[]), CAST(:eta AS date[]),
                          CAST(:created_qty AS int[]), CAST(:created_eta AS date[]),
                          CAST(:allocated AS int[]), CAST(:shipped AS int[]), CAST(:version AS bigint[]))
-         AS new ({", ".join(BATCH)})
+         AS new ({", ".join(BATCH_COLUMNS)})
     ORDER BY new.ref COLLATE "C"
 """)
 
@@ -112,7 +113,7 @@ WRITE_BATCHES = text("""
 """)
 
 WRITE_LINES = text(f"""
-    INSERT INTO order_lines ({", ".join(LINE)})
+    INSERT INTO order_lines ({", ".join(LINE_COLUMNS)})
     SELECT * FROM unnest(CAST(:orderid AS text[]), CAST(:sku AS text[]), CAST(:qty AS int[]),
                          CAST(:arrived AS bigint[]), CAST(:status AS text[]), CAST(:batchref AS text[]),
                          CAST(:placed AS bigint[]), CAST(:version AS bigint[]))
@@ -134,7 +135,7 @@ FIND_EVENTS = text("""
     JOIN events ON events.sku = wanted.sku AND events.version BETWEEN wanted.first AND wanted.last ORDER BY position
 """)
 
-# Before all other locks: a transaction that holds a key may wait for products, but never the other way round.
+# A transaction executes this before any other lock. So it never waits for a key while it holds a product.
 LOCK_KEYS = text("""
     INSERT INTO idempotency_keys (scope, key, fingerprint)
     SELECT * FROM unnest(CAST(:scope AS text[]), CAST(:key AS text[]), CAST(:fingerprint AS text[]))
@@ -143,7 +144,7 @@ LOCK_KEYS = text("""
     ON CONFLICT DO NOTHING RETURNING scope, key
 """)
 
-# The time-out travels with the first lock, which saves a trip.
+# Each of these statements contains the time-out. A separate statement would cost another round trip.
 WITH_SHORT_WAIT = {
     statement: text(f"SET LOCAL lock_timeout = '500ms'; {statement.text}")
     for statement in (LOCK_KEYS, CREATE_PRODUCTS, LOCK_PRODUCTS)
@@ -151,7 +152,7 @@ WITH_SHORT_WAIT = {
 
 
 def with_wait(statement: TextClause, wait: LockWait) -> TextClause:
-    """Return the statement in a form that waits for locks no longer than its unit of work may."""
+    """Return the statement. If `wait` is SHORT, return it with a lock time-out of 500 ms."""
     return WITH_SHORT_WAIT[statement] if wait is LockWait.SHORT else statement
 
 

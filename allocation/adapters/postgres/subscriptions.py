@@ -1,4 +1,4 @@
-"""The cursors of the subscriptions: how far each one has handled the log."""
+"""The cursors of the subscriptions. A subscription has handled the log up to its cursor."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ MOVE_CURSOR = text("UPDATE subscriptions SET cursor = :cursor WHERE name = :name
 
 
 class Cursor:
-    """The position of a subscription in the log. Only the process that holds the subscription's lock moves it."""
+    """The cursor of one subscription. Only the process that holds the subscription's lock may move it."""
 
     def __init__(self, connection: Connection, name: str, position: int) -> None:
         self._connection = connection
@@ -25,9 +25,10 @@ class Cursor:
         self.position = self._stored = position
 
     def move(self, position: int, *, handled: bool) -> None:
-        """Move the cursor. Store it at once if events were `handled`, otherwise only every STORED_EVERY positions.
+        """Move the cursor to `position`. Store it if events were `handled`, or else every STORED_EVERY positions.
 
-        Raises RetryableError if the connection was lost. The lock was lost with it, so another process may hold it now.
+        If the connection is lost, raise the driver's error. The process has then lost the lock, too, and another
+        process may hold it.
         """
         self.position = position
         if handled or position - self._stored >= STORED_EVERY:
@@ -37,7 +38,11 @@ class Cursor:
 
 @contextmanager
 def locked_cursor(engine: Engine, name: str) -> Iterator[Cursor | None]:
-    """Yield the cursor of the subscription. Yield None if another process holds the subscription's lock."""
+    """Yield the subscription's cursor, or None if another process holds the subscription's lock.
+
+    When the context ends with a driver's error, raise RetryableError or StoreUnavailable instead. Raise NoResultFound
+    if no migration has inserted the subscription's row.
+    """
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
     key = SUBSCRIPTION_LOCK | crc32(name.encode())
     with translated_errors(), autocommit.connect() as connection, advisory_lock(connection, key) as mine:

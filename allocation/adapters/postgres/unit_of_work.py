@@ -1,4 +1,4 @@
-"""The unit of work on PostgreSQL: one transaction at READ COMMITTED that locks first and reads after."""
+"""The unit of work on PostgreSQL: a transaction at READ COMMITTED that locks first and then reads."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from allocation.service_layer.unit_of_work import LockSet, LoggedEvent
 
 
 class SqlUnitOfWork:
-    """A transaction whose idempotency keys are locked."""
+    """An open transaction that has locked its idempotency keys."""
 
     def __init__(
         self, connection: Connection, locks: LockSet, idempotency_keys: SqlIdempotencyKeys, now: Clock
@@ -30,8 +30,9 @@ class SqlUnitOfWork:
 
     @property
     def products(self) -> SqlProducts:
-        """Lock and read the products on first use: a command that was executed before needs none."""
-        # No cached_property: until Python 3.12, one thread that waits for the database in it blocks all others.
+        """Lock and read the products on first use. A command with a stored outcome needs no product."""
+        # Before Python 3.12, all instances share the lock of a cached_property. A thread that waits for the database
+        # would block every other thread.
         if self._products is None:
             self._products = load_products(self._connection, self._locks, self.changes)
         return self._products
@@ -53,9 +54,10 @@ class SqlUnitOfWork:
 
 @contextmanager
 def unit_of_work(engine: Engine, locks: LockSet, *, now: Clock = utc_now) -> Iterator[SqlUnitOfWork]:
-    """Open a transaction and lock the idempotency keys. Roll back whatever is not committed.
+    """Open a transaction and lock its idempotency keys. Roll back if the context ends without a commit.
 
-    Raises RetryableError if the transaction loses a race, and StoreUnavailable if the database can't be used.
+    Raise StillRunning if another transaction holds a key for too long. Raise RetryableError if the transaction loses a
+    race or its connection. Raise Busy at the lock time-out, and StoreUnavailable if the database is unavailable.
     """
     with translated_errors(), engine.connect() as connection:
         keys = lock_keys(connection, locks.idempotency_keys, locks.wait)

@@ -1,4 +1,4 @@
-"""The JSON schema of each command, and the name under which clients send it."""
+"""The schema of each command, and the command name that clients use."""
 
 import re
 from collections import Counter
@@ -68,25 +68,25 @@ class CancelOrder(Schema):
 
 
 class Envelope(Schema):
-    """The members that a command has besides its own on a channel for several types of command."""
+    """The additional members of a command in a bulk: its command name, and perhaps an idempotency key."""
 
     type: Any = None
     id: Identifier | None = None
 
 
 class CommandSchema(NamedTuple):
-    """`stored_name` is part of the fingerprints of stored idempotency keys. It never changes."""
+    """`stored_name` never changes: it is part of the fingerprint of each stored idempotency key."""
 
     schema: type[Schema]
     command: type[commands.Command]
     stored_name: str
 
     def from_json(self, body: bytes) -> commands.Command:
-        """Parse a JSON object. Raises InvalidCommand, which names every wrong member."""
+        """Return the command in a JSON object. Raise InvalidInput if a member is missing or wrong."""
         return self.command(**vars(parse(self.schema, body)))
 
     def from_row(self, row: Mapping[str, str]) -> commands.Command:
-        """Parse a row of text. Raises InvalidCommand, which names every wrong member."""
+        """Return the command in a CSV row. Raise InvalidInput if a member is missing or wrong."""
         return self.command(**vars(parse_row(self.schema, row)))
 
 
@@ -101,7 +101,7 @@ COMMANDS: dict[str, CommandSchema] = {
     "allocate_order": CommandSchema(AllocateOrder, commands.AllocateOrder, "AllocateOrder"),
     "cancel_order": CommandSchema(CancelOrder, commands.CancelOrder, "CancelOrder"),
 }
-"""The names that HTTP routes, previews, NDJSON lines, channels and CSV loads use."""
+"""HTTP routes, previews, NDJSON lines, channels and CSV loads derive their command names from this table."""
 
 STORED_NAMES = {entry.command: entry.stored_name for entry in COMMANDS.values()}
 
@@ -109,13 +109,13 @@ AnySchema = TypeVar("AnySchema", bound=Schema)
 
 
 def parse(schema: type[AnySchema], body: bytes) -> AnySchema:
-    """Parse a JSON object. Raises InvalidCommand, which names every wrong member."""
+    """Parse a JSON object. Raise InvalidInput if a member is missing or wrong."""
     with invalid_members():
         return schema.model_validate_json(body)
 
 
 def parse_row(schema: type[AnySchema], row: Mapping[str, str]) -> AnySchema:
-    """Parse a row of text. An empty member counts as missing. Raises InvalidCommand, which names every wrong member."""
+    """Parse a CSV row. An empty field is a missing member. Raise InvalidInput if a member is missing or wrong."""
     values = {name: as_number(text) if name == "qty" else text for name, text in row.items() if text}
     with invalid_members():
         return schema.model_validate(values)

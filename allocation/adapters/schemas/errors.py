@@ -1,4 +1,4 @@
-"""The error of a command with missing or wrong members."""
+"""The error for invalid input: a JSON object, a CSV row, or a header of a request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,8 +27,11 @@ REASONS = {
 WITHOUT_VALUE = {"missing", "json_invalid", "nul", "twice", "too_long"}
 
 
-class InvalidCommand(Exception):
-    """A command with missing or wrong members. `errors` has a {"member", "message"} for each of the first ones."""
+class InvalidInput(Exception):
+    """The input is invalid. `errors` holds a {"member", "message"} for each of the first MOST_NAMED errors.
+
+    The "member" is a member of a JSON object, a column, a header, "body" or "row". `more` counts the other errors.
+    """
 
     def __init__(self, errors: list[dict[str, str]], more: int = 0) -> None:
         self.errors = errors
@@ -36,18 +39,18 @@ class InvalidCommand(Exception):
         super().__init__("; ".join([*messages, f"and {more} more"] if more else messages))
 
 
-def invalid(member: str, message: str) -> InvalidCommand:
-    return InvalidCommand([{"member": member, "message": message}])
+def invalid(member: str, message: str) -> InvalidInput:
+    return InvalidInput([{"member": member, "message": message}])
 
 
 @contextmanager
 def invalid_members() -> Iterator[None]:
-    """Translate pydantic's errors to InvalidCommand."""
+    """Translate pydantic's ValidationError to InvalidInput."""
     try:
         yield
     except ValidationError as error:
-        named = [describe(one) for one in error.errors(include_url=False)[:MOST_NAMED]]
-        raise InvalidCommand(named, more=error.error_count() - len(named)) from None
+        named = [describe(detail) for detail in error.errors(include_url=False)[:MOST_NAMED]]
+        raise InvalidInput(named, more=error.error_count() - len(named)) from None
 
 
 def describe(error: ErrorDetails) -> dict[str, str]:
@@ -59,6 +62,6 @@ def describe(error: ErrorDetails) -> dict[str, str]:
 
 
 def shorten(value: object) -> str:
-    """Return the value as error messages show it."""
+    """Return the value's repr. If it is longer than LONGEST_SHOWN characters, cut it and append "…"."""
     shown = repr(value)
     return shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + "…"

@@ -1,11 +1,11 @@
-"""Events as plain JSON data: the form in which the log stores them and readers get them."""
+"""Converts events to plain JSON data, as the log stores them."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
 from allocation.domain import events
-from allocation.domain.events import BatchState, Candidate, Event, LineState
+from allocation.domain.events import BatchState, Event, LineState, PassedOver
 from allocation.service_layer.unit_of_work import LoggedEvent
 
 EVENT_NAMES: dict[type[Event], str] = {
@@ -19,7 +19,7 @@ EVENT_NAMES: dict[type[Event], str] = {
     events.LineQuantityChanged: "LineQuantityChanged",
     events.Shipped: "Shipped",
 }
-"""The stored name of each event. It never changes, since the log is kept for good."""
+"""The stored name of each event. It never changes, because the log keeps every event."""
 
 
 def moment_as_text(at: datetime) -> str:
@@ -27,7 +27,7 @@ def moment_as_text(at: datetime) -> str:
 
 
 def event_as_json(event: Event, at: str) -> LoggedEvent:
-    """Return the event as plain JSON data. `at` is the moment of its commit, from `moment_as_text`."""
+    """Return the event as plain JSON data. `at` is the time of its commit, as `moment_as_text` formats it."""
     data: LoggedEvent = {
         "type": EVENT_NAMES[type(event)],
         "at": at,
@@ -40,7 +40,7 @@ def event_as_json(event: Event, at: str) -> LoggedEvent:
     if event.line is not None:
         data["line"] = line_state(event.line)
     if event.why is not None:
-        data["why"] = candidates(event.why)
+        data["why"] = passed_over_batches(event.why)
     return data
 
 
@@ -58,9 +58,9 @@ def line_state(line: LineState) -> dict[str, Any]:
     return {"orderid": line.orderid, "qty": line.qty, "status": line.status, "batchref": line.batchref}
 
 
-def candidates(why: Iterable[Candidate]) -> list[dict[str, Any]]:
+def passed_over_batches(why: Iterable[PassedOver]) -> list[dict[str, Any]]:
     """Return [{"ref", "eta", "available"}, …], the preferred batch first."""
-    return [{"ref": one.ref, "eta": eta_as_text(one.eta), "available": one.available} for one in why]
+    return [{"ref": batch.ref, "eta": eta_as_text(batch.eta), "available": batch.available} for batch in why]
 
 
 def eta_as_text(eta: date | None) -> str | None:

@@ -43,5 +43,5 @@ Identifier = Annotated[
 ]
 Quantity = Annotated[int, whole_number_from(1)]
 BatchQuantity = Annotated[int, whole_number_from(0)]
-"""A batch may shrink to nothing."""
+"""The quantity of an existing batch, which may shrink to 0."""
 Eta = Annotated[date | None, BeforeValidator(as_date)]

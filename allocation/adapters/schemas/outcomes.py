@@ -1,4 +1,4 @@
-"""Outcomes as JSON, as they are stored with an idempotency key."""
+"""Converts outcomes to and from the JSON that the database stores with an idempotency key."""
 
 from dataclasses import asdict
 from datetime import date
@@ -10,7 +10,7 @@ from allocation.adapters.schemas import results
 from allocation.domain import errors
 from allocation.domain.errors import OrderShort, Refusal, ShortLine
 from allocation.domain.model import OrderLine
-from allocation.service_layer.outcomes import Done, LineOutcome, OrderOutcome
+from allocation.service_layer.outcomes import Done, LineResult, OrderResult
 from allocation.service_layer.unit_of_work import StoreUnavailable
 
 REFUSAL_NAMES: dict[type[Refusal], str] = {
@@ -27,21 +27,21 @@ REFUSAL_NAMES: dict[type[Refusal], str] = {
     errors.BatchShipped: "BatchShipped",
     errors.OrderShort: "OrderShort",
 }
-"""The stored name of each refusal. It never changes: a stored outcome must stay readable until its key expires."""
+"""The stored name of each refusal. It never changes: an outcome must stay readable until its key expires."""
 REFUSALS = {name: refusal for refusal, name in REFUSAL_NAMES.items()}
 
 
 def to_json(outcome: Done | Refusal) -> str:
     if isinstance(outcome, Done):
-        result = None if outcome.result is None else results.order_outcome(outcome.result)
+        result = None if outcome.result is None else results.order_result(outcome.result)
         return orjson.dumps({"answer": result}).decode()
     return orjson.dumps({"refusal": REFUSAL_NAMES[type(outcome)], "members": refusal_members(outcome)}).decode()
 
 
 def from_json(stored: dict[str, Any]) -> Done | Refusal:
-    """Raises StoreUnavailable if a newer version of the service stored a refusal that this one does not know."""
+    """Return the outcome. Raise StoreUnavailable if only a newer version of the service knows the stored refusal."""
     if "answer" in stored:
-        return Done(None if stored["answer"] is None else order_outcome(stored["answer"]))
+        return Done(None if stored["answer"] is None else order_result(stored["answer"]))
     name, members = stored["refusal"], stored["members"]
     if name not in REFUSALS:
         raise StoreUnavailable(f"A newer version of the service stored this outcome: {name}")
@@ -53,7 +53,8 @@ def from_json(stored: dict[str, Any]) -> Done | Refusal:
 def refusal_members(refusal: Refusal) -> dict[str, Any]:
     if isinstance(refusal, OrderShort):
         return {"orderid": refusal.orderid, "lines": short_lines(refusal)}
-    members: dict[str, Any] = asdict(refusal)  # type: ignore[call-overload]  # Every refusal is a dataclass: tested.
+    # A test checks that every refusal is a dataclass.
+    members: dict[str, Any] = asdict(refusal)  # type: ignore[call-overload]
     return members
 
 
@@ -66,12 +67,12 @@ def short_line(orderid: str, stored: dict[str, Any]) -> ShortLine:
     return ShortLine(OrderLine(orderid, stored["sku"], stored["qty"]), stored["message"])
 
 
-def order_outcome(stored: dict[str, Any]) -> OrderOutcome:
-    return OrderOutcome(stored["orderid"], [line_outcome(stored["orderid"], line) for line in stored["lines"]])
+def order_result(stored: dict[str, Any]) -> OrderResult:
+    return OrderResult(stored["orderid"], [line_result(stored["orderid"], line) for line in stored["lines"]])
 
 
-def line_outcome(orderid: str, stored: dict[str, Any]) -> LineOutcome:
-    return LineOutcome(
+def line_result(orderid: str, stored: dict[str, Any]) -> LineResult:
+    return LineResult(
         OrderLine(orderid, stored["sku"], stored["qty"]),
         stored["status"],
         stored["batchref"],

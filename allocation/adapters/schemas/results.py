@@ -1,19 +1,22 @@
-"""The JSON of command results and previews."""
+"""Converts command results and previews to plain JSON data."""
 
 from typing import Any
 
-from allocation.adapters.schemas.events import candidates, eta_as_text
+from allocation.adapters.schemas.events import eta_as_text, passed_over_batches
 from allocation.domain.model import Batch
-from allocation.service_layer.outcomes import LineOutcome, OrderOutcome
+from allocation.service_layer.outcomes import LineResult, OrderResult
 from allocation.service_layer.preview import Preview, PreviewedLine
 
 
-def order_outcome(outcome: OrderOutcome) -> dict[str, Any]:
-    """Return {"orderid", "lines": [{"sku", "qty", "status", "batchref", "eta"}, …]}; a refused line has a "message"."""
-    return {"orderid": outcome.orderid, "lines": [line_outcome(line) for line in outcome.lines]}
+def order_result(outcome: OrderResult) -> dict[str, Any]:
+    """Return {"orderid", "lines": [{"sku", "qty", "status", "batchref", "eta"}, …]}.
+
+    A refused line also has a "message".
+    """
+    return {"orderid": outcome.orderid, "lines": [line_result(line) for line in outcome.lines]}
 
 
-def line_outcome(line: LineOutcome) -> dict[str, Any]:
+def line_result(line: LineResult) -> dict[str, Any]:
     return {
         "sku": line.order_line.sku,
         "qty": line.order_line.qty,
@@ -27,11 +30,11 @@ def line_outcome(line: LineOutcome) -> dict[str, Any]:
 def preview(preview: Preview) -> dict[str, Any]:
     """Return {"answer", "lines": [{…}, …], "batches": [{…}, …]}.
 
-    The answer is "OK" or the JSON of the result. A line has orderid, sku, qty, status, batchref, eta, lost and why. A
-    batch has ref, sku, qty, allocated, available and eta.
+    The answer is "OK" if the handler returned None, or `order_result` of its result. A line has orderid, sku, qty,
+    status, batchref, eta, lost and why. A batch has ref, sku, qty, allocated, available and eta.
     """
     return {
-        "answer": "OK" if preview.result is None else order_outcome(preview.result),
+        "answer": "OK" if preview.result is None else order_result(preview.result),
         "lines": [previewed_line(line) for line in preview.lines],
         "batches": [batch(one) for one in preview.batches],
     }
@@ -47,7 +50,7 @@ def previewed_line(previewed: PreviewedLine) -> dict[str, Any]:
         "batchref": line.batchref,
         "eta": eta_as_text(previewed.eta),
         "lost": previewed.lost,
-        "why": None if previewed.why is None else candidates(previewed.why),
+        "why": None if previewed.why is None else passed_over_batches(previewed.why),
     }
 
 

@@ -11,10 +11,13 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--batches", type=FILE, required=True, help="CSV with ref,sku,qty,eta; may be gzipped (.gz).")
-@click.option("--orders", type=FILE, required=True, help="CSV with orderid,sku,qty; may be gzipped (.gz).")
+@click.option("--batches", type=FILE, required=True, help="CSV file with ref,sku,qty,eta. Can be gzipped (.gz).")
+@click.option("--orders", type=FILE, required=True, help="CSV file with orderid,sku,qty. Can be gzipped (.gz).")
 def load(batches: Path, orders: Path) -> None:
-    """Send every row as a command. A second run changes nothing."""
+    """Execute each row as a command. A second run changes nothing.
+
+    The exit code is 1 if a row is bad.
+    """
     from tqdm import tqdm
 
     from allocation import bootstrap
@@ -30,22 +33,22 @@ def load(batches: Path, orders: Path) -> None:
         )
         loader.load(batches, COMMANDS["add_batch"])
         loader.load(orders, COMMANDS["allocate"])
-    click.echo(f"Handled {bar.n} rows, {loader.bad_rows} of them bad")
+    click.echo(f"Rows: {bar.n}. Bad rows: {loader.bad_rows}")
     sys.exit(1 if loader.bad_rows else 0)
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def allocate_from_csv(folder: Path) -> None:
-    """Allocate the lines of FOLDER/orders.csv to FOLDER/batches.csv, and write FOLDER/allocations.csv.
+    """Allocate the order lines in FOLDER/orders.csv to the batches in FOLDER/batches.csv.
 
-    A second run changes nothing.
+    The result is FOLDER/allocations.csv. A second run changes nothing. The exit code is 1 if a row is bad.
     """
     from allocation.entrypoints.allocate_from_csv import allocate_from_csv
 
     summary = allocate_from_csv(folder, report=lambda line: click.echo(" ".join(line.split()), err=True))
     click.echo(
-        f"Allocated {summary.allocated} of {summary.lines} lines, {summary.new} of them now; "
-        f"out of stock: {summary.short}; bad rows: {summary.refused}"
+        f"Allocated lines: {summary.allocated} of {summary.lines} ({summary.new} in this run). "
+        f"Out of stock: {summary.short}. Bad rows: {summary.refused}"
     )
     sys.exit(1 if summary.refused else 0)

@@ -7,7 +7,7 @@ from allocation.entrypoints.cli.settings import settings_with
 
 @click.command()
 def migrate() -> None:
-    """Bring the database to the newest schema."""
+    """Migrate the database to the newest schema."""
     from allocation import bootstrap
     from allocation.adapters.postgres.schema import migrate
 
@@ -16,7 +16,7 @@ def migrate() -> None:
 
 @click.command()
 def audit() -> None:
-    """Check the invariants of the database. The exit code is 1 if one is broken."""
+    """Check the invariants of the database. The exit code is 1 if an invariant is broken."""
     from allocation import bootstrap
     from allocation.adapters.postgres.audit import audit
 
@@ -24,6 +24,6 @@ def audit() -> None:
     for finding in audit(bootstrap.create_engine(settings_with("database_url"))):
         broken += finding.breaches > 0
         example = f" (for example {finding.example})" if finding.breaches else ""
-        click.echo(f"{finding.breaches:>9} against: {finding.invariant}{example}")
+        click.echo(f"{finding.breaches:>9} breaches of: {finding.invariant}{example}")
     if broken:
-        raise click.ClickException(f"{broken} of the invariants are broken")
+        raise click.ClickException(f"Broken invariants: {broken}")

@@ -16,12 +16,12 @@ EXPECTED = (
     ("readmodel.projector.rebuild", "RebuildFailed"),
     ("redis.exceptions", "RedisError"),
 )
-"""The errors that a user can do something about, by module and name."""
+"""The module and the name of each error that the user can fix or retry."""
 
 
 class ReportingGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
-        """Report an expected error in one line. Any other error is a bug and shows its traceback."""
+        """Report an expected error in one line. Any other error is a bug: Python prints its traceback."""
         try:
             return super().invoke(ctx)
         except Exception as error:
@@ -31,7 +31,7 @@ class ReportingGroup(click.Group):
 
 
 def loaded_errors() -> tuple[type[Exception], ...]:
-    """Return the expected errors whose modules this process has loaded. No other error can have been raised."""
+    """Return the expected errors whose modules this process has loaded. It can't raise the others."""
     return tuple(getattr(sys.modules[module], name) for module, name in EXPECTED if module in sys.modules)
 
 

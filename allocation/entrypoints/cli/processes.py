@@ -1,6 +1,6 @@
-"""The subcommands that become a process of the service.
+"""The subcommands that run the processes of the service.
 
-Each subcommand imports what it needs, so that no process loads code that it does not use.
+Each subcommand imports its own modules, so that a process loads only the code that it uses.
 """
 
 import os
@@ -15,7 +15,7 @@ from allocation.shutdown import Shutdown
 
 @click.command()
 def run() -> None:
-    """Start everything on this machine and stay in the foreground."""
+    """Run the whole service in the foreground. Start PostgreSQL and Redis if their URLs are not set."""
     from allocation.config import load_settings
     from allocation.local.service import Service
 
@@ -30,17 +30,21 @@ def serve() -> None:
 
 @click.command()
 def queries() -> None:
-    """Serve only queries over HTTP, from Redis alone."""
+    """Serve only queries over HTTP. This process needs Redis but no database."""
     exec_web_server("allocation.bootstrap:create_query_app", "redis_url")
 
 
 def exec_web_server(factory: str, *urls: str) -> None:
-    """Become the web server, which starts the workers. They build their app with the factory."""
+    """Replace this process with the web server. Each worker of the server calls `factory` to build its app.
+
+    `urls` names the settings that the workers require: `database_url`, `redis_url`. Raise BadSettings if a URL is
+    missing, and CannotStart if the server can't listen on the port.
+    """
     from allocation.local.ports import require_free
 
     settings = settings_with(*urls)
     os.environ.update({name.upper(): getattr(settings, name) for name in urls})
-    require_free(settings.host, settings.port)  # The web server would share the port with another one.
+    require_free(settings.host, settings.port)  # Otherwise two web servers could share the port without an error.
     options = {
         "--interface": "wsgi",
         "--host": settings.host,
@@ -60,7 +64,7 @@ def exec_web_server(factory: str, *urls: str) -> None:
 
 @click.command()
 def relay() -> None:
-    """Keep the views up to date, announce allocated lines, and mail what is out of stock."""
+    """Update the views, announce allocated lines, and mail out-of-stock notices."""
     from allocation import bootstrap
 
     bootstrap.create_relay(settings_with("database_url", "redis_url"), shutdown_on_signals()).run()

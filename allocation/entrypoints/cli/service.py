@@ -1,4 +1,4 @@
-"""The subcommands that ask about running processes."""
+"""The subcommands that report on running processes."""
 
 import click
 
@@ -7,23 +7,25 @@ from allocation.entrypoints.cli.settings import settings_with
 
 @click.command()
 def env() -> None:
-    """Print the addresses of the running service, for psql, redis-cli and other programs."""
+    """Print the URLs of the running service, for psql, redis-cli and other programs."""
     from allocation.config import load_settings
     from allocation.local.running import service_urls
 
-    found = service_urls(load_settings().data)
-    if found is None:
-        raise click.ClickException("No service runs from here. Start one with make run")
-    for name, value in found.items():
+    folder = load_settings().data
+    urls = service_urls(folder)
+    if urls is None:
+        raise click.ClickException(f"No service runs from the folder {folder}. Start the service with make run")
+    for name, value in urls.items():
         click.echo(f"{name}={value}")
 
 
 @click.command()
 @click.argument("process", type=click.Choice(["relay", "consumer"]))
 def check(process: str) -> None:
-    """Check for a health check whether any such process works. The exit code is 1 if none does.
+    """Check that a relay or a consumer is connected to Redis.
 
-    A process works while it is subscribed to its channel. If one of several hangs, this does not notice.
+    Health checks can use the exit code: it is 1 if no such process is connected. The check does not detect a process
+    that hangs while it is connected.
     """
     from allocation import bootstrap
     from allocation.entrypoints import consumer
@@ -34,4 +36,4 @@ def check(process: str) -> None:
     [(_, count)] = redis.pubsub_numsub(channel)
     if not count:
         raise click.ClickException(f"No {process} listens on {channel}")
-    click.echo(f"{count} on {channel}")
+    click.echo(f"Processes on {channel}: {count}")

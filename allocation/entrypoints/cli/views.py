@@ -7,7 +7,7 @@ from allocation.entrypoints.cli.settings import settings_with
 
 @click.command()
 def rebuild() -> None:
-    """Rebuild the views from the log beside the live ones, and switch to them."""
+    """Rebuild the views from the log. Queries read the old views until the new views are complete."""
     from tqdm import tqdm
 
     from allocation import bootstrap
@@ -17,7 +17,7 @@ def rebuild() -> None:
     settings = settings_with("database_url", "redis_url")
     log = bootstrap.create_log(bootstrap.create_engine(settings))
     store = bootstrap.create_store(bootstrap.create_redis(settings))
-    with log.exclusive() as mine, tqdm(unit=" events", unit_scale=True) as bar:
+    with log.rebuild_lock() as mine, tqdm(unit=" events", unit_scale=True) as bar:
         if not mine:
             raise click.ClickException("Another rebuild is running")
 
@@ -31,12 +31,12 @@ def rebuild() -> None:
 
 @click.command()
 def digest() -> None:
-    """Print a fingerprint of the views. Equal views have the same one, for example before and after a rebuild."""
+    """Print a fingerprint of the views. Equal views have equal fingerprints, for example before and after a rebuild."""
     from allocation import bootstrap
     from readmodel.projector.digest import digest
 
     redis = bootstrap.create_redis(settings_with("redis_url"))
     live = bootstrap.create_store(redis).generations().live
     if live is None:
-        raise click.ClickException("There is no read model now")
+        raise click.ClickException("Redis has no read model")
     click.echo(digest(redis, live))

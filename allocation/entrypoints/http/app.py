@@ -1,4 +1,4 @@
-"""The command routes, and the query routes beside them."""
+"""The app of a web worker: the routes of the commands, the queries and the health checks."""
 
 import logging
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from flask import Blueprint, Flask, Response, abort, request
 from allocation.adapters.schemas import results
 from allocation.adapters.schemas.commands import COMMANDS, CommandSchema
 from allocation.domain.commands import Command
-from allocation.entrypoints.http.bulk import Bulk
+from allocation.entrypoints.http.bulk import BulkEndpoint
 from allocation.entrypoints.http.idempotency_keys import HEADER, checked_header, key_of, key_scope
-from allocation.entrypoints.http.responses import FAILURES, TRY_AGAIN, failure, success_status
+from allocation.entrypoints.http.responses import FAILURES, PREVIEW_FAILED, RETRYABLE, failure, success_status
 from allocation.service_layer.idempotency import IdempotencyKey
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
@@ -25,7 +25,10 @@ LARGEST_BODY = 1_000_000
 
 
 def create_app(bus: MessageBus, store: Store, is_migrated: Callable[[], bool], bulks_at_once: int) -> Flask:
-    """Return a worker's app. It opens no connection, so it starts even while a store is down."""
+    """Return the app of a web worker. It opens no connection, so the worker starts even if a store is unavailable.
+
+    At most `bulks_at_once` bulk requests run at the same time.
+    """
     app = create_bare_app()
     app.register_blueprint(command_routes(bus, bulks_at_once))
     app.register_blueprint(queries.query_routes(store))
@@ -41,15 +44,16 @@ def create_app(bus: MessageBus, store: Store, is_migrated: Callable[[], bool], b
 def command_routes(bus: MessageBus, bulks_at_once: int) -> Blueprint:
     blueprint = Blueprint("commands", __name__)
     for name, schema in COMMANDS.items():
-        blueprint.add_url_rule(f"/{name}", name, command_view(bus, schema), methods=["POST"])
-        blueprint.add_url_rule(f"/preview/{name}", f"preview_{name}", preview_view(bus, schema), methods=["POST"])
-    blueprint.add_url_rule("/commands", "bulk", Bulk(bus, bulks_at_once).respond, methods=["POST"])
+        # For example: POST /allocate and POST /preview/allocate.
+        blueprint.add_url_rule(f"/{name}", name, command_endpoint(bus, schema), methods=["POST"])
+        blueprint.add_url_rule(f"/preview/{name}", f"preview_{name}", preview_endpoint(bus, schema), methods=["POST"])
+    blueprint.add_url_rule("/commands", "bulk", BulkEndpoint(bus, bulks_at_once).respond, methods=["POST"])
     for error in FAILURES:
         blueprint.register_error_handler(error, failure_response)
     return blueprint
 
 
-def command_view(bus: MessageBus, schema: CommandSchema) -> Callable[[], Response]:
+def command_endpoint(bus: MessageBus, schema: CommandSchema) -> Callable[[], Response]:
     status = success_status(schema.command)
 
     def respond() -> Response:
@@ -57,14 +61,19 @@ def command_view(bus: MessageBus, schema: CommandSchema) -> Callable[[], Respons
         result = bus.handle(command, request_key(command))
         if result is None:
             return Response("OK", status, content_type="text/plain")
-        return json_response(results.order_outcome(result), status)
+        return json_response(results.order_result(result), status)
 
     return respond
 
 
-def preview_view(bus: MessageBus, schema: CommandSchema) -> Callable[[], Response]:
+def preview_endpoint(bus: MessageBus, schema: CommandSchema) -> Callable[[], Response]:
     def respond() -> Response:
-        return json_response(results.preview(bus.preview(schema.from_json(read_body()))))
+        command = schema.from_json(read_body())
+        try:
+            return json_response(results.preview(bus.preview(command)))
+        except StoreUnavailable as error:
+            logger.warning("A preview failed: %s", error)
+            return problem(503, PREVIEW_FAILED, RETRY_LATER)
 
     return respond
 
@@ -78,11 +87,14 @@ def request_key(command: Command) -> IdempotencyKey | None:
 
 
 def read_body() -> bytes:
-    """Read the JSON body of the request, whether it has a Content-Length or is sent in chunks."""
+    """Return the body of the request, which may be chunked.
+
+    Abort with 415 if the media type is not JSON, and with 413 if the body is too large.
+    """
     if request.mimetype != "application/json":
         abort(415, f"The body must be application/json, not {request.mimetype or 'untyped'}")
-    # No max_content_length: beyond that limit nobody can read the rest of the body, and the client would get a closed
-    # connection instead of the 413.
+    # If the app set max_content_length, it could not read the rest of a large body. Then the server would close the
+    # connection, and the client would not receive the 413.
     body = request.stream.read(LARGEST_BODY + 1)
     if len(body) > LARGEST_BODY:
         abort(413)
@@ -91,14 +103,14 @@ def read_body() -> bytes:
 
 def failure_response(error: Exception) -> Response:
     if isinstance(error, StoreUnavailable):
-        logger.warning("A command was not executed: %s", error)
+        logger.warning("The service could not confirm a command: %s", error)
     status, message, members = failure(error)
-    return problem(status, message, RETRY_LATER if isinstance(error, TRY_AGAIN) else None, **members)
+    return problem(status, message, RETRY_LATER if isinstance(error, RETRYABLE) else None, **members)
 
 
 def reason_not_ready(is_migrated: Callable[[], bool]) -> str | None:
-    """Return why commands can't be served now, or None."""
+    """Return the reason why this process can't execute commands, or None if it can."""
     try:
         return None if is_migrated() else "The database is not migrated"
     except (StoreUnavailable, RetryableError):
-        return "The database can't be reached"
+        return "The database is unreachable"

@@ -1,8 +1,9 @@
-"""Commands as NDJSON: one command per line, and one result per line in the same order. A line that fails, fails alone.
+"""Bulk requests: NDJSON with one command per line. The response has one result per line, in the same order.
 
-The server reads the whole body to disk before it executes the first line. So it can refuse a body that is too large
-before it has done anything. And a client that sends everything before it reads never waits for a server that waits for
-the client.
+A failed line does not affect the other lines.
+
+The server stores the whole body before it executes the first line. So it refuses a large or incomplete body before it
+executes any command. The client can send its whole body before it reads the response: neither waits for the other.
 """
 
 import logging
@@ -17,9 +18,9 @@ from flask import Response, abort, request
 
 from allocation.adapters.schemas import results
 from allocation.adapters.schemas.commands import COMMANDS, CommandSchema, Envelope, parse
-from allocation.adapters.schemas.errors import InvalidCommand, invalid, shorten
+from allocation.adapters.schemas.errors import InvalidInput, invalid, shorten
 from allocation.entrypoints.http.idempotency_keys import HEADER, key_of, key_scope
-from allocation.entrypoints.http.responses import FAILURES, failure, success_status
+from allocation.entrypoints.http.responses import BUG, failure, status_of, success_status
 from allocation.service_layer.command_requests import CommandRequest
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done, Outcome
@@ -33,26 +34,29 @@ LONGEST_LINE = 1_000_000
 KEPT_IN_MEMORY = 1_000_000
 READ_AT_ONCE = 65_536
 LINES_AT_ONCE, BYTES_AT_ONCE = 500, 1_000_000
-TOO_LARGE = f"The body has more than {LARGEST_BODY} bytes. Nothing was done. Send it in parts"
+TOO_LARGE = f"The body has more than {LARGEST_BODY} bytes. No command was executed. Send the body in parts"
 
 
 class BulkLine(NamedTuple):
-    """A line of the body: its request or its error. `status` is the status of success, and the result shows the id."""
+    """A parsed line of the body: a request or an error. `status` is the HTTP status of success."""
 
     id: str | None
-    request: CommandRequest | InvalidCommand
+    request: CommandRequest | InvalidInput
     status: int = 0
 
 
-class Bulk:
-    """The route. It serves at most `at_once` requests at the same time, so that threads are left for other requests."""
+class BulkEndpoint:
+    """Serves up to `at_once` bulk requests at the same time, so that other requests find a free thread."""
 
     def __init__(self, bus: MessageBus, at_once: int) -> None:
         self._bus = bus
         self._slots = BoundedSemaphore(at_once)
 
     def respond(self) -> Response:
-        """Stream the results, each after its transaction is committed."""
+        """Execute the lines. Stream each result after the commit of its transaction.
+
+        Abort with 415, 400 or 413 if the request is bad. Return a 503 if too many bulk requests are running.
+        """
         if request.mimetype not in MEDIA_TYPES:
             abort(415, f"The body must be {MEDIA_TYPES[0]}, not {request.mimetype or 'untyped'}")
         if HEADER in request.headers:
@@ -61,7 +65,7 @@ class Bulk:
             abort(413, TOO_LARGE)
         scope = key_scope(request.path, request.headers.get("Authorization"))
         if not self._slots.acquire(blocking=False):
-            return problem(503, "The server is handling too many bulks. Nothing was done", RETRY_LATER)
+            return problem(503, "The server is handling too many bulk requests. No command was executed", RETRY_LATER)
         with ExitStack() as stack:
             stack.callback(self._slots.release)
             body = stack.enter_context(SpooledTemporaryFile(max_size=KEPT_IN_MEMORY))
@@ -72,7 +76,11 @@ class Bulk:
 
 
 def copy_body(stream: IO[bytes], body: IO[bytes], length: int | None) -> None:
-    """Copy the body and rewind it. If the client disconnects early, the server reports only an early end."""
+    """Copy the request's body and rewind the copy. `length` is the Content-Length, or None.
+
+    Abort with 413 if the body is too large, and with 400 if it is shorter than `length`. If the client disconnects, the
+    stream ends early without an error.
+    """
     size = 0
     while data := stream.read(READ_AT_ONCE):
         size += len(data)
@@ -80,12 +88,15 @@ def copy_body(stream: IO[bytes], body: IO[bytes], length: int | None) -> None:
             abort(413, TOO_LARGE)
         body.write(data)
     if length is not None and size < length:
-        abort(400, f"The body ended after {size} of {length} bytes. Nothing was done")
+        abort(400, f"The body ended after {size} of {length} bytes. No command was executed")
     body.seek(0)
 
 
 def read_lines(body: IO[bytes]) -> Iterator[bytes]:
-    """Yield each line without its end. Cut a line that is too long, but leave it longer than LONGEST_LINE."""
+    """Yield each line without its newline. Truncate a very long line to slightly more than LONGEST_LINE bytes.
+
+    `parse_line` refuses the truncated line.
+    """
     while line := body.readline(LONGEST_LINE + 2):
         rest = line
         while not rest.endswith(b"\n") and (rest := body.readline(READ_AT_ONCE)):
@@ -94,7 +105,10 @@ def read_lines(body: IO[bytes]) -> Iterator[bytes]:
 
 
 def in_parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
-    """Cut the lines into parts that are small enough to keep their commands and results in memory."""
+    """Split the lines into parts of at most LINES_AT_ONCE lines and about BYTES_AT_ONCE bytes.
+
+    The server keeps only the commands and results of one part in memory.
+    """
     part, size = list[bytes](), 0
     for line in lines:
         part.append(line)
@@ -117,7 +131,7 @@ def bulk_results(lines: Iterator[bytes], bus: MessageBus, scope: str) -> Iterato
             failed += result["status"] >= 500
             yield orjson.dumps(result) + b"\n"
         if failed:
-            logger.warning("%s commands of a bulk were not executed", failed)
+            logger.warning("%s of %s lines in a part of a bulk request failed with a 5xx status", failed, len(part))
 
 
 def parse_line(line: bytes, scope: str) -> BulkLine:
@@ -131,12 +145,12 @@ def parse_line(line: bytes, scope: str) -> BulkLine:
         command = schema.from_json(line)
         key = key_of(scope, line_id, command) if line_id is not None else None
         return BulkLine(line_id, CommandRequest(command, key), success_status(schema.command))
-    except InvalidCommand as error:
+    except InvalidInput as error:
         return BulkLine(line_id, error)
 
 
 def schema_of(name: object) -> CommandSchema:
-    """Raises InvalidCommand if there is no command of that name."""
+    """Return the schema of the command with this name. Raise InvalidInput if the name is missing or unknown."""
     if isinstance(name, str) and name in COMMANDS:
         return COMMANDS[name]
     if name is None:
@@ -148,9 +162,9 @@ def line_result(line: BulkLine, outcome: Outcome) -> dict[str, Any]:
     result: dict[str, Any] = {} if line.id is None else {"id": line.id}
     if isinstance(outcome, Done):
         result["status"] = line.status
-        return result if outcome.result is None else result | results.order_outcome(outcome.result)
-    if type(outcome) not in FAILURES:
-        logger.error("A line failed because of a bug", exc_info=outcome)
-        return result | {"status": 500, "message": "The service failed. Its log has the reason."}
+        return result if outcome.result is None else result | results.order_result(outcome.result)
+    if status_of(outcome) == BUG:
+        logger.error("A line of a bulk request failed because of a bug", exc_info=outcome)
+        return result | {"status": BUG, "message": "The service failed. Its log has the reason."}
     status, message, members = failure(outcome)
     return result | {"status": status, "message": message} | members

@@ -14,10 +14,10 @@ HEADER = "Idempotency-Key"
 
 
 def key_scope(route: str, token: str | None) -> str:
-    """Return the scope of a key: two callers, or two routes of one caller, may use the same key independently.
+    """Return the scope of an idempotency key: a hash of `token`, and the route. Each scope has its own keys.
 
-    `token` is the Authorization header; only its hash is stored. Raises InvalidCommand if the server could not read it:
-    all unreadable tokens would share one scope.
+    `token` is the Authorization header, or None. It is empty if the server could not read the header. In that case,
+    raise InvalidInput: otherwise all callers with unreadable headers would share a scope.
     """
     if token == "":
         raise invalid("Authorization", "must be printable ASCII")
@@ -26,14 +26,14 @@ def key_scope(route: str, token: str | None) -> str:
 
 
 def key_of(scope: str, value: str, command: Command) -> IdempotencyKey:
-    """Return the key of a command. Bodies that differ only in form have the same fingerprint."""
+    """Return the idempotency key of a command. Two JSON forms of the same command have the same fingerprint."""
     content = orjson.dumps([STORED_NAMES[type(command)], command])
     return IdempotencyKey(scope, value, sha256(content).hexdigest())
 
 
 def checked_header(value: str) -> str:
-    """Return the value of the header. Raises InvalidCommand."""
+    """Return the value. Raise InvalidInput if it is empty, too long, or not printable ASCII."""
     if not 1 <= len(value) <= LONGEST_IDENTIFIER or not (value.isascii() and value.isprintable()):
-        message = f"must be 1 to {LONGEST_IDENTIFIER} printable characters of ASCII, not {shorten(value)}"
+        message = f"must be 1 to {LONGEST_IDENTIFIER} printable ASCII characters, not {shorten(value)}"
         raise invalid(HEADER, message)
     return value

@@ -2,17 +2,17 @@
 
 from typing import Any, NamedTuple
 
-from allocation.adapters.schemas.errors import InvalidCommand
+from allocation.adapters.schemas.errors import InvalidInput
 from allocation.adapters.schemas.outcomes import short_lines
 from allocation.domain import commands, errors
 from allocation.domain.commands import Command
 from allocation.service_layer.idempotency import KeyReused, StillRunning
-from allocation.service_layer.unit_of_work import Busy, StoreUnavailable
+from allocation.service_layer.unit_of_work import StoreUnavailable
 
 CREATED: set[type[Command]] = {commands.CreateBatch}
 
 FAILURES: dict[type[Exception], int] = {
-    InvalidCommand: 400,
+    InvalidInput: 400,
     errors.UnknownSku: 400,
     errors.UnknownLine: 404,
     errors.UnknownOrder: 404,
@@ -28,15 +28,18 @@ FAILURES: dict[type[Exception], int] = {
     StillRunning: 409,
     KeyReused: 422,
     StoreUnavailable: 503,
-    Busy: 503,
 }
 
-TRY_AGAIN = (StillRunning, StoreUnavailable)
-UNCONFIRMED = "The command was not confirmed. You can send it again: it will not be executed twice"
+BUG = 500
+RETRYABLE = (StillRunning, StoreUnavailable)
+UNCONFIRMED = (
+    "The service could not confirm the command. You can send it again: a repeated command has no further effect"
+)
+PREVIEW_FAILED = "The preview failed. Send it again"
 
 
 class Failure(NamedTuple):
-    """`members` are the members of the problem besides its message."""
+    """An error as the client sees it. `members` are further members of the JSON body."""
 
     status: int
     message: str
@@ -47,14 +50,22 @@ def success_status(command: type[Command]) -> int:
     return 201 if command in CREATED else 202
 
 
+def status_of(error: Exception) -> int:
+    """Return the status of the error's type, or of its nearest base class in FAILURES.
+
+    Return BUG if FAILURES has neither.
+    """
+    return next((FAILURES[base] for base in type(error).__mro__ if base in FAILURES), BUG)
+
+
 def failure(error: Exception) -> Failure:
-    """Describe an error of one of the types in FAILURES."""
+    """Describe an error of a command. The error must have a status in FAILURES."""
     message = UNCONFIRMED if isinstance(error, StoreUnavailable) else str(error)
-    return Failure(FAILURES[type(error)], message, problem_members(error))
+    return Failure(status_of(error), message, problem_members(error))
 
 
 def problem_members(error: Exception) -> dict[str, Any]:
-    if isinstance(error, InvalidCommand):
+    if isinstance(error, InvalidInput):
         return {"errors": error.errors}
     if isinstance(error, errors.OrderShort):
         return {"lines": short_lines(error)}

@@ -1,4 +1,4 @@
-"""A thread that works beside the relay."""
+"""The base class of the relay's background threads."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -7,11 +7,15 @@ from allocation.shutdown import Shutdown
 
 
 class BackgroundThread(threading.Thread, ABC):
-    """A thread of the relay. However slow it is, it delays nothing else. The relay sets `news` after new events."""
+    """A thread that does one job of the relay. If the job is slow, it does not delay the other jobs.
+
+    The relay sets `wake_up` when the log has new events. If `work` raises an error, `failure` holds that error, and the
+    relay raises it.
+    """
 
     def __init__(self, name: str, shutdown: Shutdown) -> None:
         super().__init__(name=name, daemon=True)
-        self.news = threading.Event()
+        self.wake_up = threading.Event()
         self.failure: Exception | None = None
         self.shutdown = shutdown
 
@@ -19,8 +23,8 @@ class BackgroundThread(threading.Thread, ABC):
         try:
             self.work()
         except Exception as error:
-            self.failure = error  # A bug: the relay raises it and ends, and its supervisor restarts it.
+            self.failure = error  # The error is a bug. The relay ends, and its supervisor restarts it.
 
     @abstractmethod
     def work(self) -> None:
-        """Work until the shutdown. If a store is unavailable, wait for it."""
+        """Do the job until the shutdown. If a store is unavailable, retry after a pause."""

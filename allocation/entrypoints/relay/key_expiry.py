@@ -1,4 +1,4 @@
-"""Deletes old idempotency keys, a few at a time, so that no command waits for it."""
+"""Deletes old idempotency keys in small steps, so that commands do not wait for the deletion."""
 
 import logging
 
@@ -16,7 +16,7 @@ BETWEEN_STEPS = 0.1
 
 
 class KeyExpiry(BackgroundThread):
-    """Several relays may run it at once. `age` and `every` are in seconds."""
+    """Every `every` seconds, deletes the keys that are older than `age` seconds. Several relays may run this thread."""
 
     def __init__(self, engine: Engine, age: float, shutdown: Shutdown, every: float = EVERY) -> None:
         super().__init__("key expiry", shutdown)
@@ -30,5 +30,7 @@ class KeyExpiry(BackgroundThread):
                 more = delete_old_keys(self._engine, self._age) == DELETED_AT_ONCE
                 self.shutdown.wait(BETWEEN_STEPS if more else self._every)
             except (StoreUnavailable, RetryableError) as error:
-                logger.warning("Old idempotency keys were not deleted. The next try follows later: %s", error)
+                logger.warning(
+                    "The relay retries the deletion of old idempotency keys in %.0f s: %s", self._every, error
+                )
                 self.shutdown.wait(self._every)

@@ -1,4 +1,7 @@
-"""The relay: applies to the views whatever the fast path has not applied, and runs the subscriptions."""
+"""The relay: applies every event of the log to the views, because the fast path may fail.
+
+It also runs the subscriptions, in background threads.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -22,15 +25,15 @@ logger = logging.getLogger(__name__)
 POLL = 0.25
 PAUSE = 1.0
 REST = 0.1
-"""Seconds to rest after a page that was not full, so that the next page has more than one commit in it.
+"""Seconds to wait after a page that was not full, so that the next page covers several commits.
 
-In the meantime the fast path updates the views.
+Meanwhile, the fast path updates the views.
 """
-THREADS_END_WITHIN = 2.0
+THREAD_ENDS_WITHIN = 2.0
 
 
 class Relay:
-    """Runs the given threads beside its own work."""
+    """Updates the views in the calling thread. Meanwhile, the given background threads do the other jobs."""
 
     def __init__(
         self,
@@ -38,7 +41,7 @@ class Relay:
         store: Store,
         projection: Projection,
         shutdown: Shutdown,
-        threads: Sequence[BackgroundThread] = (),
+        threads: Sequence[BackgroundThread],
     ) -> None:
         self._log = log
         self._store = store
@@ -47,12 +50,16 @@ class Relay:
         self._threads = threads
 
     def run(self) -> None:
-        """Work until the shutdown. If a store is unavailable, wait for it. Raises the error of a thread that failed."""
+        """Update the views until the shutdown. Then wait up to THREAD_ENDS_WITHIN seconds for each background thread.
+
+        If a store is unavailable, retry every PAUSE seconds. If a background thread fails, raise its error. The other
+        threads are daemon threads: they continue until the process ends.
+        """
         for thread in self._threads:
             thread.start()
         self._run()
         for thread in self._threads:
-            thread.join(THREADS_END_WITHIN)
+            thread.join(THREAD_ENDS_WITHIN)
 
     def _run(self) -> None:
         while not self._shutdown.requested:
@@ -62,7 +69,7 @@ class Relay:
             except ShutdownRequested:
                 return
             except (RedisError, StoreUnavailable, RetryableError, RebuildFailed) as error:
-                logger.warning("The relay tries again in a second: %s", error)
+                logger.warning("The relay retries in %.0f s: %s", PAUSE, error)
                 self._shutdown.wait(PAUSE)
 
     def _relay(self) -> None:
@@ -78,13 +85,13 @@ class Relay:
                     self._rebuild(loss)
 
     def _apply_page(self, commits: PubSub) -> None:
-        events = follow(self._store, self._log, self._projection)
-        if not events:
+        moved = follow(self._store, self._log, self._projection)
+        if not moved:
             wait_for_commit(commits)
             return
         for thread in self._threads:
-            thread.news.set()
-        if events < READ_AT_ONCE:
+            thread.wake_up.set()
+        if moved < READ_AT_ONCE:
             self._shutdown.wait(REST)
         discard_wake_ups(commits)
 
@@ -94,22 +101,22 @@ class Relay:
                 raise thread.failure
 
     def _rebuild(self, loss: Exception) -> None:
-        with self._log.exclusive() as mine:
+        with self._log.rebuild_lock() as mine:
             if not mine:
                 self._shutdown.wait(PAUSE)
                 return
-            logger.warning("Rebuilding the views: %s", loss)
+            logger.warning("The relay rebuilds the views: %s", loss)
             events = rebuild(self._store, self._log, self._projection, lambda *_: self._shutdown.check())
-            logger.info("Rebuilt the views from %s events", events, extra={"events": events})
+            logger.info("The relay rebuilt the views from %s events", events)
 
 
 def wait_for_commit(commits: PubSub) -> None:
-    """Wait for a commit, but at most for POLL seconds: a process that commits may not reach Redis."""
+    """Wait up to POLL seconds for the wake-up that a commit publishes. It is missing if Redis was unreachable."""
     if commits.get_message(timeout=POLL) is not None:
         discard_wake_ups(commits)
 
 
 def discard_wake_ups(commits: PubSub) -> None:
-    """Read the other wake-ups: one page covers many commits. Redis disconnects a client that leaves them unread."""
+    """Read and discard the pending wake-ups. One page covers many commits, and Redis disconnects a slow reader."""
     while commits.get_message(timeout=0) is not None:
         pass

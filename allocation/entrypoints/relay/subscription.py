@@ -1,4 +1,4 @@
-"""Runs a named handler of the log's events, behind a cursor of its own."""
+"""A subscription passes events of the log to a handler, and stores its own cursor."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -22,10 +22,11 @@ UNAVAILABLE = (RedisError, StoreUnavailable, RetryableError, NotSent)
 
 
 class Subscription(BackgroundThread):
-    """Passes the events of some types to `handle`: in order, at least once, at its own pace.
+    """Passes the events of the given types to `handle`, in log order and at least once.
 
-    If `handle` raises one of UNAVAILABLE, it gets the same events again. The subscription handles events when they are
-    final; with `upto`, only up to the position that it returns. Only one process at a time runs a subscription.
+    If `handle` raises an error of UNAVAILABLE, the subscription passes the same events again after a pause. It passes
+    events up to the fence. If `upto` returns a lower position, it passes events only up to that position. Only one
+    process at a time runs the subscription with this name.
     """
 
     def __init__(
@@ -55,17 +56,17 @@ class Subscription(BackgroundThread):
                         pause = PAUSE
                 self.shutdown.wait(PAUSE)
             except UNAVAILABLE as error:
-                logger.warning("The subscription %s tries again in %.0f seconds: %s", self.name, pause, error)
+                logger.warning("The subscription %s retries in %.0f s: %s", self.name, pause, error)
                 self.shutdown.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_OF_MAIL if isinstance(error, NotSent) else LONGEST_PAUSE)
 
     def _handle_page(self, cursor: Cursor) -> None:
-        """Handle a page of events and move the cursor. If there is nothing new, wait for news."""
-        self.news.clear()
+        """Handle a page of events and move the cursor. If the log has no new events, wait up to POLL seconds."""
+        self.wake_up.clear()
         events, position = self._log.read_types(self._types, cursor.position, upto=self._upto())
         if events:
             self._handle(events)
         if position > cursor.position:
             cursor.move(position, handled=bool(events))
         else:
-            self.news.wait(POLL)
+            self.wake_up.wait(POLL)

@@ -1,14 +1,14 @@
-"""Arrays in PostgreSQL's own text format, in which the statements take their rows.
+"""Formats arrays as text in PostgreSQL's own format. The statements receive their rows in this form.
 
-The driver would send a list as an expression with a constant for each element. To parse that takes PostgreSQL longer
-than to execute the statement.
+The driver would send a list as an expression with one constant per element. PostgreSQL would then spend more time on
+parsing the expression than on executing the statement.
 """
 
 from collections.abc import Iterable, Sequence
 
 
 def arrays(columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> dict[str, str]:
-    """Return one array per column."""
+    """Map each column to the array of its values. `rows` must not be empty."""
     return dict(zip(columns, map(array, zip(*rows, strict=True)), strict=True))
 
 

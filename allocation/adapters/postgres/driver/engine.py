@@ -2,7 +2,10 @@ from sqlalchemy import Engine, create_engine
 
 
 def create_postgres_engine(database_url: str, *, connections: int = 5) -> Engine:
-    """Return an engine for short transactions. It opens no connection yet. Create it after a fork, never before."""
+    """Return an engine for short transactions. It opens its first connection on its first use.
+
+    Create the engine after a fork: processes must not share connections.
+    """
     _, _, address = database_url.partition("://")
     return create_engine(
         f"postgresql+psycopg2://{address}",

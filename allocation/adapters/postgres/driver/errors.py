@@ -1,4 +1,4 @@
-"""Translates the driver's errors to those of the port, here and nowhere else."""
+"""Translates the errors of SQLAlchemy and psycopg2 to the errors of the port."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,19 +13,21 @@ LOST_RACES = {"40001", "40P01"}  # serialization failure, deadlock
 UNIQUE_VIOLATION = "23505"
 LOCK_TIMEOUT = "55P03"
 UNAVAILABLE = (
-    "08",  # connection
-    "25006",  # read-only: no longer the primary
-    "42P01",  # a table is missing: not migrated
-    "53",  # resources
-    "57",  # shutdown, statement time-out
+    "08",  # connection failure
+    "25006",  # read-only transaction: the server is no longer the primary
+    "42P01",  # missing table: the schema is not migrated
+    "53",  # insufficient resources
+    "57",  # shutdown or statement time-out
 )
 
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise RetryableError for a lost race or connection, Busy for a lock time-out, StoreUnavailable without a server.
+    """Translate the driver's errors. Other errors are bugs and pass through.
 
-    Other errors of the driver are bugs and pass through.
+    - RetryableError: the transaction lost a race or its connection.
+    - Busy: the transaction reached the lock time-out.
+    - StoreUnavailable: the pool has no free connection, or the server can't execute the transaction now.
     """
     try:
         yield
@@ -41,12 +43,12 @@ def translated_errors() -> Iterator[None]:
             raise StoreUnavailable(in_one_line(error.orig)) from error
         raise
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        # SQLAlchemy passes on the driver's own error if a connection turns out to be broken on its return to the pool.
+        # If a connection is broken when it returns to the pool, SQLAlchemy raises the driver's own error.
         raise RetryableError(in_one_line(error)) from error
 
 
 def code_of(error: DBAPIError) -> str | None:
-    """Return PostgreSQL's error code, or None if the error did not come from the server."""
+    """Return PostgreSQL's error code, or None if the server did not send the error."""
     return getattr(error.orig, "pgcode", None)
 
 
@@ -55,7 +57,7 @@ def in_one_line(error: BaseException | None) -> str:
 
 
 def is_duplicate_batch(error: DBAPIError) -> bool:
-    """Return whether another transaction has just created the same batch. The next attempt finds that batch."""
+    """Return whether another transaction has just created the same batch. A new attempt finds that batch."""
     diagnosis = getattr(error.orig, "diag", None)
     return (
         diagnosis is not None and diagnosis.sqlstate == UNIQUE_VIOLATION and diagnosis.constraint_name == "batches_pkey"

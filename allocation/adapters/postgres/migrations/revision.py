@@ -1,4 +1,4 @@
-"""The revision of the database's schema. A web process reads it without the migration library, which saves 10 MB."""
+"""Reads the revision of the database schema without Alembic, which saves 10 MB in each web process."""
 
 from functools import cache
 from importlib.resources import files
@@ -12,9 +12,10 @@ REVISION = text("SELECT version_num FROM alembic_version")
 
 
 def is_current(engine: Engine) -> bool:
-    """Return whether the schema is as new as this code, or newer. In a rolling upgrade, old processes keep working.
+    """Return whether the schema has the newest revision of this code, or a newer revision.
 
-    Raises StoreUnavailable, RetryableError.
+    In a rolling upgrade, old processes run on the newer schema. Raise RetryableError or StoreUnavailable for the
+    driver's errors.
     """
     with translated_errors(), engine.connect() as connection:
         if not connection.execute(IS_MIGRATED).scalar_one():
@@ -25,6 +26,6 @@ def is_current(engine: Engine) -> bool:
 
 @cache
 def revisions() -> list[str]:
-    """Return the revisions that this code knows, the newest last. The name of each migration begins with its own."""
+    """Return the revisions of this code, the newest last. The file name of a migration begins with its revision."""
     scripts = files("allocation.adapters.postgres.migrations.versions").iterdir()
     return sorted(script.name.partition("_")[0] for script in scripts if script.name[0].isdigit())

@@ -1,4 +1,4 @@
-"""Products, batches, order lines, and the log of events."""
+"""Create the tables of products, batches and order lines, and the log."""
 
 from alembic import op
 
@@ -6,7 +6,7 @@ revision = "0001"
 down_revision = None
 
 FENCE_TAG = 0x2A11
-"""The upper 16 bits of the key of every advisory lock of the fence. The reader of the event log uses them, too."""
+"""The upper 16 bits of the key of each advisory lock of the fence. `event_log.py` has the same constant."""
 
 
 def upgrade() -> None:
@@ -19,7 +19,7 @@ def upgrade() -> None:
             waiting_units bigint NOT NULL DEFAULT 0 CHECK (waiting_units >= waiting_lines)
         ) WITH (fillfactor = 50)
     """)
-    # The index uses the column used_up, not its expression: an update that does not change it leaves the index alone.
+    # The index uses the column used_up, not its expression. So an update that keeps used_up does not write the index.
     op.execute("""
         CREATE TABLE batches (
             ref         text COLLATE "C" PRIMARY KEY,
@@ -71,7 +71,7 @@ def create_log() -> None:
             UNIQUE (sku, version)
         )
     """)
-    # Draw one value, so that last_value is below every future position.
+    # Use up the first value of the sequence, so that last_value is below every later position.
     op.execute("SELECT nextval(pg_get_serial_sequence('events', 'position'))")
     op.execute(f"""
         CREATE FUNCTION hold_the_fence() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,4 +1,4 @@
-"""Lines may leave their batches. The log has subscriptions, each with a cursor of its own."""
+"""Allow lines to leave their batches. Create the cursors of the subscriptions."""
 
 from alembic import op
 
@@ -12,9 +12,9 @@ def upgrade() -> None:
             DROP CONSTRAINT order_lines_status_check,
             ADD CONSTRAINT order_lines_status_check CHECK (status IN ('allocated', 'waiting', 'deallocated'))
     """)
-    # For a batch that shrinks: it loses the lines that were allocated last.
+    # A batch that shrinks loses the lines that were allocated last. This index finds them.
     op.execute("CREATE INDEX lines_on_batches ON order_lines (batchref, version) WHERE status = 'allocated'")
-    # The subscriptions skip events from before they existed.
+    # The subscriptions skip the events of the time before this migration.
     op.execute("""
         CREATE TABLE subscriptions (
             name   text PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""Lines can be shipped and keep their rank on their batch when they change. Commands have idempotency keys."""
+"""Allow shipped lines. A line keeps its rank on its batch when it changes. Create the idempotency keys."""
 
 from alembic import op
 
@@ -22,11 +22,11 @@ def upgrade() -> None:
             ADD CONSTRAINT order_lines_check
                 CHECK ((status IN ('allocated', 'shipped')) = (batchref IS NOT NULL))
     """)
-    # Until now, a line on a batch only changed when it left the batch.
+    # Before this migration, a line did not change while it was on a batch. Its version is still that of its allocation.
     op.execute("UPDATE order_lines SET placed = version WHERE status = 'allocated'")
     op.execute("DROP INDEX lines_on_batches")
     op.execute("CREATE INDEX lines_on_batches ON order_lines (batchref, placed) WHERE status = 'allocated'")
-    # The fill factor leaves room for the second version of each row, which has the outcome.
+    # A transaction inserts each row and later updates it with the outcome. The fill factor leaves room for the update.
     op.execute("""
         CREATE TABLE idempotency_keys (
             scope       text COLLATE "C" NOT NULL,
