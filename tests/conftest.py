@@ -1,3 +1,5 @@
+"""Servers, stores and buses for all tests."""
+
 from collections.abc import Iterator
 
 import pytest
@@ -15,12 +17,13 @@ from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.rebuild import rebuild
 from readmodel.store.client import redis_client
 from readmodel.store.store import Store
-from tests.support.databases import fresh_database, make_template
+from tests.support.adapters.databases import fresh_database, make_template
 from tests.support.servers import postgres_in, redis_in, running
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """Yield the PostgreSQL server of this session, which holds a migrated template."""
     server = postgres_in(tmp_path_factory.mktemp("postgres"))
     with running(server):
         make_template(server)
@@ -28,7 +31,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def redis_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """Yield the Redis server of this session."""
     server = redis_in(tmp_path_factory.mktemp("redis"))
     with running(server):
         yield server
@@ -36,16 +40,16 @@ def redis_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 
 @pytest.fixture
 def database_url(postgres: Postgres) -> Iterator[str]:
-    """A migrated database of the test's own."""
+    """Yield the URL of a migrated, empty database that only this test uses."""
     with fresh_database(postgres) as url:
         yield url
 
 
 @pytest.fixture
-def redis_url(redis_of_the_session: Redis) -> Iterator[str]:
-    """An empty Redis."""
-    yield redis_of_the_session.url
-    with RedisClient.from_url(redis_of_the_session.url) as redis:
+def redis_url(redis_server: Redis) -> Iterator[str]:
+    """Yield the URL of an empty Redis, and flush it after the test."""
+    yield redis_server.url
+    with RedisClient.from_url(redis_server.url) as redis:
         redis.flushdb()
 
 
@@ -70,7 +74,7 @@ def redis(redis_url: str) -> Iterator[RedisClient]:
 
 @pytest.fixture
 def store(redis: RedisClient) -> Store:
-    """A Redis without a model."""
+    """Return a store with the Redis Functions installed, but without views."""
     store = Store(redis)
     store.install(PROJECTION.cached_members)
     return store
@@ -78,20 +82,20 @@ def store(redis: RedisClient) -> Store:
 
 @pytest.fixture
 def model(store: Store, log: EventLog) -> Store:
-    """A read model of the log as it is, live."""
+    """Return a store whose live generation shows the whole log."""
     rebuild(store, log, PROJECTION)
     return store
 
 
 @pytest.fixture
 def bus(engine: Engine) -> MessageBus:
-    """Handles commands and leaves the views to others."""
-    return bootstrap.create_message_bus(engine, bootstrap.leave_to_relay, most_together=100)
+    """Return a bus that handles commands and leaves the views to the relay."""
+    return bootstrap.create_message_bus(engine, bootstrap.leave_to_relay, commands_together=100)
 
 
 @pytest.fixture
 def projecting_bus(engine: Engine, model: Store, redis_url: str) -> MessageBus:
-    """Handles commands and updates the views, as a web worker does."""
+    """Return a bus that handles commands and then updates the views, as a web worker does."""
     return bootstrap.create_message_bus(
-        engine, bootstrap.create_fast_path(Settings(redis_url=redis_url)), most_together=100
+        engine, bootstrap.create_fast_path(Settings(redis_url=redis_url)), commands_together=100
     )

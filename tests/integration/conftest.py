@@ -7,26 +7,28 @@ from sqlalchemy import Engine
 from allocation.adapters.csv import unit_of_work as csv_unit_of_work
 from allocation.adapters.postgres.unit_of_work import unit_of_work
 from allocation.service_layer.unit_of_work import LoggedEvent
-from tests.support.fakes import FakeStore
-from tests.support.subjects import Subject, logged
+from tests.support.service_layer.fakes import FakeStore
+from tests.support.service_layer.subjects import Subject, logged
 
 
 @pytest.fixture
 def subject(request: pytest.FixtureRequest) -> Subject:
+    """The store that the test's parameter names: "fake", "csv" or "postgresql"."""
     if request.param == "fake":
         store = FakeStore()
         return Subject(store.begin, lambda: store.log)
     if request.param == "csv":
-        return Subject(partial(csv_unit_of_work.unit_of_work, folder(request.getfixturevalue("tmp_path"))), no_log)
+        folder = without_batches(request.getfixturevalue("tmp_path"))
+        return Subject(partial(csv_unit_of_work.unit_of_work, folder), no_log)
     engine: Engine = request.getfixturevalue("engine")
-    return Subject(lambda keys: unit_of_work(engine, keys), lambda: logged(engine))
+    return Subject(partial(unit_of_work, engine), lambda: logged(engine))
 
 
-def folder(path: Path) -> Path:
-    """A folder without a batch."""
-    (path / "batches.csv").write_text("ref,sku,qty,eta\n")
-    return path
+def without_batches(folder: Path) -> Path:
+    """Write an empty batches.csv, which the CSV store requires. Return the folder."""
+    (folder / "batches.csv").write_text("ref,sku,qty,eta\n")
+    return folder
 
 
 def no_log() -> list[LoggedEvent]:
-    raise NotImplementedError("CSV keeps no log")
+    raise NotImplementedError("A folder of CSV files keeps no log")

@@ -1,4 +1,4 @@
-"""What a bus has left behind, in one shape, whichever store it is in."""
+"""Stores that tests can observe: every store shows its products, batches, lines and log in the same shape."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from allocation import bootstrap
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import LoggedEvent
-from tests.support.fakes import FakeStore
+from tests.support.service_layer.fakes import FakeStore
 
 PRODUCTS = "SELECT sku, version, available, waiting_lines, waiting_units FROM products WHERE version > 0"
 BATCHES = "SELECT ref, sku, purchased, allocated, shipped, eta, version FROM batches"
@@ -48,13 +48,15 @@ class State(NamedTuple):
 
 
 class Observed(Protocol):
+    """An empty store, and a bus that executes commands in it."""
+
     @property
     def bus(self) -> MessageBus: ...
 
     def state(self) -> State: ...
 
     def log(self) -> Sequence[LoggedEvent]:
-        """Every event, oldest first."""
+        """Return every event, oldest first."""
 
 
 class OverFakeStore:
@@ -83,7 +85,7 @@ class OverFakeStore:
 
 
 class OverPostgres:
-    """Empties the database first. Positions in the log go on where they were."""
+    """A database that is emptied first. The positions in its log continue, and do not start at 1 again."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

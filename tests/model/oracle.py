@@ -1,4 +1,4 @@
-"""What must be true of the stores whatever has happened, said in plain SQL and plain Python."""
+"""Checks of the real stores: PostgreSQL against its invariants, and the views in Redis against PostgreSQL."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ def assert_the_state_is_sound(engine: Engine) -> None:
 
 
 def lines(engine: Engine) -> list[tuple[str, dict[str, Any]]]:
-    """Each line's SKU, and the line as events tell it."""
+    """Return the SKU of each line, and the line in the shape that events have."""
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT sku, orderid, qty, status, batchref FROM order_lines")).mappings()
         return [(row["sku"], {name: row[name] for name in row if name != "sku"}) for row in rows]
@@ -29,31 +29,33 @@ def stored_batches(engine: Engine) -> list[dict[str, Any]]:
 
 
 def assert_the_views_are_the_state(engine: Engine, store: Store) -> None:
+    """Query the view of every order, batch and product, and compare it with the rows in PostgreSQL."""
     expected: dict[str, dict[str, Any]] = {}
     for sku, line in lines(engine):
         expected.setdefault(line.pop("orderid"), {})[sku] = line
-    for orderid, its_lines in expected.items():
-        view = shown(store, orders.order, orderid)
+    for orderid, order_lines in expected.items():
+        view = query(store, orders.order, orderid)
         members = ("qty", "status", "batchref")
-        assert {line["sku"]: {name: line[name] for name in members} for line in view["lines"]} == its_lines, orderid
+        assert {line["sku"]: {name: line[name] for name in members} for line in view["lines"]} == order_lines, orderid
     for batch in stored_batches(engine):
-        view = shown(store, batches.batch, batch["ref"])
+        view = query(store, batches.batch, batch["ref"])
         assert {name: view[name] for name in batch} == batch
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT * FROM products WHERE version > 0")).all()
     for row in rows:
-        view = shown(store, products.product, row.sku)
+        view = query(store, products.product, row.sku)
         assert (view["version"], view["available"]) == (row.version, row.available)
         assert view["waiting"] == {"lines": row.waiting_lines, "units": row.waiting_units}
         assert sum(batch["available"] for batch in view["batches"]) == row.available
 
 
-def shown(store: Store, view: Callable[[Snapshot, str], dict[str, Any] | None], name: str) -> dict[str, Any]:
-    found = store.read(lambda snapshot: view(snapshot, name))
-    assert found is not None, name
-    return found
+def query(store: Store, view: Callable[[Snapshot, str], dict[str, Any] | None], name: str) -> dict[str, Any]:
+    answer = store.read(lambda snapshot: view(snapshot, name))
+    assert answer is not None, name
+    return answer
 
 
 def views_are_the_state(engine: Engine, store: Store) -> bool:
+    """Do the same, but return True, so that `eventually` repeats the check until it succeeds."""
     assert_the_views_are_the_state(engine, store)
     return True

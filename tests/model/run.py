@@ -1,6 +1,7 @@
-"""Runs the machine, the same sequences each time, and makes sure that all that matters has happened in them.
+"""Runs the state machine and checks that its sequences have reached everything that matters.
 
-RULES_EXAMPLES=5000 in the environment tries so many sequences, other ones each time (and takes --timeout=0).
+By default, it runs the same sequences each time. With RULES_EXAMPLES=5000 in the environment, it runs that number of
+new sequences each time. Then pytest also needs --timeout=0.
 """
 
 import os
@@ -22,20 +23,24 @@ COMMANDS = {command.__name__ for command in get_args(Command)}
 EVENTS = {event.__name__ for event in Event.__subclasses__()}
 REFUSALS = {refusal.__name__ for refusal in Refusal.__subclasses__() if refusal.__module__ == errors.__name__}
 TURNS = {
-    "a displaced line that was placed again",
-    "a displaced line that waits",
-    "a line that waited and got stock",
-    "a keyed repeat",
-    "a keyed repeat of a refusal",
-    "a key reused",
+    "a displaced line gets another batch",
+    "a displaced line waits",
+    "a waiting line gets a batch",
+    "a key is repeated",
+    "a key of a refused command is repeated",
+    "a key is used for another command",
 }
+"""Situations beyond the commands, events and refusals."""
 
 
 def assert_the_rules_hold(
     open_subject: Callable[[], Observed], *, examples: int, steps: int, to_be_reached: Set[str]
 ) -> None:
-    """Over so many sequences, the same ones each time; and all that was to be reached has happened in one of them."""
-    asked_for = os.environ.get("RULES_EXAMPLES")
+    """Run `examples` sequences of up to `steps` commands, each on a new store.
+
+    Raises AssertionError if a store and the model disagree, or if no sequence has reached a name in `to_be_reached`.
+    """
+    requested = os.environ.get("RULES_EXAMPLES")
 
     class TheseRules(Rules):
         subject = staticmethod(open_subject)
@@ -44,9 +49,9 @@ def assert_the_rules_hold(
     run_state_machine_as_test(
         TheseRules,
         settings=settings(
-            max_examples=int(asked_for or examples),
+            max_examples=int(requested or examples),
             stateful_step_count=steps,
-            derandomize=asked_for is None,
+            derandomize=requested is None,
             database=None,
             deadline=None,
             report_multiple_bugs=False,
@@ -54,5 +59,5 @@ def assert_the_rules_hold(
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
-    reached = {thing for thing, times in TheseRules.reached.items() if times}
-    assert to_be_reached <= reached, f"never happened: {to_be_reached - reached}"
+    reached = {name for name, times in TheseRules.reached.items() if times}
+    assert to_be_reached <= reached, f"no sequence has reached {to_be_reached - reached}"

@@ -1,4 +1,4 @@
-"""What holds after every command, said of a store's state and log alone."""
+"""Invariants that hold after every command. The checks read only a store's state and log, not the model."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,19 +9,19 @@ from tests.model.observed import State
 
 
 def assert_the_store_is_sound(state: State, log: Sequence[LoggedEvent]) -> None:
-    assert_no_batch_gives_more_than_it_has(state)
+    assert_no_batch_is_overallocated(state)
     assert_lines_are_on_batches_of_their_own_sku(state)
-    assert_no_line_waits_that_would_fit(state)
-    assert_products_are_the_sums_of_their_parts(state)
+    assert_no_waiting_line_fits_on_a_batch(state)
+    assert_product_totals_are_sums(state)
     assert_versions_have_no_gap(state, log)
-    assert_the_latest_events_are_the_state(state, log)
+    assert_state_equals_latest_events(state, log)
 
 
-def assert_no_batch_gives_more_than_it_has(state: State) -> None:
+def assert_no_batch_is_overallocated(state: State) -> None:
     for ref, batch in state.batches.items():
-        on_it = [line for line in state.lines.values() if line.batchref == ref]
-        assert batch.allocated == sum(line.qty for line in on_it), ref
-        assert batch.shipped == sum(line.qty for line in on_it if line.status == "shipped"), ref
+        lines = [line for line in state.lines.values() if line.batchref == ref]
+        assert batch.allocated == sum(line.qty for line in lines), ref
+        assert batch.shipped == sum(line.qty for line in lines if line.status == "shipped"), ref
         assert 0 <= batch.shipped <= batch.allocated <= batch.qty, ref
 
 
@@ -31,13 +31,13 @@ def assert_lines_are_on_batches_of_their_own_sku(state: State) -> None:
         assert line.batchref is None or state.batches[line.batchref].sku == sku, (orderid, sku)
 
 
-def assert_no_line_waits_that_would_fit(state: State) -> None:
+def assert_no_waiting_line_fits_on_a_batch(state: State) -> None:
     for (orderid, sku), line in state.lines.items():
         room = [batch.qty - batch.allocated for batch in state.batches.values() if batch.sku == sku]
         assert line.status != "waiting" or line.qty > max(room), (orderid, sku)
 
 
-def assert_products_are_the_sums_of_their_parts(state: State) -> None:
+def assert_product_totals_are_sums(state: State) -> None:
     assert state.products.keys() == {batch.sku for batch in state.batches.values()}
     for sku, product in state.products.items():
         waiting = [line.qty for key, line in state.lines.items() if key[1] == sku and line.status == "waiting"]
@@ -52,7 +52,7 @@ def assert_versions_have_no_gap(state: State, log: Sequence[LoggedEvent]) -> Non
     assert versions == {sku: list(range(1, product.version + 1)) for sku, product in state.products.items()}
 
 
-def assert_the_latest_events_are_the_state(state: State, log: Sequence[LoggedEvent]) -> None:
+def assert_state_equals_latest_events(state: State, log: Sequence[LoggedEvent]) -> None:
     by_version = sorted(log, key=lambda event: int(event["version"]))
     latest: dict[str, dict[Any, Any]] = {"products": {}, "batches": {}, "lines": {}}
     for event in by_version:
@@ -67,8 +67,8 @@ def assert_the_latest_events_are_the_state(state: State, log: Sequence[LoggedEve
     assert latest == {"products": state.products, "batches": batches, "lines": state.lines}
 
 
-def assert_no_line_was_displaced_in_vain(state: State, events: Iterable[LoggedEvent]) -> None:
-    """The batch would still be too full with it."""
+def assert_no_line_was_displaced_needlessly(state: State, events: Iterable[LoggedEvent]) -> None:
+    """Check that no batch has room for a line that it lost."""
     for event in events:
         if event["type"] == "Displaced":
             [batch] = event["batches"]

@@ -1,9 +1,13 @@
+"""An HTTP client of the service."""
+
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import quote
+
+from tests.support.patience import PATIENCE
 
 JSON = "application/json"
 
@@ -21,23 +25,26 @@ class Answer:
 
 
 class Api:
-    """A client with a connection of its own. Belongs to one thread."""
+    """A client with a connection of its own. It belongs to one thread."""
 
     def __init__(self, port: int) -> None:
-        self.connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        self.connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
 
     def get(self, *path: str) -> Answer:
+        """Query the path of these parts. They may contain any character."""
         return self.request("GET", "/" + "/".join(quote(part, safe="") for part in path))
 
     def post(self, route: str, body: Any, content_type: str = JSON, **headers: str) -> Answer:
+        """Send bytes, or an iterator of bytes, unchanged, and anything else as JSON."""
         raw = body if isinstance(body, bytes | Iterator) else json.dumps(body).encode()
         return self.request("POST", f"/{route}", raw, content_type, **headers)
 
     def keyed(self, key: str, route: str, body: Any, **headers: str) -> Answer:
+        """Send a command with an idempotency key."""
         return self.post(route, body, **{"Idempotency-Key": key}, **headers)
 
     def bulk(self, *lines: Any) -> list[dict[str, Any]]:
-        """The result of each line; a line is JSON data, or bytes as they are."""
+        """Send a bulk and return the result of each line. A line is JSON data, or bytes that are sent unchanged."""
         raw = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
         answer = self.post("commands", raw, "application/x-ndjson")
         assert (answer.status, answer.content_type) == (200, "application/x-ndjson")
@@ -67,6 +74,7 @@ class Api:
         return self.get("allocations", orderid)
 
     def is_ready(self) -> bool:
+        """Return whether the process answers and all its roles are ready."""
         try:
             answer = self.get("health", "ready")
         except OSError:

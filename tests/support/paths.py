@@ -1,7 +1,9 @@
+"""Folders of the repository and of test data."""
+
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "tests" / "data"
-"""A few CSV rows, for tests that need no real orders."""
+"""A few batches and orders as CSV files."""
 REAL_ORDERS = ROOT.parent / "shared" / "data" / "online-retail"
-"""An optional folder: tests that read it skip if it is missing."""
+"""An optional folder of real orders. If it is missing, pytest skips the tests that need it."""

@@ -1,4 +1,4 @@
-"""The service's processes, as they are started in production."""
+"""Processes of the service, started by the same command as in production."""
 
 import os
 import subprocess
@@ -7,26 +7,28 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from tests.support.patience import PATIENCE
+
 CONSOLE_SCRIPT = [sys.executable, "-m", "allocation.entrypoints.cli"]
 
 
 def allocation(arguments: str, environment: Mapping[str, str], **options: Any) -> "subprocess.Popen[str]":
-    """Start `allocation` with those arguments and those of the service's variables."""
+    """Start `allocation` with these arguments. It gets only these of the service's environment variables."""
     return subprocess.Popen([*CONSOLE_SCRIPT, *arguments.split()], env=only(environment), text=True, **options)
 
 
 def only(environment: Mapping[str, str]) -> dict[str, str]:
-    """The tests' own environment, with those of the service's variables and no others."""
+    """Return the environment of the tests, but with only these of the service's variables."""
     ours = ("DATABASE_URL", "REDIS_URL", "SMTP_URL", "ALLOCATION_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | dict(environment)
 
 
 @contextmanager
 def running(arguments: str, environment: Mapping[str, str], **options: Any) -> Iterator["subprocess.Popen[str]"]:
-    """The same, for the time of a test."""
+    """Start `allocation` as the function `allocation` does. Terminate it at the end of the block."""
     process = allocation(arguments, environment, **options)
     try:
         yield process
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(PATIENCE)

@@ -1,4 +1,4 @@
-"""Throw-away servers on free ports, made from the same parts as those of `allocation run`."""
+"""Temporary PostgreSQL and Redis servers on free ports. `allocation run` starts its servers with the same code."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ from pathlib import Path
 from allocation.local.ports import free_port
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
+from tests.support.patience import PATIENCE
 
 UNSAFE_AND_FAST = {
     "fsync": "off",
@@ -18,7 +19,7 @@ UNSAFE_AND_FAST = {
 
 
 class Server:
-    """A running server that a test may kill and start again."""
+    """A server that a test can kill and start again."""
 
     def __init__(self, server: Postgres | Redis) -> None:
         self._server = server
@@ -33,16 +34,18 @@ class Server:
         self._server.wait_until_ready(self._child)
 
     def kill(self) -> None:
+        """Send SIGKILL to the server and to its children."""
         assert self._child.process
         self._child.process.kill()
         self._child.sweep()
 
     def stop(self) -> None:
-        self._child.stop(10)
+        self._child.stop(PATIENCE)
 
 
 @contextmanager
 def running(server: Postgres | Redis) -> Iterator[Server]:
+    """Start the server, wait until it is ready, and stop it at the end of the block."""
     handle = Server(server)
     handle.start()
     try:
@@ -52,6 +55,7 @@ def running(server: Postgres | Redis) -> Iterator[Server]:
 
 
 def postgres_in(folder: Path, *, durable: bool = False) -> Postgres:
+    """Describe a PostgreSQL server with its data in `folder`. Its commits survive SIGKILL only if it is `durable`."""
     return Postgres(folder, free_port(), settings={} if durable else UNSAFE_AND_FAST)
 
 

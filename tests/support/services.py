@@ -1,4 +1,4 @@
-"""Web processes, as they run in production."""
+"""Web processes of the service, started by the same command as in production."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +11,7 @@ from tests.support.processes import running
 
 @contextmanager
 def web(environment: dict[str, str], command: str = "serve", workers: int = 1) -> Iterator[int]:
+    """Run a web process, wait until it is ready, and yield its port."""
     port = free_port()
     variables = {**environment, "ALLOCATION_PORT": str(port), "ALLOCATION_WORKERS": str(workers)}
     with ExitStack() as stack:

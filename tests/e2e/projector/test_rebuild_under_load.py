@@ -1,14 +1,11 @@
-"""Readers, writers, the relay and rebuilds, all at once."""
+"""Rebuilds beside readers, writers and the relay."""
 
 import random
-import subprocess
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import count
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.commands import Allocate, CreateBatch
@@ -16,89 +13,67 @@ from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.digest import digest
 from readmodel.store.store import Store
 from readmodel.views import orders
+from tests.support.e2e.database import scalar
+from tests.support.e2e.rebuilds import rebuild_views
+from tests.support.e2e.threads import in_threads
 from tests.support.eventually import eventually
-from tests.support.processes import allocation, running
+from tests.support.processes import running
 
 REBUILDS = 2
 TOGETHER = 20
 
 
-@pytest.mark.parametrize("who_tells_the_views", ["the relay alone", "the fast path too"])
-def test_what_a_reader_has_seen_stays(
+@pytest.mark.parametrize("with_fast_path", [False, True], ids=["relay alone", "relay and fast path"])
+def test_a_reader_keeps_seeing_orders_during_rebuilds(
     bus: MessageBus,
     projecting_bus: MessageBus,
     model: Store,
     log: EventLog,
     engine: Engine,
     environment: dict[str, str],
-    who_tells_the_views: str,
+    with_fast_path: bool,
 ) -> None:
-    writing = bus if who_tells_the_views == "the relay alone" else projecting_bus
-    list(writing.handle_all(CreateBatch(f"b{n}", f"S{n}", 1_000_000) for n in range(20)))
-    done, failures, seen, accepted = threading.Event(), list[str](), list[str](), ["o0"]
+    """An order that a reader has seen never disappears."""
+    writer = projecting_bus if with_fast_path else bus
+    list(writer.handle_all(CreateBatch(f"b{n}", f"S{n}", 1_000_000) for n in range(20)))
+    accepted, seen, disappeared = ["o0"], list[str](), list[str]()
 
-    def write() -> None:
+    def write(done: threading.Event) -> None:
         for start in count(0, TOGETHER):
             lines = [Allocate(f"o{n}", f"S{n % 20}", 1) for n in range(start, start + TOGETHER)]
-            list(writing.handle_all(lines))
+            list(writer.handle_all(lines))
             accepted.append(lines[-1].orderid)
             if done.is_set():
                 return
 
-    def read() -> None:
+    def read(done: threading.Event) -> None:
         store, awaited = Store(model.redis), accepted[-1]
         while not done.is_set():
-            if is_there(store, awaited):
+            if shows(store, awaited):
                 seen.append(awaited)
                 awaited = accepted[-1]
             for orderid in [*seen[-3:], *random.sample(seen, min(2, len(seen)))]:
-                if not is_there(store, orderid):
-                    failures.append(orderid)
+                if not shows(store, orderid):
+                    disappeared.append(orderid)
 
     with running("relay", environment):
-        with working(done, guarded(write, failures), guarded(read, failures)):
+        with in_threads(write, read):
             eventually(lambda: len(seen) > 10)
             before = len(seen)
-            for _ in range(REBUILDS):
-                assert allocation("rebuild", environment, stderr=subprocess.DEVNULL).wait(60) == 0
-        assert failures == []
-        assert len(seen) > before + REBUILDS, "nobody read while the rebuilds ran: nothing was tried"
+            for rebuilds in count(1):
+                rebuild_views(environment)
+                # Otherwise the reader saw nothing new while the rebuilds ran, and the test would prove nothing.
+                if rebuilds >= REBUILDS and len(seen) > before + REBUILDS:
+                    break
+        assert disappeared == []
         live = model.generations().live or ""
         eventually(lambda: model.cursor(live, log.identity()) == log.end())
-    with engine.connect() as connection:
-        lines = connection.execute(text("SELECT count(*) FROM order_lines")).scalar_one()
-    assert all(is_there(model, f"o{n}") for n in random.sample(range(lines), 300))
-    right = digest(model.redis, live)
-    assert allocation("rebuild", environment, stderr=subprocess.DEVNULL).wait(60) == 0
-    assert digest(model.redis, model.generations().live or "") == right
+    lines = scalar(engine, "SELECT count(*) FROM order_lines")
+    assert all(shows(model, f"o{n}") for n in random.sample(range(lines), min(300, lines)))
+    relayed = digest(model.redis, live)
+    rebuild_views(environment)
+    assert digest(model.redis, model.generations().live or "") == relayed
 
 
-def is_there(store: Store, orderid: str) -> bool:
+def shows(store: Store, orderid: str) -> bool:
     return store.read(lambda snapshot: orders.order(snapshot, orderid)) is not None
-
-
-@contextmanager
-def working(done: threading.Event, *works: Callable[[], None]) -> Iterator[None]:
-    """At once, until the end of the block: whatever that is, no thread outlives the servers that it uses."""
-    threads = [threading.Thread(target=work) for work in works]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        for thread in threads:
-            thread.join()
-
-
-def guarded(work: Callable[[], None], failures: list[str]) -> Callable[[], None]:
-    """A thread's error is a failure of the test, not a line on its screen."""
-
-    def run() -> None:
-        try:
-            work()
-        except Exception as error:
-            failures.append(repr(error))
-            raise
-
-    return run

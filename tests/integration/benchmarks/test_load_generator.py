@@ -1,4 +1,4 @@
-"""The benchmarks' own client, against a server that knows what it was asked."""
+"""The benchmarks' load generator, against a server that counts its requests and answers."""
 
 import threading
 from collections import Counter
@@ -8,14 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import orjson
 import pytest
 
-from benchmarks import client, generator
-from benchmarks.traffic import Traffic, WrongAnswers
+from benchmarks.load_generator import client, generator
+from benchmarks.load_generator.traffic import Traffic, WrongAnswers
 
 ALLOCATE = Traffic("POST", "/allocate", '{"orderid": "<id>", "sku": "sku-<random>"}', success=202, many=3)
 
 
 class Server(ThreadingHTTPServer):
-    """Answers 202, but every tenth time 503."""
+    """Answers every tenth request with 503, and the others with 202."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -55,26 +55,26 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def test_right_and_wrong_answers_are_counted_as_they_were_given(server: Server) -> None:
+def test_the_client_counts_right_and_wrong_answers(server: Server) -> None:
     figures = client.send(server.server_port, ALLOCATE, clients=4, seconds=0.5)
     assert figures.wrong == server.answers[503] > 0
-    assert len(server.orders) == server.answers.total(), "every order is a new one"
+    assert len(server.orders) == server.answers.total(), "each request must have a new order id"
     assert server.skus == {"sku-0", "sku-1", "sku-2"}
     assert 0 < figures.p50 <= figures.p99
 
 
-def test_at_a_fixed_rate_as_many_are_sent_as_were_asked_for(server: Server) -> None:
+def test_the_client_sends_at_the_requested_rate(server: Server) -> None:
     figures = client.send(server.server_port, ALLOCATE, clients=4, seconds=0.5, rate=40)
     assert server.answers == {202: 18, 503: 2}
     assert figures.wrong == 2
 
 
-def test_a_wrong_answer_ends_the_measurement(server: Server) -> None:
+def test_a_wrong_answer_fails_the_measurement(server: Server) -> None:
     with pytest.raises(WrongAnswers, match="were not 202"):
         generator.send_at(40, server.server_port, ALLOCATE, seconds=0.5, clients=2)
 
 
-def test_nobody_there_is_a_wrong_answer_too() -> None:
+def test_a_failed_connection_counts_as_a_wrong_answer() -> None:
     figures = client.send(1, ALLOCATE, clients=1, seconds=0.2)
     assert figures.rate == 0
     assert figures.wrong > 0

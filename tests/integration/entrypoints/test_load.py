@@ -1,3 +1,5 @@
+"""The loader sends the rows of CSV files through the message bus."""
+
 import gzip
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from tests.support.paths import SAMPLE
 
 
 class Load:
-    """A load of files, and what it said."""
+    """Loads files, counts their rows and collects the reports."""
 
     def __init__(self, bus: MessageBus) -> None:
         self.reports: list[str] = []
@@ -37,8 +39,7 @@ def write(path: Path, *lines: str | bytes) -> Path:
     return path
 
 
-def test_the_sample_is_loaded_once_however_often_it_is_sent(bus: MessageBus, engine: Engine) -> None:
-    # W38
+def test_a_second_load_of_the_sample_changes_nothing(bus: MessageBus, engine: Engine) -> None:
     for _ in range(2):
         load = Load(bus).batches(SAMPLE / "batches.csv").orders(SAMPLE / "orders.csv")
         assert load.reports == []
@@ -50,8 +51,7 @@ def test_the_sample_is_loaded_once_however_often_it_is_sent(bus: MessageBus, eng
         assert sum(counts) == events == load.rows
 
 
-def test_bad_rows_are_named_and_the_rest_goes_on(bus: MessageBus, tmp_path: Path, engine: Engine) -> None:
-    # W39
+def test_the_loader_reports_bad_rows_and_loads_the_others(bus: MessageBus, tmp_path: Path, engine: Engine) -> None:
     Load(bus).batches(write(tmp_path / "b.csv", "ref,sku,qty,eta", "b1,S,10,"))
     path = write(
         tmp_path / "orders.csv",
@@ -80,7 +80,7 @@ def test_bad_rows_are_named_and_the_rest_goes_on(bus: MessageBus, tmp_path: Path
             f"{path}, line 5: row has 4 fields, not 3",
             f"{path}, line 6: orderid is missing",
             f"{path}, line 7: Invalid sku X",
-            f"{path}, line 8: Order o1 already has a line of 1 S, not of 2",
+            f"{path}, line 8: Order o1's line of S already exists with quantity 1, not 2",
             f"{path}, line 9: orderid must be text in UTF-8, not 'o6\\udcff'",
             f"{path}, line 13: qty must be a whole number from 1 to 2147483647, not -1",
             f"{path}, line 15: orderid must be a string of 1 to 255 characters, not '{'x' * 79}…",
@@ -91,7 +91,7 @@ def test_bad_rows_are_named_and_the_rest_goes_on(bus: MessageBus, tmp_path: Path
     assert loaded == ["o\n7", "o1", "o10", "o9"]
 
 
-def test_packed_files_and_other_orders_of_columns(bus: MessageBus, tmp_path: Path) -> None:
+def test_the_loader_reads_gzip_and_columns_in_any_order(bus: MessageBus, tmp_path: Path) -> None:
     path = tmp_path / "batches.csv.gz"
     path.write_bytes(gzip.compress("\ufeffnote,qty,sku,ref\nx,5,S,b1\n".encode()))
     load = Load(bus).batches(path)
@@ -106,7 +106,7 @@ def test_packed_files_and_other_orders_of_columns(bus: MessageBus, tmp_path: Pat
         ("a.csv.gz", b"ref,sku,qty,eta\n", "line 1: can't be read: Not a gzipped file"),
     ],
 )
-def test_a_file_of_another_kind_is_said_to_be_one(
+def test_the_loader_refuses_a_file_of_another_format(
     bus: MessageBus, tmp_path: Path, name: str, content: bytes, reason: str
 ) -> None:
     path = tmp_path / name
@@ -116,7 +116,7 @@ def test_a_file_of_another_kind_is_said_to_be_one(
 
 
 @pytest.mark.parametrize("damage", ["cut", "overwritten"])
-def test_what_stands_before_the_damage_of_a_file_is_loaded(
+def test_the_loader_loads_the_rows_before_damaged_data(
     bus: MessageBus, tmp_path: Path, engine: Engine, damage: str
 ) -> None:
     rows = b"".join(b"b%d,S%d,1\n" % (n * 7919, n * 104_729) for n in range(20_000))
@@ -132,12 +132,12 @@ def test_what_stands_before_the_damage_of_a_file_is_loaded(
     assert 1_000 < loaded + len(load.reports) == load.rows < 20_000
 
 
-def test_a_row_that_runs_on_is_named_by_the_line_that_it_begins_in(bus: MessageBus, tmp_path: Path) -> None:
+def test_a_report_names_the_first_line_of_a_multiline_row(bus: MessageBus, tmp_path: Path) -> None:
     path = write(tmp_path / "batches.csv", "ref,sku,qty", "b1,S,1", '"b2,S,1', "b3,S,1")
-    assert Load(bus).batches(path).reports == [f"{path}, line 3: row has 1 fields, not 3"]
+    assert Load(bus).batches(path).reports == [f"{path}, line 3: row has 1 field, not 3"]
 
 
-def test_a_database_that_is_not_migrated_is_said_once(engine: Engine, bus: MessageBus, tmp_path: Path) -> None:
+def test_a_load_ends_when_the_database_has_no_tables(engine: Engine, bus: MessageBus, tmp_path: Path) -> None:
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE order_lines, batches, products"))
     path = write(tmp_path / "batches.csv", "ref,sku,qty", "b1,S,1", "b2,S,1")

@@ -1,4 +1,4 @@
-"""Commands of many threads that share commits, on PostgreSQL: judged by plain SQL."""
+"""Commands of many threads share commits on PostgreSQL. Plain SQL judges the result."""
 
 import threading
 from collections import Counter
@@ -19,9 +19,11 @@ from allocation.service_layer.outcomes import Done, Outcome
 from readmodel.projector.fast_path import FastPath
 from readmodel.store.store import Store
 from tests.model.oracle import assert_the_state_is_sound, views_are_the_state
-from tests.support.counting import Counting
+from tests.support.adapters.waits import waiting
 from tests.support.eventually import eventually
-from tests.support.waits import waiting
+from tests.support.patience import PATIENCE
+from tests.support.readmodel.counting import Counting
+from tests.support.readmodel.stores import ConnectedStore
 
 THREADS = 24
 
@@ -33,31 +35,31 @@ def outcome_of(bus: MessageBus, command: Command, key: IdempotencyKey | None = N
         return error
 
 
-def all_at_once(bus: MessageBus, commands: Sequence[Command]) -> list[Outcome]:
+def run_concurrently(bus: MessageBus, commands: Sequence[Command]) -> list[Outcome]:
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(lambda command: outcome_of(bus, command), commands))
 
 
-def transactions(engine: Engine) -> int:
+def count_transactions(engine: Engine) -> int:
     with engine.connect() as connection:
         return int(connection.execute(text("SELECT count(DISTINCT transaction) FROM events")).scalar_one())
 
 
-def test_many_share_few_commits_and_each_has_its_own_outcome(
+def test_commands_share_commits_and_keep_their_own_outcomes(
     projecting_bus: MessageBus, engine: Engine, model: Store
 ) -> None:
     bus = projecting_bus
     list(bus.handle_all(CreateBatch(f"b{n}", f"S{n}", 60) for n in range(5)))
-    created = transactions(engine)
+    before = count_transactions(engine)
     good: list[Command] = [Allocate(f"o{n}", "S0" if n % 2 else f"S{n % 5}", n % 3 + 1) for n in range(300)]
     conflicting: list[Command] = [Allocate(f"o{n}", "S0", 9) for n in range(1, 300, 20)]
     unknown: list[Command] = [Allocate(f"x{n}", "X", 1) for n in range(20)]
-    everything = good * 2 + unknown
-    Random(1).shuffle(everything)
-    outcomes = all_at_once(bus, everything)
+    commands = good * 2 + unknown
+    Random(1).shuffle(commands)
+    outcomes = run_concurrently(bus, commands)
     assert Counter(map(type, outcomes)) == {Done: 600, UnknownSku: 20}
-    assert transactions(engine) - created < 150, "no commit was shared"
-    assert {type(outcome) for outcome in all_at_once(bus, conflicting)} == {LineConflict}
+    assert count_transactions(engine) - before < 150, "the commands must share commits"
+    assert {type(outcome) for outcome in run_concurrently(bus, conflicting)} == {LineConflict}
 
     with engine.connect() as connection:
         lines = {row.orderid: (row.sku, row.qty) for row in connection.execute(text("SELECT * FROM order_lines"))}
@@ -66,24 +68,25 @@ def test_many_share_few_commits_and_each_has_its_own_outcome(
     assert views_are_the_state(engine, model)
 
 
-def test_a_hundred_commands_send_as_many_statements_as_one_and_one_trip_to_redis(engine: Engine, model: Store) -> None:
+def test_a_group_of_100_costs_as_many_trips_as_one_command(engine: Engine, model: Store) -> None:
+    """The number of statements and of trips to Redis does not depend on the number of commands."""
     statements = list[str]()
     listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
-    store = Store(model.redis)
-    store._connection = wire = Counting(model.redis)
+    connection = Counting(model.redis)
+    store = ConnectedStore(model.redis, connection)
     bus = bootstrap.create_message_bus(engine, FastPath(store, PROJECTION))
     list(bus.handle_all(CreateBatch(f"b{n}", f"S{n}", 10) for n in range(100)))
 
-    def sent(orders: range) -> tuple[int, int]:
+    def cost_of(orders: range) -> tuple[int, int]:
         statements.clear()
-        wire.trips = 0
+        connection.trips = 0
         assert set(bus.handle_all(Allocate(f"o{n}", f"S{n % 100}", 1) for n in orders)) == {Done()}
-        return len(statements), wire.trips
+        return len(statements), connection.trips
 
-    assert sent(range(1)) == sent(range(1, 101)) == (7, 1)
+    assert cost_of(range(1)) == cost_of(range(1, 101)) == (7, 1)
 
 
-def test_what_comes_and_goes_at_once_ends_in_a_sound_state(
+def test_concurrent_allocating_and_deallocating_stays_sound(
     projecting_bus: MessageBus, engine: Engine, model: Store
 ) -> None:
     bus = projecting_bus
@@ -91,14 +94,14 @@ def test_what_comes_and_goes_at_once_ends_in_a_sound_state(
     commands: list[Command] = []
     for number in range(200):
         commands += [Allocate(f"o{number}", "S", 1), Deallocate(f"o{number}", "S"), CreateBatch(f"b{number}", "S", 1)]
-    found = Counter(type(outcome) for outcome in all_at_once(bus, commands))
-    assert set(found) <= {Done, UnknownLine}
-    assert transactions(engine) < 600, "no commit was shared"
+    types = Counter(type(outcome) for outcome in run_concurrently(bus, commands))
+    assert set(types) <= {Done, UnknownLine}
+    assert count_transactions(engine) < 600, "the commands must share commits"
     assert_the_state_is_sound(engine)
     assert views_are_the_state(engine, model)
 
 
-def test_the_same_key_from_many_threads_is_carried_out_once(bus: MessageBus, engine: Engine) -> None:
+def test_a_key_from_many_threads_is_executed_once(bus: MessageBus, engine: Engine) -> None:
     bus.handle(CreateBatch("b", "S", 100))
     keys = [IdempotencyKey("- /allocate", f"k{n % 10}", f"f{n % 10}") for n in range(120)]
     with ThreadPoolExecutor(THREADS) as pool:
@@ -109,35 +112,35 @@ def test_the_same_key_from_many_threads_is_carried_out_once(bus: MessageBus, eng
     assert_the_state_is_sound(engine)
 
 
-def test_a_product_that_somebody_else_holds_holds_up_no_other(bus: MessageBus, engine: Engine) -> None:
-    list(bus.handle_all(CreateBatch(f"b-{sku}", sku, 1_000) for sku in ("HELD", "A", "B")))
-    together = threading.Barrier(12)
+def test_a_locked_product_delays_no_other_product(bus: MessageBus, engine: Engine) -> None:
+    list(bus.handle_all(CreateBatch(f"b-{sku}", sku, 1_000) for sku in ("LOCKED", "A", "B")))
+    barrier = threading.Barrier(12)
 
     def send(number: int) -> Outcome:
-        together.wait()
-        return outcome_of(bus, Allocate(f"o{number}", ("HELD", "A", "B")[number % 3], 1))
+        barrier.wait()
+        return outcome_of(bus, Allocate(f"o{number}", ("LOCKED", "A", "B")[number % 3], 1))
 
     with ThreadPoolExecutor(12) as pool, engine.connect() as other:
-        other.execute(text("SELECT FROM products WHERE sku = 'HELD' FOR UPDATE"))
+        other.execute(text("SELECT FROM products WHERE sku = 'LOCKED' FOR UPDATE"))
         outcomes = [pool.submit(send, number) for number in range(12)]
         free = [future for number, future in enumerate(outcomes) if number % 3]
-        assert [future.result(30) for future in free] == [Done()] * 8
+        assert [future.result(PATIENCE) for future in free] == [Done()] * 8
         eventually(lambda: waiting(engine, "FOR NO KEY UPDATE") == 4)
         assert outcome_of(bus, Allocate("late", "A", 1)) == Done()
         other.rollback()
-        assert [future.result(30) for future in outcomes] == [Done()] * 12
+        assert [future.result(PATIENCE) for future in outcomes] == [Done()] * 12
     assert_the_state_is_sound(engine)
 
 
-def test_a_key_that_somebody_else_holds_holds_up_no_other(bus: MessageBus, engine: Engine) -> None:
+def test_a_locked_key_delays_no_other_command(bus: MessageBus, engine: Engine) -> None:
     bus.handle(CreateBatch("b", "S", 100))
     key = IdempotencyKey("- /allocate", "k", "f")
     with ThreadPoolExecutor(2) as pool, engine.connect() as other:
         other.execute(text("INSERT INTO idempotency_keys VALUES ('- /allocate', 'k', 'f')"))
-        held = pool.submit(outcome_of, bus, Allocate("o1", "S", 1), key)
+        blocked = pool.submit(outcome_of, bus, Allocate("o1", "S", 1), key)
         eventually(lambda: waiting(engine, "idempotency_keys") == 1)
         assert outcome_of(bus, Allocate("o2", "S", 1)) == Done()
-        assert not held.done()
+        assert not blocked.done()
         other.rollback()
-        assert held.result(30) == Done()
+        assert blocked.result(PATIENCE) == Done()
     assert_the_state_is_sound(engine)

@@ -1,7 +1,7 @@
-"""A preview foretells its command, and leaves no trace."""
+"""A preview shows what its command would do, and changes nothing."""
 
 import random
-from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from redis import Redis
@@ -13,50 +13,43 @@ from allocation.domain.errors import Refusal
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.store.store import Store
 from readmodel.views import batches, orders
-from tests.support.random_commands import random_commands
-from tests.support.subjects import Subject, stores_that_keep_waiting_lines
+from tests.support.service_layer.random_commands import random_commands
+from tests.support.service_layer.subjects import Subject, stores_that_keep_waiting_lines
 
 PREVIEWS = 500
 
 
-def test_previews_leave_both_stores_as_they_were(
-    projecting_bus: MessageBus, engine: Engine, model: Store, redis: Redis
-) -> None:
+def test_previews_change_neither_store(projecting_bus: MessageBus, engine: Engine, model: Store, redis: Redis) -> None:
     commands = random_commands(random.Random(1))
-    for _ in range(300):
-        outcome(projecting_bus, next(commands))
-    before = fingerprints(engine), everything(redis)
-    refused = sum(isinstance(preview(projecting_bus, command), str) for command in few(commands))
-    assert (fingerprints(engine), everything(redis)) == before
-    assert 0 < refused < PREVIEWS, "both kinds were tried"
+    for command in islice(commands, 300):
+        outcome(projecting_bus, command)
+    before = fingerprints(engine), redis_values(redis)
+    refused = sum(isinstance(preview(projecting_bus, command), str) for command in islice(commands, PREVIEWS))
+    assert (fingerprints(engine), redis_values(redis)) == before
+    assert 0 < refused < PREVIEWS, "some commands must be refused and some must not"
 
 
-def test_previews_say_what_their_commands_do(projecting_bus: MessageBus, model: Store) -> None:
-    commands = random_commands(random.Random(2))
-    lines, lost = 0, 0
-    before: dict[tuple[str, str], int] = {}
-    for command in few(commands):
-        foreseen = preview(projecting_bus, command)
+def test_previews_match_the_effects_of_their_commands(projecting_bus: MessageBus, model: Store) -> None:
+    line_count, lost_count = 0, 0
+    versions: dict[tuple[str, str], int] = {}
+    for command in islice(random_commands(random.Random(2)), PREVIEWS):
+        previewed = preview(projecting_bus, command)
         done = outcome(projecting_bus, command)
-        if isinstance(foreseen, str):
-            assert foreseen == done
+        if isinstance(previewed, str):
+            assert previewed == done
             continue
-        assert foreseen["answer"] == done
-        for line in foreseen["lines"]:
+        assert previewed["answer"] == done
+        for line in previewed["lines"]:
             shown = shown_line(model, line["orderid"], line["sku"])
-            if shown["version"] == before.get((line["orderid"], line["sku"])):
-                shown["why"] = None  # It was decided earlier.
+            if shown["version"] == versions.get((line["orderid"], line["sku"])):
+                shown["why"] = None  # An earlier command decided this. A preview explains only its own command.
             assert shown == line | {"version": shown["version"], "lost": None}
-            before[line["orderid"], line["sku"]] = shown["version"]
-            lines += 1
-            lost += line["lost"] is not None
-        for batch in foreseen["batches"]:
+            versions[line["orderid"], line["sku"]] = shown["version"]
+            line_count += 1
+            lost_count += line["lost"] is not None
+        for batch in previewed["batches"]:
             assert model.read(lambda snapshot, ref=batch["ref"]: batches.batch(snapshot, ref)) == batch  # type: ignore[misc]
-    assert lines > lost > 0
-
-
-def few(commands: Iterator[Command]) -> Iterator[Command]:
-    return (next(commands) for _ in range(PREVIEWS))
+    assert line_count > lost_count > 0
 
 
 def preview(bus: MessageBus, command: Command) -> dict[str, Any] | str:
@@ -69,13 +62,13 @@ def preview(bus: MessageBus, command: Command) -> dict[str, Any] | str:
 def outcome(bus: MessageBus, command: Command) -> object:
     try:
         result = bus.handle(command)
-        return "OK" if result is None else results.order_outcome(result)
+        return "OK" if result is None else results.order_result(result)
     except Refusal as refusal:
         return repr(refusal)
 
 
 def shown_line(model: Store, orderid: str, sku: str) -> dict[str, Any]:
-    """The line as the views explain it, in the shape of a preview."""
+    """Return the line as the views explain it, in the shape of a previewed line."""
     order = model.read(lambda snapshot: orders.order(snapshot, orderid, explain=True))
     assert order is not None
     [line] = [line for line in order["lines"] if line["sku"] == sku]
@@ -83,47 +76,48 @@ def shown_line(model: Store, orderid: str, sku: str) -> dict[str, Any]:
 
 
 def fingerprints(engine: Engine) -> dict[str, object]:
-    """Of every table, and of every sequence."""
+    """Return the row count and a checksum of every table, and the last value of every sequence."""
     with engine.connect() as connection:
         tables = connection.execute(text("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 2200"))
         query = "SELECT count(*), md5(string_agg(CAST(row AS text), ',' ORDER BY CAST(row AS text))) FROM {} AS row"
-        found: dict[str, object] = {
+        checksums: dict[str, object] = {
             name: tuple(connection.execute(text(query.format(name))).one()) for name in tables.scalars()
         }
         sequences = connection.execute(text("SELECT sequencename, last_value FROM pg_sequences"))
-        return found | {"sequences": [tuple(row) for row in sequences]}
+        return checksums | {"sequences": [tuple(row) for row in sequences]}
 
 
-def everything(redis: Redis) -> dict[str, object]:
-    kinds: dict[object, Any] = {"string": redis.get, "hash": redis.hgetall}
-    return {str(key): kinds[redis.type(key)](key) for key in redis.scan_iter()}
+def redis_values(redis: Redis) -> dict[str, object]:
+    """Return the value of every key."""
+    read: dict[object, Any] = {"string": redis.get, "hash": redis.hgetall}
+    return {str(key): read[redis.type(key)](key) for key in redis.scan_iter()}
 
 
 @stores_that_keep_waiting_lines
-def test_it_says_who_would_lose_a_batch_and_where_they_would_go(subject: Subject) -> None:
+def test_a_preview_shows_displaced_lines_and_their_new_places(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 10), CreateBatch("b2", "S", 4), CreateBatch("b3", "S", 1))
     subject.commit(Allocate("o1", "S", 5), Allocate("o2", "S", 4), Allocate("o3", "S", 1))
-    foreseen = results.preview(subject.bus.preview(ChangeBatchQuantity("b1", 2)))
-    assert [(line["orderid"], line["status"], line["batchref"], line["lost"]) for line in foreseen["lines"]] == [
+    previewed = results.preview(subject.bus.preview(ChangeBatchQuantity("b1", 2)))
+    assert [(line["orderid"], line["status"], line["batchref"], line["lost"]) for line in previewed["lines"]] == [
         ("o3", "allocated", "b1", None),
         ("o2", "allocated", "b2", "b1"),
         ("o1", "waiting", None, "b1"),
     ]
-    assert [(batch["ref"], batch["available"]) for batch in foreseen["batches"]] == [("b1", 1), ("b2", 0)]
+    assert [(batch["ref"], batch["available"]) for batch in previewed["batches"]] == [("b1", 1), ("b2", 0)]
 
 
 @stores_that_keep_waiting_lines
-def test_what_was_done_before_is_told_as_it_is(subject: Subject) -> None:
+def test_a_preview_of_a_repeated_command_shows_no_change(subject: Subject) -> None:
     subject.commit(CreateBatch("b0", "S", 2), CreateBatch("b1", "S", 5), Allocate("o1", "S", 5))
     [line] = results.preview(subject.bus.preview(Allocate("o1", "S", 5)))["lines"]
     assert (line["status"], line["batchref"], line["lost"], line["why"]) == ("allocated", "b1", None, None)
-    foreseen = results.preview(subject.bus.preview(CreateBatch("b1", "S", 5)))
-    assert foreseen["lines"] == []
-    assert [(batch["ref"], batch["available"]) for batch in foreseen["batches"]] == [("b1", 0)]
+    previewed = results.preview(subject.bus.preview(CreateBatch("b1", "S", 5)))
+    assert previewed["lines"] == []
+    assert [(batch["ref"], batch["available"]) for batch in previewed["batches"]] == [("b1", 0)]
 
 
 @stores_that_keep_waiting_lines
-def test_a_line_that_is_taken_back_loses_its_batch(subject: Subject) -> None:
+def test_a_preview_of_deallocate_shows_the_line_losing_its_batch(subject: Subject) -> None:
     subject.commit(CreateBatch("b1", "S", 5), Allocate("o1", "S", 5), Allocate("o2", "S", 5))
     lines = results.preview(subject.bus.preview(Deallocate("o1", "S")))["lines"]
     assert [(line["orderid"], line["status"], line["batchref"], line["lost"]) for line in lines] == [

@@ -6,6 +6,6 @@ from tests.model.observed import OverPostgres
 from tests.model.run import COMMANDS, EVENTS, TURNS, assert_the_rules_hold
 
 
-def test_any_sequence_of_commands_comes_to_what_the_rules_say_on_postgresql(engine: Engine) -> None:
+def test_any_sequence_of_commands_obeys_the_rules_on_postgres(engine: Engine) -> None:
     to_be_reached = COMMANDS | EVENTS | TURNS
     assert_the_rules_hold(partial(OverPostgres, engine), examples=15, steps=40, to_be_reached=to_be_reached)

@@ -1,4 +1,7 @@
-"""A service process that is killed between the commit of a command and its fast path."""
+"""A process that executes one Allocate and kills itself after the commit, before the fast path.
+
+Arguments: the order id, the SKU, the quantity and, optionally, an idempotency key.
+"""
 
 import os
 import signal

@@ -1,7 +1,8 @@
-"""A run of allocate-from-csv that ends before its time.
+"""A run of allocate-from-csv that ends early.
 
-`kill` N: by SIGKILL, before it opens, renames or removes a file for the Nth time. `die` N and `fail` N: in the middle
-of writing, once a file has N bytes, by the kernel's signal or by an error.
+Arguments: the folder, `kill`, `die` or `fail`, and a number N. With `kill`, the process sends SIGKILL to itself before
+it opens, renames or removes a file for the Nth time. With `die` and `fail`, no file may exceed N bytes. A write beyond
+that ends the process by a signal (`die`), or raises an OSError (`fail`).
 """
 
 import os
@@ -12,19 +13,19 @@ from itertools import count
 
 from allocation.entrypoints.cli.main import main
 
-folder, end, limit = sys.argv[1], sys.argv[2], int(sys.argv[3])
+folder, ending, limit = sys.argv[1], sys.argv[2], int(sys.argv[3])
 seen = count(1)
-sys.dont_write_bytecode = True  # The limit is for the files of the folder.
+sys.dont_write_bytecode = True  # A compiled module could exceed the limit, too.
 
 
-def spy(event: str, arguments: tuple[object, ...]) -> None:
+def kill_at_limit(event: str, arguments: tuple[object, ...]) -> None:
     if event in {"open", "os.rename", "os.remove"} and folder in str(arguments[0]) and next(seen) == limit:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-if end == "kill":
-    sys.addaudithook(spy)
+if ending == "kill":
+    sys.addaudithook(kill_at_limit)
 else:
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL if end == "die" else signal.SIG_IGN)
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL if ending == "die" else signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 main(["allocate-from-csv", folder])

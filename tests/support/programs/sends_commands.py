@@ -1,7 +1,7 @@
-"""A client process that sends the same commands with the same keys as its likes, in an order of its own.
+"""A client process. Several of them send the same commands with the same idempotency keys, each in its own order.
 
-Arguments: the port, the number of commands, the seed of its order, and `one-by-one` or `in-bulk`. Prints the answer to
-each key as JSON.
+Arguments: the port, the number of commands, the seed of the order, and `one-by-one` or `in-bulk`. The process prints a
+JSON object that maps each key to its answer.
 """
 
 import json
@@ -13,9 +13,12 @@ from tests.support.api import Api
 
 
 def commands(number: int) -> dict[str, tuple[str, dict[str, Any]]]:
-    """By key: the route and the body. Few SKUs and orders, so that they meet; which are refused depends on when."""
+    """Map each key to a route and a body.
+
+    Few SKUs and orders occur, so that commands conflict. The order of execution decides which commands are refused.
+    """
     rng = random.Random(number)
-    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    by_key: dict[str, tuple[str, dict[str, Any]]] = {}
     for n in range(number):
         sku, orderid = f"S{rng.randrange(5)}", f"o{rng.randrange(number // 4)}"
         line = {"orderid": orderid, "sku": sku}
@@ -26,15 +29,12 @@ def commands(number: int) -> dict[str, tuple[str, dict[str, Any]]]:
             ("deallocate", line),
             ("change_line_quantity", line | {"qty": rng.randrange(1, 9)}),
             ("ship", line),
-            (
-                "allocate_order",
-                {"orderid": orderid, "lines": lines},
-            ),
+            ("allocate_order", {"orderid": orderid, "lines": lines}),
             ("cancel_order", {"orderid": orderid}),
             ("change_batch_quantity", {"ref": f"b{rng.randrange(number)}", "qty": rng.choice([0, 10, 40])}),
         ]
-        [found[f"k{n}"]] = rng.choices(choices, weights=[2, 8, 2, 2, 1, 3, 1, 1])
-    return found
+        [by_key[f"k{n}"]] = rng.choices(choices, weights=[2, 8, 2, 2, 1, 3, 1, 1])
+    return by_key
 
 
 def one_by_one(api: Api, keys: list[str], wanted: dict[str, tuple[str, dict[str, Any]]]) -> dict[str, object]:
@@ -48,8 +48,8 @@ def in_bulk(api: Api, keys: list[str], wanted: dict[str, tuple[str, dict[str, An
 
 
 if __name__ == "__main__":
-    port, number, seed, way = sys.argv[1:]
+    port, number, seed, mode = sys.argv[1:]
     wanted = commands(int(number))
     keys = random.Random(seed).sample(list(wanted), len(wanted))
-    answers = {"one-by-one": one_by_one, "in-bulk": in_bulk}[way](Api(int(port)), keys, wanted)
+    answers = {"one-by-one": one_by_one, "in-bulk": in_bulk}[mode](Api(int(port)), keys, wanted)
     print(json.dumps(answers, sort_keys=True))  # noqa: T201

@@ -1,12 +1,14 @@
-"""What the benchmarks make of numbers, and of what other programs print."""
+"""The benchmarks parse the output of wrk and pgbench, and compute the figures of the result table."""
 
 import pytest
 
-from benchmarks import pgbench, wrk
-from benchmarks.numbers import alternate, percentile
-from benchmarks.pgbench import Measured
-from benchmarks.table import Missing, Row, at_least, at_most, table
-from benchmarks.traffic import Figures, WrongAnswers
+from benchmarks.load_generator import wrk
+from benchmarks.load_generator.traffic import Figures, WrongAnswers
+from benchmarks.references import pgbench
+from benchmarks.references.pgbench import Measured
+from benchmarks.report.numbers import percentile
+from benchmarks.report.table import Missing, Row, at_least, at_most, table
+from benchmarks.rounds import alternate
 
 WRK = """Running 2s test @ http://127.0.0.1:5005
   1 threads and 64 connections
@@ -36,20 +38,20 @@ SENT = [
 ]
 
 
-def test_only_right_answers_of_wrk_count() -> None:
+def test_wrk_rate_counts_only_right_answers() -> None:
     assert wrk.figures(WRK) == Figures(rate=2000.0, p50=12.34, p99=40.0, wrong=12)
 
 
-def test_tps_and_latency_of_pgbench() -> None:
+def test_pgbench_output_has_its_rate_and_latency() -> None:
     assert pgbench.measured(PGBENCH) == Measured(tps=1100.075161, milliseconds=7.272)
 
 
-def test_failed_transactions_of_pgbench_are_not_counted_as_done() -> None:
+def test_failed_transactions_of_pgbench_raise_wrong_answers() -> None:
     with pytest.raises(WrongAnswers, match="3 transactions"):
         pgbench.measured(PGBENCH.replace("failed transactions: 0", "failed transactions: 3"))
 
 
-def test_the_script_computes_what_the_service_computes() -> None:
+def test_script_computes_the_values_that_the_service_computes() -> None:
     _, _, *lines = pgbench.script(SENT, "any").splitlines()
     assert lines == [
         "BEGIN;",
@@ -65,12 +67,12 @@ def test_the_script_computes_what_the_service_computes() -> None:
     ]
 
 
-def test_a_script_in_which_nothing_can_be_replaced_is_none() -> None:
+def test_script_raises_when_a_sample_value_is_missing() -> None:
     with pytest.raises(ValueError, match="sample-ref"):
         pgbench.script(SENT[:-1], "hot")
 
 
-def test_ratios_are_those_of_each_round() -> None:
+def test_row_has_the_ratio_of_each_round() -> None:
     row = Row("ours", "requests/s", [900, 1_000, 4_000], "theirs", [1_000, 2_000, 4_000], at_least(0.9))
     assert row.values == [0.9, 0.5, 1.0]
     assert table([row]).splitlines()[2] == (
@@ -78,21 +80,21 @@ def test_ratios_are_those_of_each_round() -> None:
     )
 
 
-def test_a_ratio_of_speeds_is_the_inverse_of_that_of_times() -> None:
+def test_ratio_of_speeds_is_the_inverse_ratio_of_times() -> None:
     assert Row("rebuild", "s", [4.0], "pipe", [2.0], of_speeds=True).values == [0.5]
 
 
-def test_a_figure_alone_bears_its_unit_and_a_missed_target_is_marked() -> None:
+def test_row_without_comparison_shows_unit_and_missed_target() -> None:
     row = Row("load", "s", [91.25], target=at_most(90))
     assert row.cells() == ("load", "-", "91.2 s", "91.2 s", "91.2 s", "-", "≤ 90", "**no**")
 
 
-def test_every_line_of_the_table_has_as_many_cells() -> None:
+def test_every_line_of_the_table_has_the_same_cells() -> None:
     lines = table([Row("a | b", "s", [1.0]), Missing("c", "skipped: no data")]).splitlines()
     assert {line.replace("\\|", "").count("|") for line in lines} == {9}
 
 
-def test_the_two_sides_take_turns_and_the_warm_up_does_not_count() -> None:
+def test_alternate_swaps_the_sides_and_omits_the_warm_up() -> None:
     calls: list[str] = []
 
     def measure(name: str) -> int:
@@ -104,5 +106,5 @@ def test_the_two_sides_take_turns_and_the_warm_up_does_not_count() -> None:
 
 
 @pytest.mark.parametrize(("part", "expected"), [(50, 2.0), (99, 4.0), (25, 1.0), (26, 2.0)])
-def test_a_percentile_is_one_of_the_values(part: float, expected: float) -> None:
+def test_percentile_is_one_of_the_values(part: float, expected: float) -> None:
     assert percentile([4.0, 1.0, 3.0, 2.0], part) == expected

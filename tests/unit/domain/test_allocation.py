@@ -1,4 +1,4 @@
-"""Which batch a line gets, told as scenarios."""
+"""A line gets the preferred batch with room, or it waits until a batch has room."""
 
 from datetime import date
 
@@ -7,23 +7,20 @@ import pytest
 from allocation.adapters.in_memory import LinesInMemory
 from allocation.domain.changes import Changes
 from allocation.domain.errors import LineConflict
-from allocation.domain.events import Allocated, BatchCreated, Event, OutOfStock
+from allocation.domain.events import Allocated, BatchCreated, OutOfStock
 from allocation.domain.model import Batch, OrderLine, TrackedLine
 from allocation.domain.product import Product
 
 SOON, LATER = date(2027, 1, 15), date(2027, 3, 1)
 
 
-def product_with(*batches: tuple[str, int, date | None]) -> Product:
+def product_with(*batches: tuple[str, int, date | None], changes: Changes | None = None) -> Product:
+    """Return a product with these batches: reference, quantity and ETA. `changes` collects its events."""
     lines: dict[str, TrackedLine] = {}
-    product = Product("S", LinesInMemory(lines), Changes(), lines=lines)
+    product = Product("S", LinesInMemory(lines), Changes() if changes is None else changes, lines=lines)
     for ref, qty, eta in batches:
         product.add_batch(Batch.create(ref, "S", qty, eta))
     return product
-
-
-def events_of(product: Product) -> list[Event]:
-    return product._ledger._changes.events
 
 
 def allocate(product: Product, *lines: tuple[str, int]) -> None:
@@ -36,103 +33,124 @@ def batches_of(product: Product) -> dict[str, str | None]:
 
 
 @pytest.mark.parametrize(
-    ("reason", "batches", "lines", "expected"),
+    ("batches", "lines", "expected"),
     [
-        ("warehouse stock before shipments", [("ship", 9, SOON), ("wh", 9, None)], [("o1", 5)], {"o1": "wh"}),
-        ("the earlier shipment first", [("b", 9, LATER), ("a", 9, SOON)], [("o1", 5)], {"o1": "a"}),
-        ("ties by reference", [("b", 9, SOON), ("a", 9, SOON)], [("o1", 5)], {"o1": "a"}),
-        ("ties by reference in the warehouse too", [("b", 9, None), ("a", 9, None)], [("o1", 5)], {"o1": "a"}),
-        ("an exact fit is a fit", [("wh", 5, None)], [("o1", 5)], {"o1": "wh"}),
-        ("one unit too many waits", [("wh", 5, None)], [("o1", 6)], {"o1": None}),
-        ("a line is never split", [("wh", 5, None), ("ship", 5, SOON)], [("o1", 6)], {"o1": None}),
-        ("a line that does not fit goes to the next", [("wh", 5, None), ("s", 9, SOON)], [("o1", 6)], {"o1": "s"}),
-        ("small ones go past one that waits", [("wh", 5, None)], [("o1", 6), ("o2", 5)], {"o1": None, "o2": "wh"}),
-        ("what is taken is gone", [("wh", 5, None)], [("o1", 3), ("o2", 3)], {"o1": "wh", "o2": None}),
-        ("the rest is used", [("wh", 5, None)], [("o1", 3), ("o2", 2)], {"o1": "wh", "o2": "wh"}),
+        ([("ship", 9, SOON), ("wh", 9, None)], [("o1", 5)], {"o1": "wh"}),
+        ([("b", 9, LATER), ("a", 9, SOON)], [("o1", 5)], {"o1": "a"}),
+        ([("b", 9, SOON), ("a", 9, SOON)], [("o1", 5)], {"o1": "a"}),
+        ([("b", 9, None), ("a", 9, None)], [("o1", 5)], {"o1": "a"}),
+        ([("wh", 5, None)], [("o1", 5)], {"o1": "wh"}),
+        ([("wh", 5, None)], [("o1", 6)], {"o1": None}),
+        ([("wh", 5, None), ("ship", 5, SOON)], [("o1", 6)], {"o1": None}),
+        ([("wh", 5, None), ("ship", 9, SOON)], [("o1", 6)], {"o1": "ship"}),
+        ([("wh", 5, None)], [("o1", 6), ("o2", 5)], {"o1": None, "o2": "wh"}),
+        ([("wh", 5, None)], [("o1", 3), ("o2", 3)], {"o1": "wh", "o2": None}),
+        ([("wh", 5, None)], [("o1", 3), ("o2", 2)], {"o1": "wh", "o2": "wh"}),
+    ],
+    ids=[
+        "warehouse stock is preferred to shipments",
+        "the earlier shipment is preferred",
+        "the reference decides between equal ETAs",
+        "the reference decides between warehouse batches",
+        "a line may use a batch up",
+        "a line with one unit too many waits",
+        "a line is never split",
+        "a line gets a later batch if the first is too small",
+        "a small line overtakes a waiting line",
+        "allocated units are not available",
+        "a second line gets the remaining units",
     ],
 )
-def test_a_line_gets_the_preferred_batch_that_has_room(
-    reason: str,
-    batches: list[tuple[str, int, date | None]],
-    lines: list[tuple[str, int]],
-    expected: dict[str, str | None],
+def test_line_gets_the_preferred_batch_with_room(
+    batches: list[tuple[str, int, date | None]], lines: list[tuple[str, int]], expected: dict[str, str | None]
 ) -> None:
     product = product_with(*batches)
     allocate(product, *lines)
-    assert batches_of(product) == expected, reason
+    assert batches_of(product) == expected
 
 
 @pytest.mark.parametrize(
-    ("reason", "waiting", "added", "expected"),
+    ("waiting", "added", "expected"),
     [
-        ("the oldest first", [("o1", 5), ("o2", 5)], 5, {"o1": "new", "o2": None}),
-        ("all that fit", [("o1", 5), ("o2", 5)], 10, {"o1": "new", "o2": "new"}),
-        ("past one that is too large", [("o1", 9), ("o2", 5)], 5, {"o1": None, "o2": "new"}),
-        ("what an older one leaves", [("o1", 4), ("o2", 5), ("o3", 2)], 6, {"o1": "new", "o2": None, "o3": "new"}),
-        ("none where none fits", [("o1", 9)], 5, {"o1": None}),
+        ([("o1", 5), ("o2", 5)], 5, {"o1": "new", "o2": None}),
+        ([("o1", 5), ("o2", 5)], 10, {"o1": "new", "o2": "new"}),
+        ([("o1", 9), ("o2", 5)], 5, {"o1": None, "o2": "new"}),
+        ([("o1", 4), ("o2", 5), ("o3", 2)], 6, {"o1": "new", "o2": None, "o3": "new"}),
+        ([("o1", 9)], 5, {"o1": None}),
+    ],
+    ids=[
+        "the oldest line is the first to get a batch",
+        "every line that fits is allocated",
+        "a line that is too large is skipped",
+        "a small line gets the units that an older line leaves",
+        "no line is allocated if none fits",
     ],
 )
-def test_new_stock_goes_to_waiting_lines(
-    reason: str, waiting: list[tuple[str, int]], added: int, expected: dict[str, str | None]
+def test_waiting_lines_get_the_stock_of_a_new_batch(
+    waiting: list[tuple[str, int]], added: int, expected: dict[str, str | None]
 ) -> None:
     product = product_with(("used-up", 1, None))
     allocate(product, ("o0", 1), *waiting)
     product.add_batch(Batch.create("new", "S", added, None))
-    assert batches_of(product) == {"o0": "used-up"} | expected, reason
+    assert batches_of(product) == {"o0": "used-up"} | expected
 
 
-def test_a_batch_that_comes_later_is_preferred_less_from_then_on() -> None:
+def test_later_eta_makes_a_batch_less_preferred() -> None:
     product = product_with(("b1", 5, SOON), ("b2", 5, LATER))
     product.change_batch_eta("b1", date(2027, 6, 1))
     allocate(product, ("o1", 5))
     assert batches_of(product) == {"o1": "b2"}
 
 
-def test_the_same_line_twice_is_one_line_and_one_event() -> None:
-    # W5, W6: on the same batch or on another
-    product = product_with(("b1", 10, None), ("b2", 10, None))
+def test_repeated_line_is_allocated_and_reported_once() -> None:
+    """The first batch is used up by then. The repeated line must not get the second batch."""
+    changes = Changes()
+    product = product_with(("b1", 10, None), ("b2", 10, None), changes=changes)
     allocate(product, ("o1", 10), ("o1", 10))
     assert [batch.allocated for batch in product.stock.batches] == [10, 0]
-    assert [type(event) for event in events_of(product)] == [BatchCreated, BatchCreated, Allocated]
+    assert [type(event) for event in changes.events] == [BatchCreated, BatchCreated, Allocated]
 
 
-def test_a_waiting_line_sent_again_keeps_its_place() -> None:
+def test_waiting_line_keeps_its_place_when_it_is_repeated() -> None:
     product = product_with(("b1", 1, None))
     allocate(product, ("o1", 5), ("o2", 5), ("o1", 5))
     product.add_batch(Batch.create("b2", "S", 5, None))
     assert batches_of(product) == {"o1": "b2", "o2": None}
 
 
-def test_a_line_with_another_quantity_is_refused_and_changes_nothing() -> None:
-    # W7
+def test_line_with_another_quantity_is_refused() -> None:
+    """The order id and the SKU identify a line. So this line is not a second one, and nothing changes."""
     product = product_with(("b1", 10, None))
     allocate(product, ("o1", 3))
     before = product.version
-    with pytest.raises(LineConflict, match="Order o1 already has a line of 3 S, not of 4"):
+    with pytest.raises(LineConflict, match="Order o1's line of S already exists with quantity 3, not 4"):
         allocate(product, ("o1", 4))
     assert (product.version, product.stock.batches[0].allocated) == (before, 3)
 
 
-def test_a_line_that_fits_nowhere_is_told_once() -> None:
-    product = product_with(("b1", 1, None))
+def test_line_that_fits_on_no_batch_is_reported_once() -> None:
+    changes = Changes()
+    product = product_with(("b1", 1, None), changes=changes)
     allocate(product, ("o1", 5), ("o1", 5))
-    [event] = [event for event in events_of(product) if isinstance(event, OutOfStock)]
+    [event] = [event for event in changes.events if isinstance(event, OutOfStock)]
     assert event.line is not None
     assert (event.line.orderid, event.line.qty, event.line.status) == ("o1", 5, "waiting")
 
 
-def test_each_event_raises_the_version_by_one_and_marks_what_it_touched() -> None:
-    product = product_with(("b1", 10, None), ("b2", 10, None))
+def test_each_event_increments_the_version_and_stamps_its_rows() -> None:
+    changes = Changes()
+    product = product_with(("b1", 10, None), ("b2", 10, None), changes=changes)
     allocate(product, ("o1", 3), ("o2", 30))
-    assert [event.version for event in events_of(product)] == [1, 2, 3, 4]
+    assert [event.version for event in changes.events] == [1, 2, 3, 4]
     assert {batch.ref: batch.version for batch in product.stock.batches} == {"b1": 3, "b2": 2}
     assert {line.orderid: line.version for line in product.lines.values()} == {"o1": 3, "o2": 4}
 
 
-def test_events_bear_the_whole_truth() -> None:
-    product = product_with(("b1", 10, SOON))
+def test_event_carries_the_totals_and_its_batch() -> None:
+    changes = Changes()
+    product = product_with(("b1", 10, SOON), changes=changes)
     allocate(product, ("o1", 30), ("o2", 4))
-    event = events_of(product)[-1]
+    event = changes.events[-1]
     assert (event.totals.available, event.totals.waiting_lines, event.totals.waiting_units) == (6, 1, 30)
     [batch] = event.batches
     assert (batch.ref, batch.qty, batch.allocated, batch.eta) == ("b1", 10, 4, SOON)

@@ -1,4 +1,4 @@
-"""Lines that are taken back, batches that grow, and dates that move."""
+"""Lines are deallocated, batches grow and shrink, and ETAs change."""
 
 from datetime import date
 
@@ -6,21 +6,20 @@ import pytest
 
 from allocation.domain.commands import Allocate, ChangeBatchEta, ChangeBatchQuantity, Command, CreateBatch, Deallocate
 from allocation.domain.errors import Refusal, UnknownBatch, UnknownLine
-from tests.support.shop import Shop
+from tests.support.service_layer.shop import Shop
 
 SOON, LATER = date(2027, 1, 15), date(2027, 3, 1)
 
 
-def test_a_line_that_is_taken_back_frees_its_batch() -> None:
-    # W15
+def test_deallocated_line_frees_its_batch() -> None:
     shop = Shop(CreateBatch("b1", "S", 10), Allocate("o1", "S", 10), Deallocate("o1", "S"))
     assert shop.lines() == {"o1": ("deallocated", None)}
-    assert shop.room() == {"b1": 10}
+    assert shop.available() == {"b1": 10}
     assert shop.store.log[-1]["type"] == "Deallocated"
     assert shop.store.log[-1]["available"] == 10
 
 
-def test_what_is_freed_goes_to_the_line_that_waited_longest() -> None:
+def test_longest_waiting_line_gets_the_freed_stock() -> None:
     shop = Shop(
         CreateBatch("b1", "S", 10),
         *(Allocate(f"o{n}", "S", 10) for n in range(4)),
@@ -34,20 +33,21 @@ def test_what_is_freed_goes_to_the_line_that_waited_longest() -> None:
     }
 
 
-def test_a_waiting_line_that_is_taken_back_leaves_the_queue() -> None:
+def test_deallocated_line_leaves_the_waiting_list() -> None:
     shop = Shop(CreateBatch("b1", "S", 1), Allocate("o1", "S", 5), Allocate("o2", "S", 5), Deallocate("o1", "S"))
     assert shop.store.log[-1]["waiting"] == {"lines": 1, "units": 5}
     shop.handle(CreateBatch("b2", "S", 5))
     assert shop.lines() == {"o1": ("deallocated", None), "o2": ("allocated", "b2")}
 
 
-def test_a_line_taken_back_twice_is_taken_back_once() -> None:
+def test_repeated_deallocation_has_no_further_effect() -> None:
     shop = Shop(CreateBatch("b1", "S", 10), Allocate("o1", "S", 4), Deallocate("o1", "S"), Deallocate("o1", "S"))
-    assert shop.room() == {"b1": 10}
-    assert shop.types().count("Deallocated") == 1
+    assert shop.available() == {"b1": 10}
+    assert shop.event_types().count("Deallocated") == 1
 
 
-def test_a_line_that_was_taken_back_may_come_again_with_any_quantity_at_the_end_of_the_queue() -> None:
+def test_deallocated_line_can_be_allocated_again() -> None:
+    """It may have another quantity. If it has to wait, it waits at the end of the waiting list."""
     shop = Shop(CreateBatch("b1", "S", 1), *(Allocate(f"o{n}", "S", 5) for n in (1, 2)), Deallocate("o1", "S"))
     shop.handle(Allocate("o1", "S", 4))
     shop.handle(CreateBatch("b2", "S", 5))
@@ -65,43 +65,41 @@ def test_a_line_that_was_taken_back_may_come_again_with_any_quantity_at_the_end_
         (ChangeBatchEta("b9", None), UnknownBatch, "There is no batch b9"),
     ],
 )
-def test_what_is_not_known_is_refused_and_changes_nothing(
-    command: Command, refusal: type[Refusal], message: str
-) -> None:
-    # W20, W41
+def test_command_with_an_unknown_name_is_refused(command: Command, refusal: type[Refusal], message: str) -> None:
     shop = Shop(CreateBatch("b1", "S", 10), Allocate("o1", "S", 4))
     with pytest.raises(refusal, match=message):
         shop.handle(command)
-    assert shop.types() == ["BatchCreated", "Allocated"]
+    assert shop.event_types() == ["BatchCreated", "Allocated"]
 
 
-def test_a_batch_that_grows_gives_to_waiting_lines() -> None:
+def test_waiting_line_is_allocated_when_a_batch_grows() -> None:
     shop = Shop(CreateBatch("b1", "S", 10), Allocate("o1", "S", 12), ChangeBatchQuantity("b1", 15))
     assert shop.lines() == {"o1": ("allocated", "b1")}
-    assert shop.room() == {"b1": 3}
-    assert shop.types()[-2:] == ["BatchQuantityChanged", "Allocated"]
+    assert shop.available() == {"b1": 3}
+    assert shop.event_types()[-2:] == ["BatchQuantityChanged", "Allocated"]
 
 
-def test_a_used_up_batch_may_grow_and_shrink() -> None:
+def test_used_up_batch_may_grow_and_shrink() -> None:
     shop = Shop(CreateBatch("b1", "S", 10), Allocate("o1", "S", 10), ChangeBatchQuantity("b1", 12))
-    assert shop.room() == {"b1": 2}
+    assert shop.available() == {"b1": 2}
     shop.handle(ChangeBatchQuantity("b1", 0), ChangeBatchQuantity("b1", 10))
     assert shop.lines() == {"o1": ("allocated", "b1")}
 
 
-def test_the_same_change_twice_is_one() -> None:
+def test_repeated_batch_change_has_no_further_effect() -> None:
     shop = Shop(CreateBatch("b1", "S", 10))
     shop.handle(*[ChangeBatchQuantity("b1", 7)] * 2, *[ChangeBatchEta("b1", SOON)] * 2)
-    assert shop.types() == ["BatchCreated", "BatchQuantityChanged", "BatchEtaChanged"]
+    assert shop.event_types() == ["BatchCreated", "BatchQuantityChanged", "BatchEtaChanged"]
 
 
-def test_a_batch_is_still_the_one_that_was_created_after_it_has_changed() -> None:
+def test_repeated_creation_leaves_a_changed_batch_alone() -> None:
+    """The original data identify the batch. So the repeated command is not refused, and it changes nothing."""
     shop = Shop(CreateBatch("b1", "S", 10), ChangeBatchQuantity("b1", 7), ChangeBatchEta("b1", SOON))
     shop.handle(CreateBatch("b1", "S", 10))
-    assert shop.room() == {"b1": 7}
+    assert shop.available() == {"b1": 7}
 
 
-def test_a_later_date_moves_no_line_and_the_next_lines_go_elsewhere() -> None:
+def test_later_eta_affects_only_lines_that_arrive_after_it() -> None:
     shop = Shop(CreateBatch("b1", "S", 10, SOON), CreateBatch("b2", "S", 10, LATER), Allocate("o1", "S", 1))
     shop.handle(ChangeBatchEta("b1", date(2027, 6, 1)), Allocate("o2", "S", 1))
     assert shop.lines() == {"o1": ("allocated", "b1"), "o2": ("allocated", "b2")}

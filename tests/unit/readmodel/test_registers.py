@@ -1,26 +1,32 @@
+"""The fold reduces events to registers that do not depend on the order or repetition of the events."""
+
+from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from allocation.event_handlers import PROJECTION
+from readmodel.store.registers import Register
 from readmodel.views.products import used_up_key
 from tests.support.golden import golden
 
 EVENTS = golden("events.json")
 
 
-def as_set(registers: Any) -> set[tuple[Any, ...]]:
-    return {(r.key, r.field, r.version, r.value, r.former_key) for r in registers}
+def as_set(registers: Iterable[Register]) -> set[tuple[Any, ...]]:
+    return {
+        (register.key, register.field, register.version, register.value, register.former_key) for register in registers
+    }
 
 
 @given(st.lists(st.sampled_from(EVENTS)).flatmap(lambda more: st.permutations(EVENTS + more)))
-def test_events_in_any_order_and_number_leave_the_same_registers(events: list[dict[str, Any]]) -> None:
+def test_fold_ignores_order_and_repetition_of_events(events: list[dict[str, Any]]) -> None:
     assert as_set(PROJECTION.fold(events)) == as_set(PROJECTION.fold(EVENTS))
 
 
-def test_a_batch_is_in_one_of_its_products_hashes_alone() -> None:
-    # What was true only in between (room, then none) is not written at all.
+def test_batch_has_one_register_among_its_products_hashes() -> None:
+    """If a batch has room and is then used up, the fold returns only its last register."""
     [batch] = EVENTS[0]["batches"]
     states = [
         EVENTS[0] | {"version": version, "batches": [batch | {"allocated": allocated}]}
@@ -31,9 +37,10 @@ def test_a_batch_is_in_one_of_its_products_hashes_alone() -> None:
         assert (register.key, register.version) == (used_up_key("RED-CHAIR"), 2)
 
 
-def test_identifiers_that_look_like_keys_stay_apart() -> None:
-    # W25
+def test_skus_that_look_like_keys_get_registers_of_their_own() -> None:
+    """Clients choose SKUs. No SKU may overwrite the view of another one."""
     event = EVENTS[2]
-    odd = [event | {"sku": sku} for sku in ("S", "S:used-up", "{17}:product:S", "totals", "batch:wh-1")]
-    registers = list(PROJECTION.fold(odd))
-    assert len({(r.key, r.field) for r in registers if ":product:" in r.key or ":used-up:" in r.key}) == 10
+    events = [event | {"sku": sku} for sku in ("S", "S:used-up", "{17}:product:S", "totals", "batch:wh-1")]
+    registers = list(PROJECTION.fold(events))
+    of_products = [register for register in registers if ":product:" in register.key or ":used-up:" in register.key]
+    assert len({(register.key, register.field) for register in of_products}) == 10

@@ -1,4 +1,4 @@
-"""The files of a folder are replaced whole or not at all, and by one process at a time."""
+"""A run replaces the files of a folder as a whole or not at all. Only one process at a time uses a folder."""
 
 import random
 import signal
@@ -14,22 +14,15 @@ import pytest
 
 from allocation.adapters.csv.repository import LineInDoubt
 from allocation.adapters.csv.unit_of_work import unit_of_work
-from allocation.domain.commands import (
-    Allocate,
-    ChangeBatchEta,
-    ChangeBatchQuantity,
-    Command,
-    CreateBatch,
-    Deallocate,
-)
+from allocation.domain.commands import Allocate, ChangeBatchEta, ChangeBatchQuantity, Command, CreateBatch, Deallocate
 from allocation.domain.errors import Refusal
 from allocation.domain.model import OrderLine
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done
 from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
-from tests.support.csv_folder import Folder
+from tests.support.adapters.csv_folder import Folder
 from tests.support.processes import CONSOLE_SCRIPT, only
-from tests.support.random_commands import random_commands
+from tests.support.service_layer.random_commands import random_commands
 
 OLD = b"orderid,sku,qty,batchref\no0,S,1,b1\n"
 LINES = 2_000
@@ -38,55 +31,59 @@ FILES = {"batches.csv", "orders.csv", "allocations.csv"}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """One line is on a batch; many more are to be."""
+    """A folder with one allocated line and many orders that a run will allocate."""
     orders = [f"o{n},S,1" for n in range(LINES)]
     return Folder(tmp_path).batches(f"b1,S,{LINES},").orders(*orders).allocations("o0,S,1,b1")
 
 
-def run_that_ends(folder: Folder, moment: str, place: int) -> "subprocess.CompletedProcess[str]":
+def bus_on(folder: Path) -> MessageBus:
+    return MessageBus(partial(unit_of_work, folder), lambda events: None)
+
+
+def interrupted_run(folder: Folder, interruption: str, limit: int) -> "subprocess.CompletedProcess[str]":
+    """Run allocate-from-csv until the interruption: `kill` at the Nth step, `die` or `fail` after N bytes of a file."""
     program = [sys.executable, "-m", "tests.support.programs.dies_while_writing"]
-    arguments = [*program, str(folder.path), moment, str(place)]
+    arguments = [*program, str(folder.path), interruption, str(limit)]
     return subprocess.run(arguments, env=only({}), text=True, capture_output=True)
 
 
-def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(folder: Folder) -> None:
-    # W40
-    left = []
-    for place in range(1, 30):
+def test_kill_at_any_step_leaves_the_old_file_or_the_new_one(folder: Folder) -> None:
+    contents = []
+    for step in range(1, 30):
         folder.allocations("o0,S,1,b1")
-        if run_that_ends(folder, "kill", place).returncode != -signal.SIGKILL:
+        if interrupted_run(folder, "kill", step).returncode != -signal.SIGKILL:
             break
-        left.append(folder.content)
+        contents.append(folder.content)
         assert folder.run().reports == []
-        assert (len(folder.allocated), folder.names) == (LINES, FILES), "the next run goes on from there"
-    assert len(left) > 5
-    assert set(left) == {OLD, folder.content}
+        assert (len(folder.allocated), folder.names) == (LINES, FILES), "The next run must complete the allocations"
+    assert len(contents) > 5
+    assert set(contents) == {OLD, folder.content}
 
 
-def test_a_death_in_the_middle_of_writing_leaves_the_old_file(folder: Folder) -> None:
-    assert run_that_ends(folder, "die", 10_000).returncode == -signal.SIGXFSZ
+def test_death_during_a_write_leaves_the_old_file(folder: Folder) -> None:
+    assert interrupted_run(folder, "die", 10_000).returncode == -signal.SIGXFSZ
     assert folder.content == OLD
-    assert folder.names == FILES | {".allocations.csv.new"}, "the part that was written"
+    assert folder.names == FILES | {".allocations.csv.new"}, "The dead process must leave its incomplete file"
     assert folder.run().summary.allocated == LINES
     assert folder.names == FILES
 
 
-def test_a_disk_without_room_leaves_the_old_file_and_is_said_in_one_line(folder: Folder) -> None:
-    done = run_that_ends(folder, "fail", 10_000)
+def test_full_disk_leaves_the_old_file_and_prints_one_line(folder: Folder) -> None:
+    done = interrupted_run(folder, "fail", 10_000)
     assert done.stderr == f"Error: {folder.path}/allocations.csv: can't be written: File too large\n"
     assert (done.returncode, done.stdout) == (1, "")
     assert (folder.content, folder.names) == (OLD, FILES)
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
-def test_the_new_file_has_the_permissions_of_the_old_one(folder: Folder, mode: int) -> None:
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664], ids=oct)
+def test_new_file_has_the_permissions_of_the_old_one(folder: Folder, mode: int) -> None:
     path = folder.path / "allocations.csv"
     path.chmod(mode)
     folder.run()
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
-def test_a_link_stays_one(folder: Folder, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_symbolic_link_stays_a_link(folder: Folder, tmp_path_factory: pytest.TempPathFactory) -> None:
     path, elsewhere = folder.path / "allocations.csv", tmp_path_factory.mktemp("elsewhere") / "file"
     path.symlink_to(path.rename(elsewhere))
     folder.run()
@@ -94,13 +91,13 @@ def test_a_link_stays_one(folder: Folder, tmp_path_factory: pytest.TempPathFacto
     assert len(folder.allocated) == LINES
 
 
-def test_a_second_run_waits_for_the_first_and_takes_up_what_it_wrote(folder: Folder) -> None:
+def test_second_run_waits_for_the_first_and_reads_its_result(folder: Folder) -> None:
     folder.batches("b1,S,3,")
     arguments = [*CONSOLE_SCRIPT, "allocate-from-csv", str(folder.path)]
     with unit_of_work(folder.path, LockSet()) as uow:
         process = subprocess.Popen(arguments, env=only({}), text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
         assert process.stderr is not None
-        assert "Another process works on" in process.stderr.readline()
+        assert "Another process is working on" in process.stderr.readline()
         product = uow.products.get("S")
         assert product is not None
         product.deallocate("o0")
@@ -109,22 +106,22 @@ def test_a_second_run_waits_for_the_first_and_takes_up_what_it_wrote(folder: Fol
         uow.commit()
     output, _ = process.communicate()
     assert [row[0] for row in folder.allocated] == ["o7", "o8", "o0"]
-    assert output.startswith("Allocated 3 of 2000 lines, 1 of them now;")
+    assert output.startswith("Allocated lines: 3 of 2000 (1 in this run).")
 
 
-def test_many_runs_at_once_are_as_one(folder: Folder) -> None:
+def test_concurrent_runs_have_the_result_of_one_run(folder: Folder) -> None:
     arguments = [*CONSOLE_SCRIPT, "allocate-from-csv", str(folder.path)]
     runs = [subprocess.Popen(arguments, env=only({}), text=True, stdout=subprocess.PIPE) for _ in range(4)]
-    placed = [run.communicate()[0] for run in runs]
-    assert sorted(f"{LINES - 1} of them now" in output for output in placed) == [False, False, False, True]
+    outputs = [run.communicate()[0] for run in runs]
+    assert sorted(f"({LINES - 1} in this run)" in output for output in outputs) == [False, False, False, True]
     assert [row[0] for row in folder.allocated] == [f"o{n}" for n in range(LINES)]
 
 
-def test_changes_of_batches_are_written_and_leave_alone_what_they_do_not_concern(tmp_path: Path) -> None:
+def test_commands_change_no_row_that_they_do_not_concern(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.write("batches.csv", "x,b1,S,10", "bad", "y,b2,S,10", 'z,"b3",S,1', header="note,ref,sku,qty")
     folder.allocations("o1,S,6,b1", "o9,S,1,b9", "o2,S,4,b1", "o3,S,2,b2", "o4,S,1,b3")
-    bus = MessageBus(partial(unit_of_work, tmp_path), lambda events: None)
+    bus = bus_on(tmp_path)
     commands: list[Command] = [ChangeBatchQuantity("b1", 6), CreateBatch("b4", "T", 5), Deallocate("o4", "S")]
     assert list(bus.handle_all(commands)) == [Done()] * 3
     assert (tmp_path / "batches.csv").read_text() == 'note,ref,sku,qty\nx,b1,S,6\nbad\ny,b2,S,10\nz,"b3",S,1\n,b4,T,5\n'
@@ -136,10 +133,9 @@ def test_changes_of_batches_are_written_and_leave_alone_what_they_do_not_concern
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_whatever_is_commanded_leaves_files_without_a_bad_row(tmp_path: Path, seed: int) -> None:
+def test_random_commands_leave_files_without_a_bad_row(tmp_path: Path, seed: int) -> None:
     Folder(tmp_path).batches()
-    bus = MessageBus(partial(unit_of_work, tmp_path), lambda events: None)
-    outcomes = bus.handle_all(islice(random_commands(random.Random(seed)), 200))
+    outcomes = bus_on(tmp_path).handle_all(islice(random_commands(random.Random(seed)), 200))
     assert all(isinstance(outcome, Done | Refusal) for outcome in outcomes)
     with unit_of_work(tmp_path, LockSet()) as uow:
         assert uow.products.problems == []
@@ -151,13 +147,13 @@ def test_whatever_is_commanded_leaves_files_without_a_bad_row(tmp_path: Path, se
             assert sorted(versions) == list(range(1, product.version + 1))
 
 
-def test_a_folder_that_is_not_there_is_a_store_that_is_away(tmp_path: Path) -> None:
-    bus = MessageBus(partial(unit_of_work, tmp_path / "nowhere"), lambda events: None)
+def test_missing_folder_makes_the_store_unavailable(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="nowhere: can't be opened: No such file or directory"):
-        bus.handle(Allocate("o1", "S", 1))
+        bus_on(tmp_path / "nowhere").handle(Allocate("o1", "S", 1))
 
 
-def test_versions_are_those_of_one_event_each(folder: Folder) -> None:
+def test_batches_and_lines_have_a_version_each(folder: Folder) -> None:
+    """The files hold no versions. The store counts one event for each batch and then one for each line."""
     folder.batches("b1,S,5,", "x1,X,5,", "b2,S,5,").allocations("o1,S,1,b2", "o2,X,1,x1", "o3,S,1,b1")
     with unit_of_work(folder.path, LockSet()) as uow:
         product = uow.products.get("S")

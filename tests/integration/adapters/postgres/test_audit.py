@@ -1,4 +1,4 @@
-"""The audit finds nothing in a sound database, and every breach in one that is broken on purpose."""
+"""The audit finds no breach in a sound database, and finds each breach that a test causes."""
 
 from datetime import date
 
@@ -37,91 +37,106 @@ HISTORY: list[Command] = [
     CancelOrder("o5"),
 ]
 
-UNGUARD = """
-    DO $$ DECLARE guard record; BEGIN
-        FOR guard IN SELECT conname, conrelid::regclass AS owner FROM pg_constraint
+DROP_CONSTRAINTS = """
+    DO $$ DECLARE item record; BEGIN
+        FOR item IN SELECT conname, conrelid::regclass AS owner FROM pg_constraint
                      WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'p', 'u')
                      ORDER BY contype <> 'f' LOOP
-            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', guard.owner, guard.conname);
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', item.owner, item.conname);
         END LOOP;
     END $$
 """
 
-BREAKS = {
-    "no batch gives more than it has, or less than nothing": "UPDATE batches SET allocated = 21 WHERE ref = 'b2'",
-    "no batch has shipped what was not allocated": "UPDATE batches SET shipped = allocated + 1 WHERE ref = 'b3'",
-    "what a batch has allocated and shipped is what the lines on it say": """
+# For each invariant of the audit, a statement that breaks it.
+BREACHING_STATEMENTS = {
+    "a batch's allocated units are between zero and its quantity": """
+        UPDATE batches SET allocated = 21 WHERE ref = 'b2'
+    """,
+    "a batch's shipped units are between zero and its allocated units": """
+        UPDATE batches SET shipped = allocated + 1 WHERE ref = 'b3'
+    """,
+    "a batch's allocated and shipped units equal the units of its lines": """
         UPDATE order_lines SET qty = 2 WHERE (orderid, sku) = ('o1', 'S')
     """,
-    "a line is allocated or shipped if it is on a batch, of its own sku": """
+    "a line has a batch of its SKU if it is allocated or shipped, and otherwise no batch": """
         UPDATE order_lines SET batchref = 'b3' WHERE (orderid, sku) = ('o1', 'S')
     """,
-    "an order has one line of a sku": """
+    "an order has at most one line per SKU": """
         INSERT INTO order_lines SELECT * FROM order_lines WHERE (orderid, sku) = ('o3', 'S')
     """,
-    "every quantity of a line is above zero": "UPDATE order_lines SET qty = 0 WHERE orderid = 'o5'",
-    "no two waiting lines have the same place": """
+    "the quantity of every line is above zero": "UPDATE order_lines SET qty = 0 WHERE orderid = 'o5'",
+    "no two waiting lines of a SKU have the same place on the waiting list": """
         UPDATE order_lines SET arrived = (SELECT arrived FROM order_lines WHERE orderid = 'o4') WHERE orderid = 'o3'
     """,
-    "no line waits that would fit": "UPDATE batches SET purchased = 200 WHERE ref = 'b2'",
-    "a product's available units are those of its batches": "UPDATE products SET available = 0 WHERE sku = 'T'",
-    "a product's waiting lines and units are those of its lines": """
+    "no waiting line fits on a batch of its SKU": "UPDATE batches SET purchased = 200 WHERE ref = 'b2'",
+    "a product's available units equal the available units of its batches": """
+        UPDATE products SET available = 0 WHERE sku = 'T'
+    """,
+    "a product's totals of waiting lines and units equal those of its lines": """
         UPDATE products SET waiting_units = waiting_units + 1 WHERE sku = 'S'
     """,
-    "a product's versions have no gap": "DELETE FROM events WHERE (sku, version) = ('S', 4)",
-    "a product's events stand in the log in the order of their versions": """
+    "a product's events have every version from 1 to the product's version": """
+        DELETE FROM events WHERE (sku, version) = ('S', 4)
+    """,
+    "the log has the events of a product in the order of their versions": """
         UPDATE events SET version = 7 - version WHERE sku = 'S' AND version IN (3, 4)
     """,
-    "every transaction of the log ends with its last event, and with no other": """
+    "every transaction marks its last event in the log, and no other event": """
         UPDATE events SET last = false WHERE (sku, version) = ('T', 1)
     """,
-    "a line is what its last event says": "DELETE FROM order_lines WHERE orderid = 'o5'",
-    "a batch is what its last event says": "UPDATE batches SET eta = '2027-05-05' WHERE ref = 'b1'",
-    "a product is what its last event says": "UPDATE products SET version = version + 1 WHERE sku = 'T'",
-    "every idempotency key has its outcome": "UPDATE idempotency_keys SET outcome = NULL",
+    "a line has the state that its last event describes": "DELETE FROM order_lines WHERE orderid = 'o5'",
+    "a batch has the state that its last event describes": """
+        UPDATE batches SET eta = '2027-05-05' WHERE ref = 'b1'
+    """,
+    "a product has the version and the totals of its last event": """
+        UPDATE products SET version = version + 1 WHERE sku = 'T'
+    """,
+    "every idempotency key has an outcome and its event ranges": "UPDATE idempotency_keys SET outcome = NULL",
 }
 
 
 @pytest.fixture
-def lived_in(bus: MessageBus, engine: Engine) -> Engine:
+def database(bus: MessageBus, engine: Engine) -> Engine:
+    """A database with allocated, waiting, shipped, displaced and cancelled lines, and one idempotency key."""
     assert {type(outcome) for outcome in bus.handle_all(HISTORY)} == {Done}
     last = Allocate("o6", "S", 1)
     bus.handle(last, key_of("- /allocate", "k1", last))
     return engine
 
 
-def broken(engine: Engine) -> dict[str, tuple[int, str | None]]:
+def breaches_of(engine: Engine) -> dict[str, tuple[int, str | None]]:
     return {finding.invariant: finding[1:] for finding in audit(engine) if finding.breaches}
 
 
-def test_a_sound_database_has_no_breach(lived_in: Engine) -> None:
-    assert broken(lived_in) == {}
+def test_audit_finds_no_breach_in_a_sound_database(database: Engine) -> None:
+    assert breaches_of(database) == {}
 
 
 @pytest.mark.parametrize("invariant", BREACHES)
-def test_a_breach_is_found(invariant: str, lived_in: Engine) -> None:
-    with lived_in.begin() as connection:
-        connection.execute(text(UNGUARD))
-        assert connection.execute(text(BREAKS[invariant])).rowcount > 0
-    found = broken(lived_in)
+def test_audit_finds_a_breach_of_each_invariant(invariant: str, database: Engine) -> None:
+    with database.begin() as connection:
+        connection.execute(text(DROP_CONSTRAINTS))
+        assert connection.execute(text(BREACHING_STATEMENTS[invariant])).rowcount > 0
+    found = breaches_of(database)
     assert invariant in found
     breaches, example = found[invariant]
     assert breaches > 0
     assert example is not None
 
 
-def test_it_prints_every_invariant_with_its_count_and_fails_on_a_breach(
-    lived_in: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
+def test_audit_command_prints_each_count_and_fails_on_a_breach(
+    database: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
     sound = CliRunner().invoke(main, ["audit"])
     assert sound.exit_code == 0
-    assert [line.split(" against: ") for line in sound.output.splitlines()] == [
+    assert [line.split(" breaches of: ") for line in sound.output.splitlines()] == [
         [f"{0:>9}", invariant] for invariant in BREACHES
     ]
-    with lived_in.begin() as connection:
+    with database.begin() as connection:
         connection.execute(text("UPDATE products SET available = available + 1"))
     unsound = CliRunner().invoke(main, ["audit"])
     assert unsound.exit_code == 1
-    assert "        2 against: a product's available units are those of its batches (for example S)" in unsound.output
-    assert "Error: 2 of the invariants are broken" in unsound.output
+    breached = "a product's available units equal the available units of its batches"
+    assert f"        2 breaches of: {breached} (for example S)" in unsound.output
+    assert "Error: Broken invariants: 2" in unsound.output

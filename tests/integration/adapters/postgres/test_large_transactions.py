@@ -1,4 +1,4 @@
-"""Transactions that move very many lines: whole or not at all, and not under the time-outs of ordinary ones."""
+"""Transactions that move very many lines. They are atomic, and they get longer time-outs than ordinary ones."""
 
 import threading
 
@@ -14,14 +14,14 @@ from readmodel.projector import fast_path
 from readmodel.store.store import Store
 from tests.model.oracle import assert_the_state_is_sound, assert_the_views_are_the_state
 
-SLOW = """
+CREATE_SLOW_FUNCTION = """
     CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$
 """
 PAGE = 1_000
 LINES = 2 * PAGE + 500
 
 
-def test_nobody_sees_a_part_of_it(
+def test_readers_see_a_large_transaction_as_a_whole(
     projecting_bus: MessageBus, model: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(repository, "LINES_PAGE", PAGE)
@@ -51,23 +51,25 @@ def test_nobody_sees_a_part_of_it(
         observer.join()
     assert seen <= {(LINES, 0), (0, LINES)}
     assert (LINES, 0) in seen
-    assert_the_views_are_the_state(engine, model)  # At once, by the fast path alone.
+    assert_the_views_are_the_state(engine, model)  # No relay runs, so the fast path alone has applied the events.
     assert_the_state_is_sound(engine)
     with engine.connect() as connection:
         largest = "SELECT count(*) FROM events GROUP BY transaction ORDER BY 1 DESC LIMIT 1"
         assert connection.execute(text(largest)).scalar_one() == 2 * LINES + 1
 
 
-@pytest.mark.parametrize(("lines", "succeeds"), [(2, False), (7, True)])
-def test_it_has_time_outs_of_its_own(
+@pytest.mark.parametrize(
+    ("lines", "succeeds"), [pytest.param(2, False, id="less-than-a-page"), pytest.param(7, True, id="several-pages")]
+)
+def test_large_transaction_gets_longer_time_outs(
     lines: int, succeeds: bool, bus: MessageBus, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each write of lines takes longer here than an ordinary command may wait for one statement."""
+    """A trigger makes each write of lines slower than the statement time-out of an ordinary command."""
     monkeypatch.setattr(repository, "LINES_PAGE", 3)
     bus.handle(CreateBatch("b1", "S", 10))
     assert set(bus.handle_all([Allocate(f"o{n}", "S", 1) for n in range(lines)])) == {Done()}
     with engine.begin() as connection:
-        connection.execute(text(SLOW))
+        connection.execute(text(CREATE_SLOW_FUNCTION))
         connection.execute(text("CREATE TRIGGER slow AFTER UPDATE ON order_lines EXECUTE FUNCTION slow()"))
         database = connection.execute(text("SELECT current_database()")).scalar_one()
         connection.execute(text(f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET statement_timeout = '200ms'"))

@@ -1,4 +1,4 @@
-"""Readers remember ETAs; whoever has seen that one was changed never reads the former one again, from any process."""
+"""Readers cache ETAs. After a command has changed an ETA, no process returns the former one again."""
 
 import threading
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from redis.exceptions import ConnectionError as NoConnection
+from redis.exceptions import ConnectionError as ConnectionLost
 
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.commands import Allocate, ChangeBatchEta, CreateBatch
@@ -16,95 +16,105 @@ from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
 from readmodel.store import keys
-from readmodel.store import reader_cache as remembered
-from readmodel.store.connection import Command, ThreadConnection
+from readmodel.store.connection import RedisCommand, ThreadConnection
+from readmodel.store.snapshot import Snapshot
 from readmodel.store.store import Store
 from readmodel.views import orders
-from tests.support.counting import Counting
+from tests.support.readmodel.counting import Counting
+from tests.support.readmodel.stores import ConnectedStore
 
 FIRST = date(2027, 1, 1)
 
 
 class Reader:
-    """Another process, as far as what it remembers is concerned."""
+    """Reads orders with a cache of its own, as another process does."""
 
     def __init__(self, store: Store) -> None:
-        self._store = Store(store.redis)
-        self._store._connection = self._connection = Counting(store.redis)
+        self._connection = Counting(store.redis)
+        self._store = ConnectedStore(store.redis, self._connection)
 
     def eta(self, orderid: str = "o1") -> str | None:
-        found = self._store.read(lambda snapshot: orders.order(snapshot, orderid))
-        assert found is not None
-        return str(found["lines"][0]["eta"])
+        order = self._store.read(lambda snapshot: orders.order(snapshot, orderid))
+        assert order is not None
+        return str(order["lines"][0]["eta"])
 
     def trips(self) -> int:
         before = self._connection.trips
         self.eta()
         return self._connection.trips - before
 
+    def count_cached(self, orderid: str) -> int:
+        """Return the number of cached ETAs after a query of the order."""
+
+        def read(snapshot: Snapshot) -> int:
+            _, cached = snapshot.hash_and_cache(orders.order_key(orderid))
+            assert orders.order(snapshot, orderid) is not None
+            return len(cached)
+
+        return self._store.read(read)
+
 
 @pytest.fixture
 def reader(projecting_bus: MessageBus, model: Store) -> Reader:
-    """Of an order on a batch with an ETA, which it remembers."""
+    """A reader that has cached the ETA of the order's batch."""
     list(projecting_bus.handle_all([CreateBatch("b1", "S", 100, FIRST), Allocate("o1", "S", 1)]))
     reader = Reader(model)
     assert reader.eta() == str(FIRST)
     return reader
 
 
-def test_an_order_of_remembered_batches_is_one_trip(reader: Reader, model: Store) -> None:
-    assert Reader(model).trips() == 2, "the order and its batch"
+def test_an_order_of_cached_batches_takes_one_trip(reader: Reader, model: Store) -> None:
+    assert Reader(model).trips() == 2, "a new reader reads the order and its batch"
     assert reader.trips() == 1
 
 
-def test_an_eta_that_was_changed_is_read_at_once(reader: Reader, projecting_bus: MessageBus) -> None:
+def test_a_reader_sees_a_changed_eta_in_its_next_query(reader: Reader, projecting_bus: MessageBus) -> None:
     projecting_bus.handle(ChangeBatchEta("b1", date(2028, 2, 2)))
     assert reader.trips() == 2
     assert reader.eta() == "2028-02-02"
 
 
-def test_what_does_not_change_an_eta_makes_nobody_forget(reader: Reader, projecting_bus: MessageBus) -> None:
+def test_other_commands_do_not_invalidate_the_cache(reader: Reader, projecting_bus: MessageBus) -> None:
     projecting_bus.handle(Allocate("o2", "S", 1))
     projecting_bus.handle(CreateBatch("b2", "S", 1))
     assert reader.trips() == 1
 
 
-def test_a_change_that_the_fast_path_could_not_show_is_shown_by_the_relay(
+def test_the_relay_shows_a_change_that_the_fast_path_missed(
     reader: Reader, bus: MessageBus, model: Store, log: EventLog
 ) -> None:
     bus.handle(ChangeBatchEta("b1", date(2028, 2, 2)))
-    bus.handle(Allocate("o2", "S", 1))  # Of the batch, the page tells this last.
+    bus.handle(Allocate("o2", "S", 1))  # Its state of the batch is the last one that the fold keeps.
     assert reader.eta() == str(FIRST)
     assert follow(model, log, PROJECTION)
     assert reader.eta() == "2028-02-02"
 
 
 @pytest.mark.parametrize("trips", range(4))
-def test_a_relay_that_dies_between_any_two_trips_leaves_the_rest_to_the_next(
+def test_the_next_relay_finishes_the_work_of_a_dead_one(
     trips: int, reader: Reader, bus: MessageBus, model: Store, log: EventLog
 ) -> None:
     class Dying(ThreadConnection):
         left = trips
 
-        def send(self, commands: Sequence[Command]) -> list[Any]:
+        def send(self, commands: Sequence[RedisCommand]) -> list[Any]:
             if any(command[0] != "GET" for command in commands):
                 if not self.left:
-                    raise NoConnection
+                    raise ConnectionLost
                 self.left -= 1
             return super().send(commands)
 
     bus.handle(ChangeBatchEta("b1", date(2028, 2, 2)))
-    dying = Store(model.redis)
-    dying._connection = Dying(model.redis)
+    dying = ConnectedStore(model.redis, Dying(model.redis))
     if trips < 3:
-        with pytest.raises(NoConnection):
+        with pytest.raises(ConnectionLost):
             follow(dying, log, PROJECTION)
-        reader.eta()  # It may remember what it finds now.
+        reader.eta()  # The reader may cache an ETA between the two relays.
     assert follow(model, log, PROJECTION)
     assert reader.eta() == "2028-02-02"
 
 
-def test_many_changes_and_many_readers(reader: Reader, projecting_bus: MessageBus, model: Store) -> None:
+def test_concurrent_readers_see_every_changed_eta(reader: Reader, projecting_bus: MessageBus, model: Store) -> None:
     done, hits = threading.Event(), list[int]()
 
     def read() -> None:
@@ -113,20 +123,19 @@ def test_many_changes_and_many_readers(reader: Reader, projecting_bus: MessageBu
             hits.append(other.trips() == 1)
 
     with ThreadPoolExecutor(3) as pool:
-        reading = [pool.submit(read) for _ in range(3)]
+        readers = [pool.submit(read) for _ in range(3)]
         for number in range(1, 150):
             changed = FIRST + timedelta(days=number)
             projecting_bus.handle(ChangeBatchEta("b1", changed))
             assert reader.eta() == str(changed)
         done.set()
-        for future in reading:
+        for future in readers:
             future.result()
-    assert 0 < sum(hits) < len(hits), "some readers remembered, and some had to look again"
+    assert 0 < sum(hits) < len(hits), "some queries must use the cache, and some must not"
 
 
-def test_after_a_flush_nothing_is_remembered_though_the_generation_has_the_same_name(
-    reader: Reader, bus: MessageBus, model: Store, log: EventLog
-) -> None:
+def test_a_cache_does_not_outlive_a_flush(reader: Reader, bus: MessageBus, model: Store, log: EventLog) -> None:
+    """After the flush, a generation has the same name as the one that the reader has cached."""
     before = model.generations()
     bus.handle(ChangeBatchEta("b1", date(2028, 2, 2)))
     model.redis.flushdb()
@@ -135,26 +144,27 @@ def test_after_a_flush_nothing_is_remembered_though_the_generation_has_the_same_
     assert reader.eta() == "2028-02-02"
 
 
-def test_where_the_token_is_gone_nothing_is_remembered(reader: Reader, model: Store) -> None:
+def test_readers_cache_nothing_without_a_token(reader: Reader, model: Store) -> None:
     model.redis.delete(keys.CACHE_TOKEN)
     assert [reader.trips(), reader.trips()] == [2, 2]
 
 
-def test_what_is_remembered_is_bounded(
-    reader: Reader, projecting_bus: MessageBus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(remembered, "MOST", 5)
+def test_the_cache_is_bounded(reader: Reader, projecting_bus: MessageBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("readmodel.store.reader_cache.MOST_CACHED", 5)
     list(projecting_bus.handle_all(CreateBatch(f"t{n}", f"T{n}", 1) for n in range(20)))
     list(projecting_bus.handle_all(Allocate(f"p{n}", f"T{n}", 1) for n in range(20)))
     for number in range(20):
         assert reader.eta(f"p{number}") == "None"
-        assert len(reader._store._cache._entry.values) <= 6
+        assert reader.count_cached(f"p{number}") <= 6
 
 
-def test_who_sends_a_change_again_that_nobody_has_shown_sees_it(
+def test_a_client_that_repeats_a_change_sees_the_new_eta(
     reader: Reader, bus: MessageBus, projecting_bus: MessageBus
 ) -> None:
-    """Its process died; then another command told of the batch; the repetition hands on the latest event."""
+    """The first process dies before its fast path, and another command shows the batch.
+
+    Then the repetition has no effect of its own. It publishes the batch's latest event again.
+    """
     change = ChangeBatchEta("b1", date(2028, 2, 2))
     bus.handle(change)
     projecting_bus.handle(Allocate("o2", "S", 1))
@@ -163,7 +173,7 @@ def test_who_sends_a_change_again_that_nobody_has_shown_sees_it(
     assert reader.eta() == "2028-02-02"
 
 
-def test_a_relay_that_starts_has_readers_look_again(reader: Reader, model: Store) -> None:
-    """An older process, which knows of no token, may have changed an ETA."""
+def test_a_starting_relay_invalidates_the_caches(reader: Reader, model: Store) -> None:
+    """An older version of the service may have changed an ETA without setting the token."""
     model.install(PROJECTION.cached_members)
     assert reader.trips() == 2

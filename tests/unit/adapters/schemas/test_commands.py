@@ -1,3 +1,5 @@
+"""Commands are parsed from JSON and from rows of text. An error names each bad member."""
+
 from datetime import date
 from typing import Any
 
@@ -5,7 +7,7 @@ import orjson
 import pytest
 
 from allocation.adapters.schemas.commands import COMMANDS
-from allocation.adapters.schemas.errors import InvalidCommand
+from allocation.adapters.schemas.errors import InvalidInput
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, CreateBatch
 
 BATCH = {"ref": "b1", "sku": "S", "qty": 10, "eta": None}
@@ -19,7 +21,6 @@ DATE = "must be a date as YYYY-MM-DD, or null, not {}"
 @pytest.mark.parametrize(
     ("member", "value", "message"),
     [
-        # W8, W27
         ("qty", MISSING, "is missing"),
         ("qty", None, WHOLE.format("None")),
         ("qty", "10", WHOLE.format("'10'")),
@@ -44,28 +45,33 @@ DATE = "must be a date as YYYY-MM-DD, or null, not {}"
         ("eta", "", DATE.format("''")),
     ],
 )
-def test_a_bad_member_is_named_with_its_value(member: str, value: Any, message: str) -> None:
+def test_error_names_the_bad_member_and_its_value(member: str, value: Any, message: str) -> None:
+    """Without this error, the service would store a wrong quantity, or PostgreSQL would raise an error: a 500."""
     body = BATCH | {member: value}
     if value is MISSING:
         del body[member]
-    with pytest.raises(InvalidCommand) as caught:
+    with pytest.raises(InvalidInput) as caught:
         COMMANDS["add_batch"].from_json(orjson.dumps(body))
     assert caught.value.errors == [{"member": member, "message": message}]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"null", b'"text"', b"1e999", b"[" * 100_000])
-def test_what_is_not_an_object_is_said_to_be_none(body: bytes) -> None:
-    with pytest.raises(InvalidCommand, match=r"^body .*(JSON|object)"):
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\xff", b"[]", b"null", b'"text"', b"1e999", b"[" * 100_000],
+    ids=["empty", "cut off", "not UTF-8", "array", "null", "string", "number out of range", "deep nesting"],
+)
+def test_error_reports_a_body_that_is_no_json_object(body: bytes) -> None:
+    with pytest.raises(InvalidInput, match=r"^body .*(JSON|object)"):
         COMMANDS["allocate"].from_json(body)
 
 
-def test_every_bad_member_is_named() -> None:
-    with pytest.raises(InvalidCommand) as caught:
+def test_error_names_every_bad_member() -> None:
+    with pytest.raises(InvalidInput) as caught:
         COMMANDS["allocate"].from_json(b'{"sku": 1, "qty": 0}')
     assert [error["member"] for error in caught.value.errors] == ["orderid", "sku", "qty"]
 
 
-def test_unknown_members_are_ignored_and_eta_may_be_left_out() -> None:
+def test_unknown_members_are_ignored_and_eta_is_optional() -> None:
     command = COMMANDS["add_batch"].from_json(b'{"ref": "b1", "sku": "S", "qty": 1, "colour": "red"}')
     assert command == CreateBatch("b1", "S", 1, None)
 
@@ -76,7 +82,8 @@ def test_identifiers_are_opaque(name: str) -> None:
     assert COMMANDS["allocate"].from_json(body) == Allocate(name, name, 1)
 
 
-def test_a_batch_may_shrink_to_nothing_and_be_called_as_the_book_calls_it() -> None:
+def test_batch_may_shrink_to_zero_under_either_name() -> None:
+    """The member may be `ref` or `batchref`, the name of the book."""
     assert COMMANDS["change_batch_quantity"].from_json(b'{"ref": "b1", "qty": 0}') == ChangeBatchQuantity("b1", 0)
     assert COMMANDS["change_batch_quantity"].from_json(b'{"batchref": "b1", "qty": 5}') == ChangeBatchQuantity("b1", 5)
 
@@ -94,20 +101,20 @@ def test_a_batch_may_shrink_to_nothing_and_be_called_as_the_book_calls_it() -> N
         ("deallocate", b'{"orderid": ""}', ["orderid must be a string", "sku is missing"]),
     ],
 )
-def test_other_bodies_name_what_is_wrong_too(name: str, body: bytes, errors: list[str]) -> None:
-    with pytest.raises(InvalidCommand) as caught:
+def test_errors_of_other_commands_name_their_members(name: str, body: bytes, errors: list[str]) -> None:
+    with pytest.raises(InvalidInput) as caught:
         COMMANDS[name].from_json(body)
     for found, expected in zip(str(caught.value).split("; "), errors, strict=True):
         assert found.startswith(expected)
 
 
-def test_rows_of_text() -> None:
+def test_rows_of_text_are_parsed() -> None:
     row = {"ref": "b1", "sku": "S", "qty": "10", "eta": "2027-01-15"}
     assert COMMANDS["add_batch"].from_row(row) == CreateBatch("b1", "S", 10, date(2027, 1, 15))
     assert COMMANDS["add_batch"].from_row(row | {"eta": ""}) == CreateBatch("b1", "S", 10, None)
 
 
 @pytest.mark.parametrize("qty", ["", "ten", "1.5", "-1", "0", "99999999999999999999", "١٠"])
-def test_rows_with_a_bad_quantity(qty: str) -> None:
-    with pytest.raises(InvalidCommand, match="qty"):
+def test_row_with_a_bad_quantity_is_refused(qty: str) -> None:
+    with pytest.raises(InvalidInput, match="qty"):
         COMMANDS["allocate"].from_row({"orderid": "o1", "sku": "S", "qty": qty})

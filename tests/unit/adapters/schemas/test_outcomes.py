@@ -1,4 +1,4 @@
-"""Outcomes survive being stored, whatever they are."""
+"""Every outcome is the same after it was stored as JSON and read again."""
 
 import json
 from datetime import date
@@ -9,7 +9,7 @@ from allocation.adapters.schemas.outcomes import from_json, to_json
 from allocation.domain import errors
 from allocation.domain.errors import Refusal
 from allocation.domain.model import OrderLine
-from allocation.service_layer.outcomes import Done, LineOutcome, OrderOutcome
+from allocation.service_layer.outcomes import Done, LineResult, OrderResult
 from allocation.service_layer.unit_of_work import StoreUnavailable
 
 REFUSALS = [
@@ -28,31 +28,32 @@ REFUSALS = [
 ]
 
 
-def test_every_refusal_is_tried() -> None:
+def test_this_module_tests_every_refusal() -> None:
     assert {type(refusal) for refusal in REFUSALS} == set(Refusal.__subclasses__())
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: type(refusal).__name__)
-def test_a_refusal_is_the_same_afterwards(refusal: Refusal) -> None:
+def test_stored_refusal_equals_the_original(refusal: Refusal) -> None:
     stored = from_json(json.loads(to_json(refusal)))
     assert (type(stored), str(stored), vars(stored)) == (type(refusal), str(refusal), vars(refusal))
 
 
-ORDER = OrderOutcome(
+ORDER = OrderResult(
     "o1",
     [
-        LineOutcome(OrderLine("o1", "S", 3), "allocated", "b1", date(2027, 1, 15)),
-        LineOutcome(OrderLine("o1", "T", 3), "waiting"),
-        LineOutcome(OrderLine("o1", "X", 3), "refused", reason="Invalid sku X"),
+        LineResult(OrderLine("o1", "S", 3), "allocated", "b1", date(2027, 1, 15)),
+        LineResult(OrderLine("o1", "T", 3), "waiting"),
+        LineResult(OrderLine("o1", "X", 3), "refused", reason="Invalid sku X"),
     ],
 )
 
 
-@pytest.mark.parametrize("done", [Done(), Done(ORDER)])
-def test_an_answer_is_the_same_afterwards(done: Done) -> None:
+@pytest.mark.parametrize("done", [Done(), Done(ORDER)], ids=["no result", "an order"])
+def test_stored_result_equals_the_original(done: Done) -> None:
     assert from_json(json.loads(to_json(done))) == done
 
 
-def test_what_only_a_newer_process_knows_is_left_to_it() -> None:
+def test_unknown_refusal_raises_store_unavailable() -> None:
+    """During a deployment, this process may read the outcomes of a newer one. The client must try again."""
     with pytest.raises(StoreUnavailable, match="A newer version of the service stored this outcome: Unheard"):
         from_json({"refusal": "Unheard", "members": {}})

@@ -1,4 +1,4 @@
-"""Each line of a bulk on its own feet, whatever fails."""
+"""Each line of a bulk succeeds or fails alone."""
 
 import io
 import json
@@ -12,15 +12,15 @@ from allocation.domain.commands import CreateBatch
 from allocation.entrypoints.http import bulk
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
-from tests.support.fakes import FakeStore, FakeUnitOfWork
+from tests.support.service_layer.fakes import FakeStore, FakeUnitOfWork
 
 
 def allocate(orderid: str, qty: int = 1) -> dict[str, Any]:
     return {"type": "allocate", "orderid": orderid, "sku": "S", "qty": qty}
 
 
-class Shop:
-    """A store of which the transactions that are named fail."""
+class BulkClient:
+    """Sends bulks to a store with 1,000 units of S. `failures` maps order ids to the errors of their transactions."""
 
     def __init__(self, **failures: Exception) -> None:
         self.store = FakeStore()
@@ -42,46 +42,46 @@ class Shop:
         return [json.loads(line) for line in b"".join(parts).splitlines()]
 
 
-def test_where_the_store_goes_away_the_others_are_tried_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bulk_executes_the_parts_after_a_store_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "LINES_AT_ONCE", 2)
-    shop = Shop(o2=StoreUnavailable("gone"))
-    results = shop.send(*(allocate(f"o{n}") for n in range(6)))
+    client = BulkClient(o2=StoreUnavailable("unreachable"))
+    results = client.send(*(allocate(f"o{n}") for n in range(6)))
     assert [result["status"] for result in results] == [202, 202, 503, 503, 202, 202]
     assert "You can send it again" in results[2]["message"]
-    assert {orderid for orderid, _ in shop.store.lines} == {"o0", "o1", "o4", "o5"}
+    assert {orderid for orderid, _ in client.store.lines} == {"o0", "o1", "o4", "o5"}
 
 
-def test_a_bug_is_that_of_one_line() -> None:
-    results = Shop(o1=ZeroDivisionError()).send(*(allocate(f"o{n}") for n in range(3)))
+def test_bug_fails_only_its_own_line() -> None:
+    results = BulkClient(o1=ZeroDivisionError()).send(*(allocate(f"o{n}") for n in range(3)))
     assert [result["status"] for result in results] == [202, 500, 202]
     assert results[1] == {"status": 500, "message": "The service failed. Its log has the reason."}
 
 
-def test_results_come_while_lines_are_still_to_be_handled() -> None:
-    shop = Shop()
-    bus = MessageBus(shop.begin, lambda events: None)
+def test_bulk_yields_results_before_it_executes_all_lines() -> None:
+    client = BulkClient()
+    bus = MessageBus(client.begin, lambda events: None)
     body = io.BytesIO(b"".join(json.dumps(allocate(f"o{n}")).encode() + b"\n" for n in range(2 * bulk.LINES_AT_ONCE)))
     first = next(bulk.bulk_results(bulk.read_lines(body), bus, "- /commands"))
     assert json.loads(first) == {"status": 202}
-    assert len(shop.store.lines) == bulk.LINES_AT_ONCE
+    assert len(client.store.lines) == bulk.LINES_AT_ONCE
 
 
-def test_a_part_ends_with_so_many_lines_or_bytes() -> None:
+def test_part_ends_at_its_limit_of_lines_or_bytes() -> None:
     small, large = [b"x"] * (bulk.LINES_AT_ONCE + 1), [b"x" * (bulk.BYTES_AT_ONCE // 2)] * 3
     assert [len(part) for part in bulk.in_parts(iter(small))] == [bulk.LINES_AT_ONCE, 1]
     assert [len(part) for part in bulk.in_parts(iter(large))] == [2, 1]
     assert list(bulk.in_parts(iter(()))) == []
 
 
-def test_the_first_wrong_members_are_named() -> None:
-    [result] = Shop().send({"type": "allocate_order", "orderid": "o1", "lines": [1] * 1_000})
+def test_result_names_the_first_twenty_wrong_members() -> None:
+    [result] = BulkClient().send({"type": "allocate_order", "orderid": "o1", "lines": [1] * 1_000})
     assert [error["member"] for error in result["errors"]] == [f"lines.{n}" for n in range(20)]
     assert result["message"].endswith("lines.19 must be a JSON object, not 1; and 980 more")
 
 
 @pytest.mark.parametrize("length", [bulk.READ_AT_ONCE - 1, bulk.LONGEST_LINE + 1, 3 * bulk.LONGEST_LINE])
 @pytest.mark.parametrize("end", [b"", b"\n", b"\nlast", b"\nlast\n"])
-def test_a_long_line_is_one_line(length: int, end: bytes) -> None:
-    found = list(bulk.read_lines(io.BytesIO(b"first\n" + b"x" * length + end)))
-    assert [line.strip()[:5] for line in found] == [b"first", b"xxxxx", *([b"last"] if b"last" in end else [])]
-    assert (len(found[1]) > bulk.LONGEST_LINE) == (length > bulk.LONGEST_LINE)
+def test_line_of_any_length_is_read_as_one_line(length: int, end: bytes) -> None:
+    lines = list(bulk.read_lines(io.BytesIO(b"first\n" + b"x" * length + end)))
+    assert [line.strip()[:5] for line in lines] == [b"first", b"xxxxx", *([b"last"] if b"last" in end else [])]
+    assert (len(lines[1]) > bulk.LONGEST_LINE) == (length > bulk.LONGEST_LINE)

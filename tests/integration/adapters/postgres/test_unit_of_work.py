@@ -1,0 +1,97 @@
+"""The number of statements and the locks of a unit of work on PostgreSQL, and a comparison with the fake."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.event import listen
+
+from allocation.adapters.postgres import repository
+from allocation.domain.commands import Allocate, ChangeBatchQuantity, CreateBatch
+from allocation.domain.errors import BatchConflict, Refusal, UnknownBatch
+from allocation.domain.events import Event
+from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.outcomes import Done
+from allocation.service_layer.unit_of_work import LoggedEvent
+from tests.support.adapters.requests import keyed
+from tests.support.adapters.waits import waiting
+from tests.support.eventually import eventually
+from tests.support.service_layer.fakes import FakeStore
+from tests.support.service_layer.random_commands import random_commands
+from tests.support.service_layer.subjects import logged
+
+
+def without_time(event: LoggedEvent) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if name != "at"}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_fake_and_postgresql_decide_alike(
+    seed: int, bus: MessageBus, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many random commands meet on few SKUs. PostgreSQL reads waiting lines in small pages; the fake searches all."""
+    monkeypatch.setattr(repository, "LINES_PAGE", 3)
+    commands = list(islice(random_commands(random.Random(seed)), 1_000))
+    fake = FakeStore()
+    fake_outcomes = list(MessageBus(fake.begin, lambda events: None).handle_all(commands))
+    assert list(map(repr, bus.handle_all(commands))) == list(map(repr, fake_outcomes))
+    assert sorted(map(without_time, logged(engine)), key=str) == sorted(map(without_time, fake.log), key=str)
+    assert any(event["type"] == "Allocated" and event["waiting"]["lines"] for event in fake.log)
+    assert set(map(type, fake_outcomes)) >= {Done, *Refusal.__subclasses__()}
+    assert {event["type"] for event in fake.log} == {event.__name__ for event in Event.__subclasses__()}
+
+
+def test_batch_is_unknown_if_created_after_its_owner_was_read(bus: MessageBus, engine: Engine) -> None:
+    """The command has not locked the product of the new batch, so it must not change it."""
+    created: list[bool] = []
+
+    def create_after_the_read(*arguments: Any) -> None:
+        if "SELECT sku FROM batches" in arguments[2] and not created:
+            created.append(True)
+            bus.handle(CreateBatch("b1", "S", 10))
+
+    listen(engine, "after_cursor_execute", create_after_the_read)
+    with pytest.raises(UnknownBatch):
+        bus.handle(ChangeBatchQuantity("b1", 5))
+    assert created
+    bus.handle(ChangeBatchQuantity("b1", 5))
+
+
+def test_refused_batch_leaves_no_product(bus: MessageBus, engine: Engine) -> None:
+    """The transaction commits although the batch is refused, because it stores the outcome of the key."""
+    bus.handle(CreateBatch("b1", "S", 10))
+    other = CreateBatch("b1", "GHOST", 10)
+    assert [type(outcome) for outcome in bus.handle_requests([keyed("k1", other)])] == [BatchConflict]
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT sku FROM products")).scalars().all() == ["S"]
+
+
+@pytest.mark.parametrize("lines", [1, 100])
+@pytest.mark.parametrize("history", ["none", "long"])
+def test_number_of_statements_is_constant(bus: MessageBus, engine: Engine, lines: int, history: str) -> None:
+    """It depends neither on the number of lines in a transaction nor on the history of a SKU."""
+    skus = [f"S{n}" for n in range(10)]
+    list(bus.handle_all(CreateBatch(f"b-{sku}", sku, 1_000) for sku in skus))
+    if history == "long":
+        list(bus.handle_all(CreateBatch(f"used-{n}", "S0", 1) for n in range(50)))
+        list(bus.handle_all(Allocate(f"used-{n}", "S0", 1) for n in range(50)))
+        list(bus.handle_all(Allocate(f"waiting-{n}", "S0", 5_000) for n in range(50)))
+    seen: list[str] = []
+    listen(engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
+    list(bus.handle_all(Allocate(f"o{n}", skus[n % 10], 1) for n in range(lines)))
+    assert len(seen) == 7, "One statement locks, two read and four write"
+
+
+def test_lock_on_a_product_blocks_no_other_product(bus: MessageBus, engine: Engine) -> None:
+    list(bus.handle_all([CreateBatch("b1", "S", 10), CreateBatch("b2", "T", 10)]))
+    with ThreadPoolExecutor(1) as pool, engine.begin() as connection:
+        connection.execute(text("SELECT FROM products WHERE sku = 'S' FOR UPDATE"))
+        blocked = pool.submit(bus.handle, Allocate("o1", "S", 1))
+        eventually(lambda: waiting(engine, "FOR NO KEY UPDATE") == 1)
+        bus.handle(Allocate("o1", "T", 1))
+        assert not blocked.done()
+        connection.rollback()
+        blocked.result()

@@ -1,0 +1,100 @@
+"""Readers get consistent answers from one generation, or ModelAbsent."""
+
+from typing import Any
+
+import pytest
+
+from allocation.event_handlers import PROJECTION
+from readmodel.store import generations, keys
+from readmodel.store.generations import Generations
+from readmodel.store.registers import Register, encode
+from readmodel.store.snapshot import ModelAbsent, Snapshot
+from readmodel.store.store import Store
+from readmodel.views import orders
+from readmodel.views.batches import batch_key
+from tests.support.patience import PATIENCE
+from tests.support.readmodel.generations import EVENTS, KEY, announce_generation, line
+
+
+def test_an_empty_redis_is_a_missing_model(store: Store) -> None:
+    """An empty answer would mean that the order is unknown."""
+    with pytest.raises(ModelAbsent):
+        store.read(lambda snapshot: orders.order(snapshot, "o1"))
+
+
+@pytest.mark.parametrize("lost", ["cursor", "everything"])
+def test_a_lost_bucket_is_a_missing_model(store: Store, live: str, lost: str) -> None:
+    """A failover of one node of a cluster can lose a bucket."""
+    store.apply(PROJECTION.fold(EVENTS))
+    bucket = keys.bucket_of(orders.order_key("order-1"))
+    pattern = f"g1:{bucket}:{'cursor' if lost == 'cursor' else '*'}"
+    store.redis.delete(*store.redis.scan_iter(pattern), f"g1:{orders.order_key('order-1')}")
+    with pytest.raises(ModelAbsent):
+        store.read(lambda snapshot: orders.order(snapshot, "order-1"))
+
+
+def test_readers_ignore_a_generation_that_is_not_live(store: Store) -> None:
+    announce_generation(store, Generations(), "g1", live=False)
+    with pytest.raises(ModelAbsent):
+        store.read(lambda snapshot: orders.order(snapshot, "o1"))
+
+
+def test_a_reader_waits_for_the_batch_of_a_line(store: Store, live: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer updates each bucket separately. Between two buckets it may pause for longer than a few attempts."""
+    monkeypatch.setattr("readmodel.store.store.READ_WITHIN", PATIENCE)
+    state = {"qty": 1, "status": "allocated", "batchref": "b1"}
+    store.apply([Register(KEY, "S", 1, encode(1, state))])
+    attempts = []
+
+    def read(snapshot: Snapshot) -> Any:
+        attempts.append(snapshot)
+        if len(attempts) == 12:
+            store.apply([Register(batch_key("b1"), "state", 1, encode(1, {"eta": "2011-01-02"}))])
+        return orders.order(snapshot, "o1")
+
+    assert store.read(read)["lines"] == [{"sku": "S", **state, "version": 1, "eta": "2011-01-02"}]
+    assert len(attempts) == 12
+
+
+def test_a_line_without_its_batch_is_read_again(store: Store, live: str) -> None:
+    """A missing ETA must not look like warehouse stock."""
+    registers = list(PROJECTION.fold(EVENTS))
+    lines = [register for register in registers if ":order:" in register.key]
+    others = [register for register in registers if ":order:" not in register.key]
+    store.apply(lines)
+    with pytest.raises(ModelAbsent):
+        store.read(lambda snapshot: orders.order(snapshot, "order-2"))
+    store.apply(others)
+    order = store.read(lambda snapshot: orders.order(snapshot, "order-2"))
+    assert order is not None
+    assert order["lines"][0]["eta"] == "2027-04-01"
+
+
+def test_readers_follow_a_switch(store: Store, live: str) -> None:
+    store.apply(PROJECTION.fold(EVENTS))
+    reader = Store(store.redis)
+    before = reader.read(lambda snapshot: orders.allocations(snapshot, "order-1"))
+    switcher = Store(store.redis)
+    announce_generation(switcher, Generations("g1"), "g2")
+    switcher.apply(PROJECTION.fold(EVENTS))
+    assert generations.swap(store.redis, Generations("g2", "g1"), Generations("g2"))
+    generations.drop_all_but(store.redis, "g2")
+    assert reader.read(lambda snapshot: orders.allocations(snapshot, "order-1")) == before != []
+
+
+def test_a_reader_never_mixes_generations(store: Store, live: str) -> None:
+    """The switch falls between the two trips of one query."""
+    store.apply([line(1, "former")])
+    first_trips: list[str] = []
+
+    def read(snapshot: Snapshot) -> list[str]:
+        [first] = snapshot.hashes(KEY)
+        if not first_trips:
+            announce_generation(Store(store.redis), Generations("g1"), "g2")
+            assert Store(store.redis).advance("g2", [line(2, "new")], expected=0, position=7)
+        first_trips.append(first["S"])
+        [second] = snapshot.hashes(KEY)
+        return [first["S"], second["S"]]
+
+    assert store.read(read) == ['2 {"state":"new"}', '2 {"state":"new"}']
+    assert first_trips == ['1 {"state":"former"}', '2 {"state":"new"}']

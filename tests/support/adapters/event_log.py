@@ -1,0 +1,55 @@
+"""Small events, and readers that page through the whole log."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from allocation.adapters.postgres import event_log
+from allocation.adapters.postgres.event_log import EventLog
+from allocation.domain.events import Allocated, Event, OutOfStock, Totals
+from allocation.service_layer.unit_of_work import LoggedEvent
+
+NOW = datetime.now(UTC)
+
+
+def out_of_stock(sku: str, version: int) -> Event:
+    return OutOfStock(sku, version, Totals(), (), None)
+
+
+def allocated(sku: str, version: int) -> Event:
+    return Allocated(sku, version, Totals(), (), None)
+
+
+def append(connection: Connection, *events: Event) -> None:
+    """Append the events in the connection's transaction. The caller commits it."""
+    event_log.append(connection, events, NOW)
+
+
+def pages(log: EventLog, limit: int = 5_000) -> Iterator[list[str]]:
+    """Read the log from its start. Yield each page as a list of SKUs with versions, such as "S1"."""
+    cursor = 0
+    while True:
+        events, position = log.read(cursor, limit)
+        if position == cursor:
+            return
+        yield names(events)
+        cursor = position
+
+
+def read_all(log: EventLog) -> list[str]:
+    return [name for page in pages(log) for name in page]
+
+
+def read_all_of_types(log: EventLog, *types: str, limit: int = 1_000) -> list[str]:
+    seen, cursor = list[str](), 0
+    while True:
+        events, position = log.read_types(types, cursor, limit=limit)
+        seen += names(events)
+        if position == cursor:
+            return seen
+        cursor = position
+
+
+def names(events: Iterable[LoggedEvent]) -> list[str]:
+    return [f"{event['sku']}{event['version']}" for event in events]

@@ -1,0 +1,2 @@
+NDJSON = "application/x-ndjson"
+PROBLEM = "application/problem+json"
