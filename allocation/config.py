@@ -28,10 +28,11 @@ ADDRESS = r"^[!-+\--:=?A-~]+@[A-Za-z0-9.-]+$"
 
 
 class Settings(BaseSettings):
-    """One environment variable sets each field. README.md describes the variables.
+    """Each field comes from its own environment variable. README.md describes the variables.
 
-    If `database_url` or `redis_url` is None, `allocation run` starts that server and stores its data in `data`. If
-    `smtp_url` is None, the relay logs notices instead of mailing them. `mail_window` and `keys_kept` are in seconds.
+    If `database_url` is None, `allocation run` starts PostgreSQL with its data in the folder `data`. The same applies
+    to `redis_url` and Redis. If `smtp_url` is None, the relay logs notices instead of mailing them. `mail_window` and
+    `keys_kept` are in seconds.
     """
 
     database_url: DatabaseUrl | None = None

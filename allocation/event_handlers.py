@@ -29,7 +29,8 @@ EVENT_HANDLERS: dict[type[Event], tuple[EventHandler, ...]] = {
 }
 """The fast path and the relay update the views. Only the relay runs the other handlers.
 
-The relay announces a line after the views show its event. It does not delay mails. A refused command causes no event.
+The relay announces a line after the views show its event. It sends mails without this delay. A refused command
+causes no event.
 
 Add a new handler to this table. If it is not a view, also add a subscription to `bootstrap.create_relay` and a row to
 the database table `subscriptions`.

@@ -109,9 +109,9 @@ class Displaced(Event):
 
 @dataclass(frozen=True, slots=True)
 class LineQuantityChanged(Event):
-    """The line has a new quantity. It kept its batch, or it returned to its place on the waiting list.
+    """The line has a new quantity. It kept its batch, or it waits at its former place on the waiting list.
 
-    If the line returned, the same transaction also records Allocated or OutOfStock for the line.
+    If the line waits, the same transaction also records Allocated or OutOfStock for the line.
     """
 
 

@@ -1,3 +1,5 @@
+"""The aggregate: the batches and order lines of one SKU."""
+
 from collections.abc import Iterable
 from datetime import date
 
@@ -110,7 +112,7 @@ class Product:
         """Return True if `allocate` would leave the line on a batch. Raise LineConflict as `allocate` does."""
         line = self._active_line(wanted)
         if line is None:
-            return self.stock.preferred(wanted.qty) is not None
+            return self.stock.choose_batch(wanted.qty) is not None
         return line.batchref is not None
 
     def deallocate(self, orderid: str) -> None:

@@ -1,3 +1,5 @@
+"""The batches of a product, and the choice of a batch for a line."""
+
 from bisect import insort
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -38,13 +40,13 @@ class Stock:
             raise NoSuchBatch(f"Order {line.orderid}'s line of {line.sku} has no batch")
         return self.batch(line.batchref)
 
-    def preferred(self, qty: int) -> Batch | None:
+    def choose_batch(self, qty: int) -> Batch | None:
         """Return the batch that a line of this quantity gets, or None if no batch has room."""
         return next((batch for batch in self.batches if batch.can_allocate(qty)), None)
 
     def allocate(self, line: TrackedLine) -> Batch | None:
         """Allocate the line to its preferred batch and return that batch. Return None if no batch has room."""
-        batch = self.preferred(line.qty)
+        batch = self.choose_batch(line.qty)
         if batch is not None:
             batch.allocate(line)
         return batch

@@ -43,7 +43,8 @@ def allocate_from_csv(folder: Path, report: Callable[[str], None]) -> Summary:
     """Allocate each order line that has no batch yet, in one unit of work. A second run changes nothing.
 
     `report` receives a message with the place and the reason for each short or bad row. Raise BadFile if orders.csv is
-    unreadable, and StoreUnavailable if the folder or another file is unusable. In both cases, the files are unchanged.
+    unreadable, and StoreUnavailable if the folder or another file is unusable. In both cases, the files are unchanged,
+    unless only the last sync of allocations.csv failed.
     """
     summary = Summary()
     with unit_of_work(folder, LockSet()) as uow:

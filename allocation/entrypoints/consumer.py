@@ -95,8 +95,8 @@ class Consumer:
     def _handle(self, data: bytes) -> None:
         """Execute the command in the message. Raise InvalidInput or Refusal if the message is bad.
 
-        If the store is unavailable, retry until the shutdown request: Redis delivers a message only once. Then raise
-        StoreUnavailable.
+        If the store is unavailable, retry until the shutdown request, because Redis delivers a message only once. After
+        the shutdown request, raise StoreUnavailable.
         """
         command = SCHEMA.from_json(data)
         while True:

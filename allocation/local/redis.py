@@ -1,4 +1,4 @@
-"""Runs a Redis server with its data in a folder. The program is Valkey from a wheel, or a server of the system."""
+"""Runs a Redis server with its data in a folder. The program comes from a wheel or from the system."""
 
 import re
 import secrets

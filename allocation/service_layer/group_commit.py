@@ -32,7 +32,7 @@ Raises Busy if another transaction holds a lock for too long.
 TryGroup = Callable[[Sequence[CommandRequest]], Sequence[Outcome] | None]
 """Executes a group like CommitGroup. Returns None if the transaction failed and each request must run alone.
 
-If a group of one request fails, returns the error as its outcome. If the error is Busy, returns None nevertheless.
+If a group of one request fails with an error other than Busy, returns the error as its outcome.
 """
 ExecuteAlone = Callable[[CommandRequest], Outcome]
 """Executes a request in a transaction of its own. Returns an error as the outcome."""

@@ -61,7 +61,7 @@ def repeated_ranges(changes: Changes, start: int = 0) -> list[EventRange]:
 class IdempotencyKeys(Protocol):
     """The idempotency keys of a unit of work.
 
-    A new unit of work locks them before anything else. It raises StillRunning if another one holds a key for too long.
+    A new unit of work locks them before anything else. It raises StillRunning if a key stays locked for too long.
     """
 
     def find_outcome(self, key: IdempotencyKey) -> Done | Refusal | None:

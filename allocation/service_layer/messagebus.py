@@ -1,4 +1,4 @@
-"""Executes commands, many in one transaction if they may share it, and publishes their events."""
+"""Executes commands and publishes their events. Several commands may share a transaction."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,6 +47,7 @@ class MessageBus:
     def __init__(self, begin: Begin, publish: Publish, commands_together: int = 1) -> None:
         self._begin = begin
         self._publish = publish
+        # Both ways end in `_commit`: GroupCommit calls `_commit_with_short_wait` for a group.
         self._execute: ExecuteAlone = self._execute_alone
         if commands_together > 1:
             self._execute = GroupCommit(self._commit_with_short_wait, self._execute_alone, commands_together).execute
@@ -89,7 +90,8 @@ class MessageBus:
         except StoreUnavailable as error:
             return [error] * len(group)
         except StillRunning:
-            # The group has already waited for a key. If each request waited as long again, the group could take hours.
+            # The group has already waited for a key. If each request waited as long again, the group could take more
+            # than half an hour.
             return [self._execute_alone(request, LockWait.NOT_FOR_KEYS) for request in group]
         except Exception as error:
             if len(group) == 1:
@@ -115,7 +117,7 @@ class MessageBus:
             outcomes = [execute_once(request, transaction) for request in group]
             events = transaction.commit()
         if events:
-            self._publish(events)
+            self._publish(events)  # In a web worker, this is the fast path: see `bootstrap.create_fast_path`.
         return outcomes
 
     def _preview(self, command: Command) -> Preview:
@@ -141,7 +143,7 @@ def with_retries(work: Callable[[T], R], argument: T) -> R:
 def execute_once(request: CommandRequest, transaction: Transaction) -> Outcome:
     """Return the stored outcome of the request's key. If no outcome is stored, run the handler and store its outcome.
 
-    Return an error of the key as the outcome: KeyReused or StoreUnavailable.
+    If the lookup of the key raises KeyReused or StoreUnavailable, return that error as the outcome.
     """
     if request.key is None:
         return run_handler(request.command, transaction)

@@ -155,7 +155,7 @@ class UnitOfWork(Protocol):
 class Transaction(UnitOfWork, Protocol):
     """A unit of work with the members that only the message bus uses.
 
-    It may lock the products only when `products` is first used.
+    It may delay the locks on its products until the first use of `products`.
     """
 
     @property

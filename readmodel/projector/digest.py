@@ -7,7 +7,7 @@ from redis import Redis
 
 
 def digest(redis: Redis, generation: str) -> str:
-    """Return the SHA-256 of every hash of the generation, with keys and fields sorted. It excludes cursors."""
+    """Return one SHA-256 over all hashes of the generation, with keys and fields sorted. Omit the cursors."""
     views = hashlib.sha256()
     for key in sorted(redis.scan_iter(match=f"{generation}:*", count=1_000, _type="hash")):
         views.update(key.removeprefix(generation).encode())

@@ -26,9 +26,9 @@ class ModelLost(Exception):
 
 
 def fill(redis: Redis, log: Log, projection: Projection, new: str, progress: Progress) -> tuple[int, dict[str, int]]:
-    """Write the whole log. Return the number of events, and the last version of each product. Raises ModelLost.
+    """Write the whole log. Return the number of events, and the last version of each product. Raise ModelLost.
 
-    While it folds a page, threads read the next page and write the previous page. So it holds three pages at a time.
+    While this function folds a page, threads read the next page and write the previous page. So it holds three pages.
     """
     connection, versions = ThreadConnection(redis), dict[str, int]()
     applied, end = 0, log.end()
@@ -52,7 +52,7 @@ def fill(redis: Redis, log: Log, projection: Projection, new: str, progress: Pro
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Turn off the cyclic garbage collector. Folding creates no cycles, and the collector took a fifth of the time."""
+    """Turn off the cyclic garbage collector. Folding creates no cycles, but the collector used a fifth of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -63,7 +63,7 @@ def no_garbage_collection() -> Iterator[None]:
 
 
 def read_pages(log: Log, end: int, reader: Executor) -> Iterator[tuple[Events, int, int]]:
-    """Yield each page with the cursors before and after it. The reader reads the next page meanwhile."""
+    """Yield each page with the cursors before and after it. Meanwhile, `reader` reads the next page."""
     cursor = 0
     page = reader.submit(log.read, cursor, READ_AT_ONCE)
     while cursor < end:

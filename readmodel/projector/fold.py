@@ -14,7 +14,7 @@ class View(Protocol):
     def __init__(self) -> None: ...
 
     def apply(self, event: Mapping[str, Any]) -> None:
-        """Keep the event's state if it is newer."""
+        """Keep the states in the event, unless the view already keeps newer states."""
 
     def registers(self) -> Iterator[Register]:
         """Yield the last state of each register."""
@@ -37,7 +37,7 @@ class Projection:
         So readers never see a state that only existed within a transaction.
         """
         views = {view: view() for view in self._views}
-        # A newer process may log a type that this process does not know. Events are complete, so every view applies it.
+        # A newer process may log a type that this process does not know. Every view can apply it: events are complete.
         every = [view.apply for view in views.values()]
         appliers = {name: [views[view].apply for view in changed] for name, changed in self._views_of.items()}
         for event in events:

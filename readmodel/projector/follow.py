@@ -23,7 +23,7 @@ class Log(Protocol):
     def read(self, after: int, limit: int = ...) -> tuple[Events, int]:
         """Return about `limit` events after position `after`, as whole transactions in order, and the new cursor.
 
-        Every event at or below that cursor has been returned, now or earlier. The cursor stays at `after` until a later
+        The reader has then received every event at or below that cursor. The cursor stays at `after` until a later
         position is final.
         """
 
@@ -31,9 +31,9 @@ class Log(Protocol):
 def follow(store: Store, log: Log, projection: Projection) -> int:
     """Advance the live generation by one page. Return the number of positions that it moved.
 
-    The number is 0 if there is no new event, or if Redis refused the page. The other generation is advanced first, so
-    that readers don't go back in time at a switch. Raises ModelAbsent if part of the live generation is missing, and
-    the errors of the log and Redis.
+    Return 0 if there is no new event, or if Redis refused the page. Advance the other generation first. Otherwise a
+    switch would show readers older states. Raise ModelAbsent if a part of the live generation is missing. Also raise
+    the errors of the log and of Redis.
     """
     live = store.generations().live
     if live is None or (cursor := store.cursor(live, log.identity())) is None:
@@ -49,9 +49,10 @@ def follow(store: Store, log: Log, projection: Projection) -> int:
 
 
 def advance(store: Store, log: Log, projection: Projection, generation: str) -> bool:
-    """Advance a generation by one page. Return whether it moved. Raises ModelAbsent.
+    """Advance a generation by one page. Return True if all its cursors moved.
 
-    It starts at the cursors in Redis, so that it repeats events that a failover has lost.
+    Start at the cursors in Redis. If a failover loses writes, it also resets the cursors, so these events are repeated.
+    Raise ModelAbsent if a bucket is missing, or if the generation was built from another log.
     """
     cursor = store.cursor(generation, log.identity())
     if cursor is None:

@@ -1,8 +1,8 @@
 """Rebuilds the views from the log into a new generation, and switches to it. Readers use the live generation meanwhile.
 
 1. Fill the new generation, which no other process knows yet.
-2. Announce it. From now on every writer writes both generations. A writer checks for a new one before it returns.
-3. Read the log's end and catch up with it. Writers before the announcement may have missed the new generation.
+2. Announce it. From now on, every writer writes both generations. A writer checks for announcements before it returns.
+3. Read the log's end and catch up with it. A writer that returned earlier wrote only the live generation.
 4. Verify that each product's totals are as new as the log.
 5. Switch. Writers still write the former generation until it is dropped.
 
@@ -29,13 +29,13 @@ POLL = 0.02
 
 
 class RebuildFailed(Exception):
-    """The rebuild has not switched. The live generation, if there is one, is unchanged."""
+    """The rebuild failed. If it had not switched yet, it left the live generation unchanged."""
 
 
 def rebuild(store: Store, log: Log, projection: Projection, progress: Progress = lambda *_: None) -> int:
     """Build a new generation from the log and make it live. Return the number of events.
 
-    Only one rebuild may run at a time. Raises RebuildFailed, and the errors of the log, Redis and `progress`.
+    Only one rebuild may run at a time. Raise RebuildFailed, and the errors of the log, Redis and `progress`.
     """
     store.install(projection.cached_members)
     redis, found = store.redis, store.generations()

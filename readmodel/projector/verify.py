@@ -12,7 +12,7 @@ VERIFIED_AT_ONCE = 10_000
 
 
 def outdated_totals(redis: Redis, generation: str, versions: Mapping[str, int]) -> list[str]:
-    """Return the SKUs whose totals are missing in the generation, or older than their last event in the log."""
+    """Return the SKUs whose totals are missing in the generation, or have an older version than in `versions`."""
     skus, outdated = iter(versions), list[str]()
     while chunk := list(islice(skus, VERIFIED_AT_ONCE)):
         pipeline = redis.pipeline(transaction=False)

@@ -38,9 +38,9 @@ class OwnedConnection:
 
 
 class ThreadConnection(threading.local):
-    """One connection per thread. A pool and a pipeline would take more time than Redis itself.
+    """One connection per thread. A pool and a pipeline would need more time than Redis itself.
 
-    If Redis has closed the connection, it reconnects and retries as often as the client allows.
+    If Redis has closed the connection, this object reconnects and retries as often as the client allows.
     """
 
     def __init__(self, redis: Redis) -> None:  # Python calls it once in each thread.
@@ -61,7 +61,7 @@ class ThreadConnection(threading.local):
     def _exchange(self, commands: PackedCommands) -> list[Any]:
         data = memoryview(commands.data)
         self._connection.send_packed_command([data[at : at + PIECE] for at in range(0, len(data), PIECE)])
-        # Read all replies, even after an error. A leftover reply would answer the next command.
+        # Read all replies, even after an error. Otherwise the next command would receive a leftover reply.
         replies = [self._read_reply() for _ in range(commands.replies)]
         for reply in replies:
             if isinstance(reply, ResponseError):

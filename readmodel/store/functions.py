@@ -10,7 +10,7 @@ from readmodel.store.connection import RedisCommand
 from readmodel.store.registers import Register
 
 NOT_APPLIED, APPLIED, CACHED_MEMBER_CHANGED = 0, 1, 2
-"""What `readmodel_apply` returns."""
+"""The results of `readmodel_apply`."""
 
 
 def load_functions(redis: Redis, cached_members: Mapping[str, str]) -> None:
@@ -38,5 +38,5 @@ def apply_command(
 
 
 def swap(redis: Redis, key: str, expected: str, new: str) -> bool:
-    """Set the string if it has the expected value. Return whether it was set."""
+    """Set the string if it has the expected value. Return True if this call set it."""
     return bool(redis.fcall("readmodel_swap", 1, key, expected, new))

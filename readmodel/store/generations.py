@@ -1,4 +1,7 @@
-"""Generations are complete copies of the views. Readers use the live one. A rebuild fills a new one and switches."""
+"""A generation is a complete copy of the views. Readers use the live generation.
+
+A rebuild fills a new generation, and then makes it the live generation.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -44,12 +47,11 @@ def swap(redis: Redis, expected: Generations, new: Generations) -> bool:
 
 
 def begin_filling(redis: Redis, generation: str, identity: str) -> None:
-    """Create the buckets of a generation, each filled up to position 0. `identity` is that of the log."""
+    """Create the buckets of a generation, each filled up to position 0. `identity` is the log's identity."""
     pipeline = redis.pipeline(transaction=False)
     pipeline.set(f"{generation}:{keys.LOG}", identity)
-    pipeline.set(
-        keys.CACHE_TOKEN, uuid4().hex
-    )  # A flush resets the counter, so an earlier generation may have had this name.
+    # A flush resets the counter, so an earlier generation may have had this name. Caches must not mix the two.
+    pipeline.set(keys.CACHE_TOKEN, uuid4().hex)
     for bucket in keys.BUCKETS:
         pipeline.set(f"{generation}:{keys.filled(bucket)}", 0)
     pipeline.execute()
@@ -58,7 +60,7 @@ def begin_filling(redis: Redis, generation: str, identity: str) -> None:
 def pack_page(generation: str, registers: Iterable[Register], position: int) -> PackedCommands:
     """Return commands that set registers without comparing versions.
 
-    They also set the position of each bucket and return its old position. `write_page` checks that.
+    They also set the position of each bucket and return the old position, which `write_page` checks.
     """
     fields_of: dict[str, list[str | bytes]] = defaultdict(list)
     moved_from: dict[str, list[str]] = defaultdict(list)
@@ -83,7 +85,10 @@ def write_page(connection: ThreadConnection, page: PackedCommands, cursor: int) 
 
 
 def open_for_writers(redis: Redis, generation: str) -> None:
-    """Turn the `filled` position of each bucket into its cursor. From now on the bucket accepts registers."""
+    """Turn the `filled` position of each bucket into its cursor. From now on, the bucket accepts registers.
+
+    Raise ResponseError if a bucket has no `filled` position.
+    """
     pipeline = redis.pipeline(transaction=False)
     for bucket in keys.BUCKETS:
         pipeline.rename(f"{generation}:{keys.filled(bucket)}", f"{generation}:{keys.cursor(bucket)}")
@@ -91,7 +96,7 @@ def open_for_writers(redis: Redis, generation: str) -> None:
 
 
 def drop_all_but(redis: Redis, live: str | None) -> None:
-    """Delete all other generations, cursors first. Without its cursor, a bucket accepts no late writes."""
+    """Delete all generations except `live`, cursors first. Without its cursor, a bucket accepts no late writes."""
     connection, dropped = ThreadConnection(redis), set[str]()
     found = redis.scan_iter(match="g[0-9]*:{[0-9][0-9]}:*", count=DROPPED_AT_ONCE)
     while chunk := list(islice(found, DROPPED_AT_ONCE)):

@@ -3,12 +3,12 @@
     allocation:generations      string   "<live> <other>": readers use the live generation. Writers also write the other
                                          one: a generation under rebuild, or the former generation
     allocation:generation       string   counter for the names of generations
-    allocation:etas             string   token of the reader cache: a writer sets a new one when a cached value changes
+    allocation:etas             string   token of the reader cache: a writer replaces it when a cached value changes
     allocation:committed        channel  wakes the relay
 
     g<n>:{<bucket>}:cursor      string   the log position up to which the bucket holds every event
     g<n>:{<bucket>}:filled      string   in place of the cursor while a rebuild fills the generation
-    g<n>:{00}:log               string   identity of the log that the generation was made from
+    g<n>:{00}:log               string   identity of the log that the generation was built from
     g<n>:{<bucket>}:<view key>  hash     registers; the modules of readmodel/views/ list their keys
 
 A bucket is a hash tag. All keys of a bucket are on one node of a cluster, and one call changes them together. The
@@ -28,7 +28,7 @@ BUCKETS = [f"{{{number:02}}}" for number in range(32)]
 LOG = f"{BUCKETS[0]}:log"
 
 cached = lru_cache(maxsize=10_000)
-"""For functions that return view keys. Consecutive events often concern the same order, product and batch."""
+"""Decorates functions that return view keys. Consecutive events often name the same order, product and batch."""
 
 
 def bucket_for(identifier: str) -> str:

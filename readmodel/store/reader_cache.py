@@ -1,26 +1,26 @@
-"""The cache of a reader process. It lets a query over several views take one round trip to Redis.
+"""The cache of a reader process. With it, a query over several views needs only one round trip to Redis.
 
-A writer that changes a cached value sets a new token, after the views show the new value. Readers read the token
+If a writer changes a cached value, it replaces the token after the views show the new value. Readers read the token
 together with a view. While the token is unchanged, the cached values are current.
 
-Writers detect a change in two ways, since a process can die between the views and the token:
-- A view marks a register with `invalidates_cache`. So a second process that applies the same event sets the token,
-  although the event changes nothing more in Redis.
-- The Redis Function compares the cached member before and after. So a later event that carries the new value sets the
-  token, even if no process ever applies the event that changed it.
+A process can die after it has changed the views and before it replaces the token. So writers detect a change twice:
+- A view marks a register with `invalidates_cache`. Every process that applies the event then replaces the token, even
+  if another process has already changed the views.
+- The Redis Function compares the old and the new value of the cached member. So any later event with the new value
+  replaces the token, even if no process applied the first event.
 """
 
 from typing import Any, NamedTuple
 
 MOST_CACHED = 20_000
-"""Values. The cache is emptied when it has more, so one query can exceed this."""
+"""The number of values at which the next query starts an empty cache. One query can exceed this number."""
 
 Cached = dict[str, Any]
 """Maps names, which the caller chooses, to values."""
 
 
 class Entry(NamedTuple):
-    """Values that a reader read from a generation after the token. So they are never older than the token."""
+    """Values of a generation. Each reader read the token first, so the values are never older than the token."""
 
     generation: str
     token: str

@@ -1,6 +1,6 @@
 """A register is a field of a view: a state, and the product version that wrote it.
 
-Redis sets a register only if the new version is higher. So late, repeated and unordered events leave the same views.
+Redis sets a register only if the new version is higher. So late, repeated and unordered events produce the same views.
 Writers need no deduplication and no order.
 """
 
@@ -16,9 +16,10 @@ State = dict[str, Any]
 
 
 class Register(NamedTuple):
-    """A field to set in the hash `key`, which lacks its generation.
+    """A field to set in the hash `key`. The keys do not contain the generation.
 
-    If the field is in the hash `former_key`, it moves to `key`. With `invalidates_cache`, readers drop their cache.
+    If the field is in the hash `former_key`, it moves to `key`. If `invalidates_cache` is set, readers drop their
+    cache.
     """
 
     key: str

@@ -28,9 +28,9 @@ class Snapshot:
         self._cache = cache
 
     def hashes(self, *view_keys: str) -> list[dict[str, str]]:
-        """Return the hashes of these keys, in one round trip. A missing key returns an empty hash.
+        """Return the hashes of these keys, in one round trip. The hash of a missing key is empty.
 
-        Raises TornRead, ModelAbsent.
+        Raise TornRead or ModelAbsent.
         """
         found, _ = self._read(view_keys)
         return found
@@ -52,7 +52,7 @@ class Snapshot:
         return found, token
 
     def _require_buckets(self, buckets: Iterable[str]) -> None:
-        """Raise ModelAbsent if a bucket is missing. Then a missing key does not prove that the view does not exist."""
+        """Raise ModelAbsent if a bucket is missing. A missing key proves nothing if its bucket is missing, too."""
         cursors = [f"{self._generation}:{keys.cursor(bucket)}" for bucket in set(buckets)]
         *present, stored = self._connection.send(
             [*(("EXISTS", cursor) for cursor in cursors), ("GET", keys.GENERATIONS)]

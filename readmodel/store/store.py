@@ -1,7 +1,7 @@
-"""The read model in Redis: generations of views, one of which is live.
+"""The read model in Redis. It holds generations of the views. Readers use the live generation.
 
-A Redis Function sets registers if they are newer. A bucket without a cursor refuses writes. So flushed data does not
-return in parts.
+A Redis Function sets registers if they are newer. A bucket without a cursor refuses writes. So after a flush, late
+writes can't restore parts of the views.
 """
 
 import time
@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 ATTEMPTS = 10
 READ_WITHIN, PAUSE = 0.5, 0.003
-"""Seconds. If a writer dies between its writes, the relay completes them within this time."""
+"""Seconds. Readers repeat a torn read for READ_WITHIN. The relay completes the writes of a dead writer in this time."""
 
 
 class Store:
-    """Any number of threads may share it. It caches the generations, and checks them on each use."""
+    """Any number of threads may share it. It caches the names of the generations, and checks them on each use."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
@@ -36,7 +36,7 @@ class Store:
         self._cache = ReaderCache()
 
     def install(self, cached_members: Mapping[str, str]) -> None:
-        """Load the functions. Calling it again does no harm."""
+        """Load the functions. Processes may call this method repeatedly."""
         load_functions(self.redis, cached_members)
         self._invalidate_caches()  # An older process may have changed a cached value without a new token.
 
@@ -45,7 +45,7 @@ class Store:
         return self._seen
 
     def read(self, fetch: Callable[[Snapshot], T]) -> T:
-        """Return the result of `fetch` on the live generation. Repeat torn reads. Raises ModelAbsent, RedisError."""
+        """Return the result of `fetch` on the live generation. Repeat torn reads. Raise ModelAbsent or RedisError."""
         deadline = time.monotonic() + READ_WITHIN
         while live := self._seen.live or self.generations().live:
             try:
@@ -58,11 +58,11 @@ class Store:
         raise ModelAbsent
 
     def apply(self, registers: Iterable[Register]) -> None:
-        """Set newer registers in every generation that is written, and wake the relay.
+        """Set newer registers in the live generation and in the other generation, and wake the relay.
 
-        It returns when all of them have the registers, even a generation that was announced meanwhile. Raises
-        ModelAbsent if a bucket is missing, and RedisError. Some registers may be set before the error: a repetition
-        does no harm.
+        Return when both have the registers, even if a rebuild announced the other generation meanwhile. Raise
+        ModelAbsent if a bucket or the live generation is missing. Raise RedisError if Redis is unavailable. After an
+        error, some registers may be set. The caller may repeat the call.
         """
         buckets = by_bucket(registers)
         target = self._seen
@@ -82,7 +82,7 @@ class Store:
         """
         buckets = by_bucket(registers)
         if invalidates_caches(buckets):
-            # Before the cursor moves: after a crash here, the relay repeats the page.
+            # Do this before the cursor moves. If the process dies here, the relay repeats the page.
             self._connection.send([apply_command(generation, bucket, buckets[bucket]) for bucket in buckets])
             self._invalidate_caches()
         commands = [

@@ -55,7 +55,7 @@ def batch(snapshot: Snapshot, ref: str) -> State | None:
 
 
 def add_etas(snapshot: Snapshot, refs: Iterable[str], etas: Cached) -> None:
-    """Add the missing ETAs to `etas`, by reference. Raises TornRead if the views have a line before its batch."""
+    """Add the missing ETAs to `etas`, by reference. Raise TornRead if the views show a line but not yet its batch."""
     unknown = [ref for ref in refs if ref not in etas]
     found = snapshot.hashes(*map(batch_key, unknown)) if unknown else []
     if not all(found):

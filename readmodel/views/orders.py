@@ -36,7 +36,7 @@ class OrderView:
             state = {"qty": line["qty"], "status": line["status"], "batchref": line["batchref"]}
             if "why" in event:
                 state["why"] = event["why"]
-            # Encode now. Few lines have two events in a page, and keeping many states is slow.
+            # Encode immediately, because it is slow to keep many states. Few lines have two events in a page.
             self._latest[name] = version, encode(version, state)
 
     def registers(self) -> Iterator[Register]:

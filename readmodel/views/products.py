@@ -1,7 +1,7 @@
 """The view of a product: its totals, and its batches with room.
 
 {<bucket>}:product:<sku>  hash  register "totals": available, waiting; and "batch:<ref>" for each batch with room
-{<bucket>}:used-up:<sku>  hash  the batches without room, in a hash of their own, so that readers do not load them
+{<bucket>}:used-up:<sku>  hash  "batch:<ref>" for each batch without room: readers do not load this hash
 """
 
 from collections.abc import Iterator, Mapping
@@ -74,5 +74,5 @@ def with_available(batch: State) -> State:
 
 
 def preference(batch: State) -> tuple[str, str]:
-    """Warehouse stock first, then the earliest ETA, then the reference: the order in which lines get batches."""
+    """Return the sort key: warehouse stock first, then the earliest ETA, then the reference."""
     return (batch["eta"] or "", batch["ref"])

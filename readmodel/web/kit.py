@@ -36,9 +36,9 @@ def create_bare_app() -> Flask:
 
 
 def read_rest_of_body(response: Response) -> Response:
-    """Read the rest of the request's body. Then the client receives the response and can reuse the connection.
+    """Read the rest of the request's body, so that the client receives the response and can reuse the connection.
 
-    This stops after READ_WITHIN seconds, and the server closes the connection.
+    Stop after READ_WITHIN seconds. The server then closes the connection.
     """
     deadline = time.monotonic() + READ_WITHIN
     if request.method not in {"GET", "HEAD"}:
@@ -50,7 +50,7 @@ def read_rest_of_body(response: Response) -> Response:
 def health_routes(role: str, readiness: Readiness) -> Blueprint:
     """Return the routes /health/live and /health/ready.
 
-    A process is live if it responds. It is ready if it can serve its `role`; other roles are only reported.
+    A process is live if it responds. It is ready if it can serve its `role`. The response also shows the other roles.
     """
     blueprint = Blueprint("health", __name__, url_prefix="/health")
 

@@ -14,7 +14,7 @@ RETRY_LATER = {"Retry-After": "1"}
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    """Return a problem. `members` are added to its JSON."""
+    """Return a problem, with `members` as additional members of its JSON."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

@@ -62,7 +62,7 @@ def flag(name: str) -> bool:
 
 
 def reason_not_ready(store: Store) -> str | None:
-    """Return why queries can't be served now, or None."""
+    """Return the reason why this process can't answer queries now, or None if it can."""
     try:
         return None if store.generations().live else REBUILDING
     except RedisError:

@@ -24,7 +24,7 @@ def read_products(folder: Path) -> "CsvProducts":
 
 
 class CsvProducts:
-    """Holds every product of the folder, in or outside the lock set. `problems` describes each unusable row.
+    """Holds every product of the folder, even if the lock set does not name it. `problems` describes each unusable row.
 
     All products share `changes`. So `save` knows the order of the allocations of all products.
     """

@@ -1,9 +1,10 @@
 """The log of all events. It is the outbox, the journal and the source of a rebuild.
 
-The transaction that changes the state also appends the events. A lower position can commit after a higher position. So
-a reader must not pass positions that may still appear: the fence is this limit. A trigger makes each writer hold a
-shared advisory lock until its transaction ends. The key of the lock is below all positions of the writer. A reader
-stops at the smallest key that a writer holds.
+The transaction that changes the state also appends the events. An event can become visible after an event with a
+higher position. So a reader must not pass a position at which an event may still appear. This limit is the fence.
+
+A trigger makes each writer hold a shared advisory lock until its transaction ends. The key of the lock is below all
+positions of the writer. A reader stops at the smallest key that a writer holds.
 """
 
 from collections.abc import Iterator, Sequence

@@ -135,7 +135,8 @@ FIND_EVENTS = text("""
     JOIN events ON events.sku = wanted.sku AND events.version BETWEEN wanted.first AND wanted.last ORDER BY position
 """)
 
-# A transaction executes this before any other lock. So it never waits for a key while it holds a product.
+# A transaction executes this statement before it locks anything else. So it never waits for a key while it holds a
+# product.
 LOCK_KEYS = text("""
     INSERT INTO idempotency_keys (scope, key, fingerprint)
     SELECT * FROM unnest(CAST(:scope AS text[]), CAST(:key AS text[]), CAST(:fingerprint AS text[]))

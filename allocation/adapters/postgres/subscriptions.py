@@ -25,10 +25,10 @@ class Cursor:
         self.position = self._stored = position
 
     def move(self, position: int, *, handled: bool) -> None:
-        """Move the cursor to `position`. Store it if events were `handled`, or else every STORED_EVERY positions.
+        """Move the cursor to `position`.
 
-        If the connection is lost, raise the driver's error. The process has then lost the lock, too, and another
-        process may hold it.
+        If events were `handled`, store the cursor. Otherwise store it only every STORED_EVERY positions. If the
+        connection is lost, raise the driver's error. Another process may then hold the lock.
         """
         self.position = position
         if handled or position - self._stored >= STORED_EVERY:
@@ -40,7 +40,7 @@ class Cursor:
 def locked_cursor(engine: Engine, name: str) -> Iterator[Cursor | None]:
     """Yield the subscription's cursor, or None if another process holds the subscription's lock.
 
-    When the context ends with a driver's error, raise RetryableError or StoreUnavailable instead. Raise NoResultFound
+    If the context ends with a driver's error, raise RetryableError or StoreUnavailable instead. Raise NoResultFound
     if no migration has inserted the subscription's row.
     """
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")

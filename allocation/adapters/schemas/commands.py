@@ -101,7 +101,7 @@ COMMANDS: dict[str, CommandSchema] = {
     "allocate_order": CommandSchema(AllocateOrder, commands.AllocateOrder, "AllocateOrder"),
     "cancel_order": CommandSchema(CancelOrder, commands.CancelOrder, "CancelOrder"),
 }
-"""HTTP routes, previews, NDJSON lines, channels and CSV loads derive their command names from this table."""
+"""HTTP routes, previews and bulk lines derive their names from this table. The consumer and loads use its entries."""
 
 STORED_NAMES = {entry.command: entry.stored_name for entry in COMMANDS.values()}
 

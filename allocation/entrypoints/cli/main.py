@@ -31,7 +31,7 @@ class ReportingGroup(click.Group):
 
 
 def loaded_errors() -> tuple[type[Exception], ...]:
-    """Return the expected errors whose modules this process has loaded. It can't raise the others."""
+    """Return the expected errors whose modules this process has loaded. The process can't raise the other errors."""
     return tuple(getattr(sys.modules[module], name) for module, name in EXPECTED if module in sys.modules)
 
 

@@ -2,8 +2,8 @@
 
 A failed line does not affect the other lines.
 
-The server stores the whole body before it executes the first line. So it refuses a large or incomplete body before it
-executes any command. The client can send its whole body before it reads the response: neither waits for the other.
+The server stores the whole body before it executes the first line. So it refuses an oversized or incomplete body before
+it executes any command. The client can send its whole body before it reads the response.
 """
 
 import logging
@@ -38,7 +38,7 @@ TOO_LARGE = f"The body has more than {LARGEST_BODY} bytes. No command was execut
 
 
 class BulkLine(NamedTuple):
-    """A parsed line of the body: a request or an error. `status` is the HTTP status of success."""
+    """A parsed line of the body: a request or an error. A successful request gets the HTTP status `status`."""
 
     id: str | None
     request: CommandRequest | InvalidInput

@@ -14,7 +14,7 @@ def upgrade() -> None:
     """)
     # A batch that shrinks loses the lines that were allocated last. This index finds them.
     op.execute("CREATE INDEX lines_on_batches ON order_lines (batchref, version) WHERE status = 'allocated'")
-    # The subscriptions skip the events of the time before this migration.
+    # The subscriptions skip all events from before this migration.
     op.execute("""
         CREATE TABLE subscriptions (
             name   text PRIMARY KEY,

@@ -22,7 +22,7 @@ def upgrade() -> None:
             ADD CONSTRAINT order_lines_check
                 CHECK ((status IN ('allocated', 'shipped')) = (batchref IS NOT NULL))
     """)
-    # Before this migration, a line did not change while it was on a batch. Its version is still that of its allocation.
+    # Before this migration, a line did not change while it was on a batch. Its version still dates from its allocation.
     op.execute("UPDATE order_lines SET placed = version WHERE status = 'allocated'")
     op.execute("DROP INDEX lines_on_batches")
     op.execute("CREATE INDEX lines_on_batches ON order_lines (batchref, placed) WHERE status = 'allocated'")
