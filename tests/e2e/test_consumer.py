@@ -84,7 +84,7 @@ def test_a_message_that_shrinks_a_batch_moves_its_line(api: Api, redis: Redis, c
     assert api.allocations("o1").json == [{"sku": "S", "batchref": "earlier"}]
     seen: list[Any] = []
     other = Api(api.connection.port)
-    with Listener(redis, lambda heard: seen.append(other.allocations(heard["orderid"]).json)) as listener:
+    with Listener(redis, lambda line: seen.append(other.allocations(line["orderid"]).json)) as listener:
         publish(redis, "earlier", 5)
         eventually(lambda: ("o1", "later") in listener.batches())
     assert listener.announcements[-1] == {"orderid": "o1", "sku": "S", "qty": 10, "batchref": "later"}
@@ -144,7 +144,7 @@ def test_a_message_waits_while_the_database_is_unavailable(redis_url: str, tmp_p
             server.kill()
             publish(redis, "b1", 7)
             publish(redis, "b1", 6)
-            eventually(lambda: "tries ChangeBatchQuantity" in consumer_log.read_text())
+            eventually(lambda: "retries ChangeBatchQuantity" in consumer_log.read_text())
             server.start()
             eventually(lambda: quantity(engine, "b1") == 6)
             process.terminate()

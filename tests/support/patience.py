@@ -2,5 +2,5 @@
 
 import os
 
-PATIENCE = float(os.environ.get("TEST_PATIENCE", "60"))
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "120"))
 """Seconds. Set TEST_PATIENCE higher on a slow machine."""

@@ -1,4 +1,4 @@
-"""`allocation run` starts the whole service, with servers of its own or with given ones."""
+"""`allocation run` starts the whole service, with servers of its own or with servers that run already."""
 
 import signal
 import subprocess
@@ -88,7 +88,7 @@ def test_run_starts_again_after_it_was_killed(tmp_path: Path) -> None:
         eventually(lambda: not alive(first.descendants))
 
 
-def test_run_starts_no_server_if_both_are_given(database_url: str, redis_url: str, tmp_path: Path) -> None:
+def test_run_starts_no_server_if_both_urls_are_set(database_url: str, redis_url: str, tmp_path: Path) -> None:
     with run_service(tmp_path / "data", DATABASE_URL=database_url, REDIS_URL=redis_url) as service:
         commands = [" ".join(process.cmdline()) for process in service.descendants]
         assert not [command for command in commands if "postgres -D" in command or "-server" in command]
