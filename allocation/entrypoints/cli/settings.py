@@ -10,13 +10,14 @@ def settings_with(*urls: str) -> Settings:
     If the environment does not set a URL, use the URL of the running service. Raise BadSettings if no service runs.
     """
     settings = load_settings()
+    missing = [name for name in urls if getattr(settings, name) is None]
+    if not missing:
+        return settings  # Without a look into the data folder, which may belong to another user.
     running = service_urls(settings.data) or {}
-    for name in urls:
-        url = getattr(settings, name) or running.get(name.upper())
-        if url is None:
+    for name in missing:
+        if name.upper() not in running:
             raise BadSettings(
                 f"{name.upper()} is not set, and no service runs from the folder {settings.data}. "
                 "Set the URL, or start the service with make run"
             )
-        settings = settings.model_copy(update={name: url})
-    return settings
+    return settings.model_copy(update={name: running[name.upper()] for name in missing})
