@@ -9,7 +9,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from readmodel.projector.fold import Projection
-from readmodel.store.snapshot import ModelAbsent
+from readmodel.store.errors import ModelAbsent
 from readmodel.store.store import Store
 
 logger = logging.getLogger(__name__)
@@ -22,8 +22,8 @@ APPLIED_AT_ONCE = 1_000
 class FastPath:
     """Applies the events of a commit, and does not retry.
 
-    It only logs a failure: the command has succeeded, and the relay applies the same events. Then it pauses for a
-    second, so that a slow Redis does not delay every command. Any number of threads may share it.
+    It only logs a failure: the command has succeeded, and the relay applies the same events. After an error of Redis it
+    pauses for a second, so that a slow Redis does not delay every command. Any number of threads may share it.
     """
 
     def __init__(self, store: Store, projection: Projection, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,6 +39,9 @@ class FastPath:
             registers = iter(self._projection.fold(events))
             while part := list(islice(registers, APPLIED_AT_ONCE)):
                 self._store.apply(part)
-        except (RedisError, ModelAbsent) as error:
+        except RedisError as error:
             self._paused_until = self._clock() + PAUSE
             logger.warning("The views were not updated after a commit. The relay updates them later: %s", error)
+        except ModelAbsent as error:
+            # No pause: a try costs one round trip, and the next command must update the model that the relay rebuilds.
+            logger.warning("The views were not updated after a commit. The relay rebuilds them: %s", error)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from readmodel.projector.fold import Projection
-from readmodel.store.snapshot import ModelAbsent
+from readmodel.store.errors import ModelAbsent
 from readmodel.store.store import Store
 
 Events = Collection[Mapping[str, Any]]

@@ -20,9 +20,9 @@ from readmodel.projector.fill import ModelLost, Progress, fill
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Log, advance
 from readmodel.projector.verify import outdated_totals
-from readmodel.store import generations
+from readmodel.store import generations, keys
+from readmodel.store.errors import ModelAbsent, ModelDamaged
 from readmodel.store.generations import Generations
-from readmodel.store.snapshot import ModelAbsent
 from readmodel.store.store import Store
 
 POLL = 0.02
@@ -38,12 +38,13 @@ def rebuild(store: Store, log: Log, projection: Projection, progress: Progress =
     Only one rebuild may run at a time. Raise RebuildFailed, and the errors of the log, Redis and `progress`.
     """
     store.install(projection.cached_members)
-    redis, found = store.redis, store.generations()
-    before = Generations(found.live)
+    redis = store.redis
     with losses_reported():
+        found = usable_generations(store)
+        before = Generations(found.live)
         swap(redis, found, before)
         generations.drop_all_but(redis, before.live)
-        new = generations.new_name(redis)
+        new = generations.new_name(redis, before.live)
         events, versions = fill(redis, log, projection, new, progress)
         with announced(redis, before, Generations(before.live, new)) as both:
             catch_up(store, log, projection, before.live, new)
@@ -52,6 +53,15 @@ def rebuild(store: Store, log: Log, projection: Projection, progress: Progress =
         swap(redis, Generations(new, before.live), Generations(new))
     generations.drop_all_but(redis, new)
     return events
+
+
+def usable_generations(store: Store) -> Generations:
+    """Return the generations. If their key is damaged, delete it: then there is no live generation."""
+    try:
+        return store.generations()
+    except ModelDamaged:
+        store.redis.delete(keys.GENERATIONS)
+        return store.generations()
 
 
 @contextmanager
@@ -86,9 +96,13 @@ def catch_up(store: Store, log: Log, projection: Projection, live: str | None, n
 
 
 def cursor_of(store: Store, generation: str | None, identity: str) -> int:
+    """Return the position of a generation, or 0 if it is missing or damaged."""
     if generation is None:
         return 0
-    return store.cursor(generation, identity) or 0
+    try:
+        return store.cursor(generation, identity) or 0
+    except ModelDamaged:
+        return 0
 
 
 def verify(redis: Redis, new: str, versions: dict[str, int]) -> None:

@@ -6,7 +6,7 @@ from itertools import islice
 from redis import Redis
 
 from readmodel.store.registers import decode
-from readmodel.views.products import TOTALS, product_key
+from readmodel.views.products import TOTALS, TOTALS_SHAPE, product_key
 
 VERIFIED_AT_ONCE = 10_000
 
@@ -19,5 +19,5 @@ def outdated_totals(redis: Redis, generation: str, versions: Mapping[str, int]) 
         for sku in chunk:
             pipeline.hget(f"{generation}:{product_key(sku)}", TOTALS)
         stored = zip(chunk, pipeline.execute(), strict=True)
-        outdated += [sku for sku, value in stored if value is None or decode(value)[0] < versions[sku]]
+        outdated += [sku for sku, value in stored if value is None or decode(value, TOTALS_SHAPE)[0] < versions[sku]]
     return outdated

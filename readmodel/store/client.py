@@ -17,6 +17,7 @@ def redis_client(url: str, *, timeout: float = 5.0, retries: int = 1, decode: bo
     return Redis.from_url(
         url,
         decode_responses=decode,
+        encoding_errors="surrogateescape",  # Redis may hold keys and values of other programs.
         protocol=3,
         socket_keepalive=True,
         socket_keepalive_options={

@@ -8,6 +8,8 @@ from hiredis import pack_command
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from readmodel.store.errors import ModelDamaged
+
 RedisCommand = tuple[str | int | bytes, ...]
 
 PIECE = 100_000
@@ -49,7 +51,10 @@ class ThreadConnection(threading.local):
         self._retry = self._connection.retry
 
     def send(self, commands: Sequence[RedisCommand]) -> list[Any]:
-        """Return the reply of each command. If commands fail, raise the first error, which is a RedisError."""
+        """Return the reply of each command. If commands fail, raise the first error.
+
+        That is a RedisError, or ModelDamaged if a key has a value of the wrong type.
+        """
         return self.send_packed(pack(commands))
 
     def send_packed(self, commands: PackedCommands) -> list[Any]:
@@ -65,7 +70,7 @@ class ThreadConnection(threading.local):
         replies = [self._read_reply() for _ in range(commands.replies)]
         for reply in replies:
             if isinstance(reply, ResponseError):
-                raise reply
+                raise damage_in(reply) or reply
         return replies
 
     def _read_reply(self) -> Any:
@@ -73,3 +78,8 @@ class ThreadConnection(threading.local):
             return self._connection.read_response()
         except ResponseError as error:
             return error
+
+
+def damage_in(error: ResponseError) -> ModelDamaged | None:
+    """Return the damage that an error reports: a key with a value of a wrong type."""
+    return ModelDamaged(f"a key has a value of the wrong type: {error}") if "WRONGTYPE" in str(error) else None

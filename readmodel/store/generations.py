@@ -3,6 +3,8 @@
 A rebuild fills a new generation, and then makes it the live generation.
 """
 
+import re
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import islice
@@ -10,12 +12,15 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from readmodel.store import functions, keys
 from readmodel.store.connection import PackedCommands, RedisCommand, ThreadConnection, pack
+from readmodel.store.errors import ModelDamaged
 from readmodel.store.registers import Register
 
 DROPPED_AT_ONCE = 1_000
+FORMAT = re.compile(r"(g\d+)?( g\d+)?")
 
 
 class Generations(NamedTuple):
@@ -26,6 +31,9 @@ class Generations(NamedTuple):
 
     @classmethod
     def parse(cls, stored: str | None) -> "Generations":
+        """Raises ModelDamaged."""
+        if not FORMAT.fullmatch(stored or ""):
+            raise ModelDamaged(f"{keys.GENERATIONS} holds {stored!r}")
         live, _, other = (stored or "").partition(" ")
         return cls(live or None, other or None)
 
@@ -37,8 +45,19 @@ class Generations(NamedTuple):
         return [generation for generation in self if generation]
 
 
-def new_name(redis: Redis) -> str:
-    return f"g{redis.incr(keys.GENERATION_COUNTER)}"
+def new_name(redis: Redis, live: str | None) -> str:
+    """Return a name that no generation has. `live` is the only one that exists."""
+    while (name := f"g{next_number(redis)}") == live:
+        pass
+    return name
+
+
+def next_number(redis: Redis) -> int:
+    try:
+        return int(redis.incr(keys.GENERATION_COUNTER))
+    except ResponseError:  # It is no number. The time is above every number that was drawn before.
+        redis.set(keys.GENERATION_COUNTER, int(time.time()))
+        return int(redis.incr(keys.GENERATION_COUNTER))
 
 
 def swap(redis: Redis, expected: Generations, new: Generations) -> bool:
@@ -108,7 +127,7 @@ def drop_all_but(redis: Redis, live: str | None) -> None:
 
 
 def delete(connection: ThreadConnection, names: Iterable[str]) -> None:
-    connection.send([("UNLINK", name) for name in names])
+    connection.send([("UNLINK", name.encode(errors="surrogateescape")) for name in names])
 
 
 def generation_of(key: str) -> str:

@@ -5,14 +5,20 @@ Writers need no deduplication and no order.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import UnionType
 from typing import Any, NamedTuple
 
 import orjson
 
 from readmodel.store import keys
+from readmodel.store.errors import ModelDamaged
 
 State = dict[str, Any]
+Shape = Mapping[str, type | UnionType]
+"""The members that a state must have, and their types."""
+
+LONGEST_SHOWN = 80
 
 
 class Register(NamedTuple):
@@ -35,14 +41,20 @@ def encode(version: int, state: State) -> bytes:
     return b"%d %b" % (version, orjson.dumps(state))
 
 
-def decode(value: str) -> tuple[int, State]:
-    """Return the version and the state of a stored value."""
-    version, _, state = value.partition(" ")
-    return int(version), orjson.loads(state)
+def decode(value: str, shape: Shape) -> tuple[int, State]:
+    """Return the version and the state of a stored value. Raises ModelDamaged if the state lacks the shape."""
+    version, _, text = value.partition(" ")
+    try:
+        state = orjson.loads(text)
+        if all(isinstance(state[name], types) for name, types in shape.items()):
+            return int(version), state
+    except (ValueError, LookupError, TypeError):
+        pass
+    raise ModelDamaged(f"a register can't be parsed: {value[:LONGEST_SHOWN]!r}")
 
 
-def state_of(value: str) -> State:
-    return decode(value)[1]
+def state_of(value: str, shape: Shape) -> State:
+    return decode(value, shape)[1]
 
 
 def by_bucket(registers: Iterable[Register]) -> dict[str, list[Register]]:

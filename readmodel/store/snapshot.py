@@ -1,22 +1,15 @@
 """Reads from one generation of the views."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from redis.exceptions import RedisError
 
 from readmodel.store import keys
 from readmodel.store.connection import ThreadConnection
+from readmodel.store.errors import ModelAbsent, TornRead
 from readmodel.store.generations import Generations
 from readmodel.store.reader_cache import Cached, ReaderCache
-
-
-class ModelAbsent(Exception):
-    """The read model, or a part of it, does not exist now. A rebuild from the log restores it."""
-
-    def __str__(self) -> str:
-        return "the read model does not exist"
-
-
-class TornRead(Exception):
-    """A write or a switch happened during the read, so the parts don't match. The reader must read again."""
 
 
 class Snapshot:
@@ -26,6 +19,7 @@ class Snapshot:
         self._connection = connection
         self._generation = generation
         self._cache = cache
+        self._buckets = set[str]()
 
     def hashes(self, *view_keys: str) -> list[dict[str, str]]:
         """Return the hashes of these keys, in one round trip. The hash of a missing key is empty.
@@ -42,6 +36,7 @@ class Snapshot:
 
     def _read(self, view_keys: Sequence[str]) -> tuple[list[dict[str, str]], str | None]:
         """Return the hashes and the token of the cache."""
+        self._buckets.update(map(keys.bucket_of, view_keys))
         commands = [("HGETALL", f"{self._generation}:{key}") for key in view_keys]
         # Read GENERATIONS last. If this generation is still live, the earlier reads were valid.
         *found, token, stored = self._connection.send([*commands, ("GET", keys.CACHE_TOKEN), ("GET", keys.GENERATIONS)])
@@ -54,12 +49,18 @@ class Snapshot:
     def _require_buckets(self, buckets: Iterable[str]) -> None:
         """Raise ModelAbsent if a bucket is missing. A missing key proves nothing if its bucket is missing, too."""
         cursors = [f"{self._generation}:{keys.cursor(bucket)}" for bucket in set(buckets)]
-        *present, stored = self._connection.send(
-            [*(("EXISTS", cursor) for cursor in cursors), ("GET", keys.GENERATIONS)]
+        *positions, stored = self._connection.send(
+            [*(("GET", cursor) for cursor in cursors), ("GET", keys.GENERATIONS)]
         )
         self._require_live(stored)
-        if not all(present):
+        if not all(position and position.isdigit() for position in positions):
             raise ModelAbsent
+
+    def mark_damaged(self, reason: str) -> None:
+        """Replace the cursors of the buckets that were read by the reason, so that the relay rebuilds the model."""
+        cursors = [f"{self._generation}:{keys.cursor(bucket)}" for bucket in self._buckets]
+        with suppress(RedisError):  # A replica takes no writes. A reader of the primary finds the same damage.
+            self._connection.send([("SET", cursor, f"damaged: {reason}", "XX") for cursor in cursors])
 
     def _require_live(self, stored: str | None) -> None:
         if Generations.parse(stored).live != self._generation:

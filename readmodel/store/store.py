@@ -10,14 +10,16 @@ from typing import TypeVar, cast
 from uuid import uuid4
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from readmodel.store import keys
-from readmodel.store.connection import ThreadConnection
+from readmodel.store.connection import ThreadConnection, damage_in
+from readmodel.store.errors import ModelAbsent, ModelDamaged, TornRead
 from readmodel.store.functions import CACHED_MEMBER_CHANGED, apply_command, load_functions
 from readmodel.store.generations import Generations
 from readmodel.store.reader_cache import ReaderCache
 from readmodel.store.registers import Register, by_bucket
-from readmodel.store.snapshot import ModelAbsent, Snapshot, TornRead
+from readmodel.store.snapshot import Snapshot
 
 T = TypeVar("T")
 
@@ -41,15 +43,24 @@ class Store:
         self._invalidate_caches()  # An older process may have changed a cached value without a new token.
 
     def generations(self) -> Generations:
-        self._seen = Generations.parse(cast("str | None", self.redis.get(keys.GENERATIONS)))
+        """Raises ModelDamaged, RedisError."""
+        try:
+            stored = self.redis.get(keys.GENERATIONS)
+        except ResponseError as error:
+            raise damage_in(error) or error from error
+        self._seen = Generations.parse(cast("str | None", stored))
         return self._seen
 
     def read(self, fetch: Callable[[Snapshot], T]) -> T:
         """Return the result of `fetch` on the live generation. Repeat torn reads. Raise ModelAbsent or RedisError."""
         deadline = time.monotonic() + READ_WITHIN
         while live := self._seen.live or self.generations().live:
+            snapshot = Snapshot(self._connection, live, self._cache)
             try:
-                return fetch(Snapshot(self._connection, live, self._cache))
+                return fetch(snapshot)
+            except ModelDamaged as damage:
+                snapshot.mark_damaged(str(damage))
+                raise
             except TornRead:
                 if time.monotonic() > deadline:
                     break
@@ -93,11 +104,17 @@ class Store:
     def cursor(self, generation: str, identity: str) -> int | None:
         """Return the position that all buckets of the generation have reached.
 
-        Return None if a bucket is missing, or if the generation was built from a log with another identity.
+        Return None if a bucket is missing, or if the generation was built from a log with another identity. Raises
+        ModelDamaged.
         """
         names = [keys.LOG, *map(keys.cursor, keys.BUCKETS)]
         found, *cursors = self._connection.send([("GET", f"{generation}:{name}") for name in names])
-        return None if None in cursors or found != identity else min(map(int, cursors))
+        if None in cursors or found != identity:
+            return None
+        try:
+            return min(map(int, cursors))
+        except ValueError as error:
+            raise ModelDamaged(f"a cursor of generation {generation} is no number: {error}") from error
 
     def _invalidate_caches(self) -> None:
         """Make all readers drop their caches. Call this after the views show the new values."""

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from readmodel.store import keys
+from readmodel.store.errors import TornRead
 from readmodel.store.reader_cache import Cached
-from readmodel.store.registers import Register, State, encode, state_of
-from readmodel.store.snapshot import Snapshot, TornRead
+from readmodel.store.registers import Register, Shape, State, encode, state_of
+from readmodel.store.snapshot import Snapshot
 
 STATE = "state"
+SHAPE: Shape = {"sku": str, "qty": int, "allocated": int, "eta": str | None}
 
 
 @keys.cached
@@ -50,7 +52,7 @@ def batch(snapshot: Snapshot, ref: str) -> State | None:
     [stored] = snapshot.hashes(batch_key(ref))
     if STATE not in stored:
         return None
-    state = state_of(stored[STATE])
+    state = state_of(stored[STATE], SHAPE)
     return {"ref": ref} | state | {"available": state["qty"] - state["allocated"]}
 
 
@@ -60,4 +62,4 @@ def add_etas(snapshot: Snapshot, refs: Iterable[str], etas: Cached) -> None:
     found = snapshot.hashes(*map(batch_key, unknown)) if unknown else []
     if not all(found):
         raise TornRead
-    etas.update((ref, state_of(stored[STATE])["eta"]) for ref, stored in zip(unknown, found, strict=True))
+    etas.update((ref, state_of(stored[STATE], SHAPE)["eta"]) for ref, stored in zip(unknown, found, strict=True))

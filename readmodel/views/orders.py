@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from readmodel.store import keys
-from readmodel.store.registers import Register, State, decode, encode
+from readmodel.store.registers import Register, Shape, State, decode, encode
 from readmodel.store.snapshot import Snapshot
 from readmodel.views.batches import add_etas
+
+SHAPE: Shape = {"qty": int, "status": str, "batchref": str | None}
 
 
 @keys.cached
@@ -70,7 +72,7 @@ def order(snapshot: Snapshot, orderid: str, *, explain: bool = False) -> State |
 
 
 def stored_lines(stored: Mapping[str, str]) -> list[State]:
-    return [stored_line(sku, *decode(stored[sku])) for sku in sorted(stored)]
+    return [stored_line(sku, *decode(stored[sku], SHAPE)) for sku in sorted(stored)]
 
 
 def stored_line(sku: str, version: int, state: State) -> State:

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from readmodel.store import keys
-from readmodel.store.registers import Register, State, decode, encode, state_of
+from readmodel.store.registers import Register, Shape, State, decode, encode, state_of
 from readmodel.store.snapshot import Snapshot
 
 TOTALS = "totals"
+TOTALS_SHAPE: Shape = {"available": int, "waiting": dict}
+BATCH_SHAPE: Shape = {"ref": str, "qty": int, "allocated": int, "eta": str | None}
 
 
 @keys.cached
@@ -64,8 +66,8 @@ def product(snapshot: Snapshot, sku: str) -> State | None:
     [stored] = snapshot.hashes(product_key(sku))
     if TOTALS not in stored:
         return None
-    version, totals = decode(stored.pop(TOTALS))
-    with_room = sorted(map(state_of, stored.values()), key=preference)
+    version, totals = decode(stored.pop(TOTALS), TOTALS_SHAPE)
+    with_room = sorted((state_of(value, BATCH_SHAPE) for value in stored.values()), key=preference)
     return {"sku": sku} | totals | {"batches": [with_available(batch) for batch in with_room], "version": version}
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, request
 from redis.exceptions import RedisError
 
-from readmodel.store.snapshot import ModelAbsent, Snapshot
+from readmodel.store.errors import ModelAbsent
+from readmodel.store.snapshot import Snapshot
 from readmodel.store.store import Store
 from readmodel.views import batches, orders, products
 from readmodel.web.kit import create_bare_app, health_routes, json_response
@@ -65,5 +66,7 @@ def reason_not_ready(store: Store) -> str | None:
     """Return the reason why this process can't answer queries now, or None if it can."""
     try:
         return None if store.generations().live else REBUILDING
+    except ModelAbsent:
+        return REBUILDING
     except RedisError:
         return UNREACHABLE

@@ -106,7 +106,7 @@ def lines_in_views(store: Store) -> Lines:
     for key in store.redis.scan_iter(f"{live}:*:order:*", count=1_000):
         orderid = key.split(":", 3)[3]
         for sku, register in cast("dict[str, str]", store.redis.hgetall(key)).items():
-            lines[orderid, sku] = state_of(register)["batchref"]
+            lines[orderid, sku] = state_of(register, {})["batchref"]
     return lines
 
 

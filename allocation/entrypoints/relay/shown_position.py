@@ -1,4 +1,5 @@
 from readmodel.projector.follow import Log
+from readmodel.store.errors import ModelAbsent
 from readmodel.store.store import Store
 
 
@@ -8,6 +9,13 @@ def shown_position(store: Store, log: Log) -> int:
     The relay announces only the lines up to this position. So a program that receives an announcement finds the line in
     the views. Raise RedisError if Redis is unavailable.
     """
+    try:
+        return position_in_live_generation(store, log)
+    except ModelAbsent:
+        return 0
+
+
+def position_in_live_generation(store: Store, log: Log) -> int:
     live = store.generations().live
     cursor = store.cursor(live, log.identity()) if live else None
     if cursor is None or store.generations().live != live:

@@ -8,7 +8,7 @@ from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.rebuild import RebuildFailed, rebuild
 from readmodel.store import keys
-from readmodel.store.snapshot import ModelAbsent
+from readmodel.store.errors import ModelAbsent
 from readmodel.store.store import Store
 from readmodel.views import orders
 from tests.support.readmodel.rebuilds import Stage, allocate_some, disturbed_rebuild

@@ -3,9 +3,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis import Redis
-from redis.exceptions import ResponseError
 
 from readmodel.store.connection import RedisCommand, ThreadConnection
+from readmodel.store.errors import ModelDamaged
 from tests.support.eventually import eventually
 
 
@@ -21,7 +21,7 @@ def test_replies_have_the_order_of_the_commands(redis: Redis) -> None:
 
 def test_a_failed_command_leaves_no_reply_unread(redis: Redis) -> None:
     connection = ThreadConnection(redis)
-    with pytest.raises(ResponseError):
+    with pytest.raises(ModelDamaged):
         connection.send([("SET", "a", 1), ("HSET", "a", "f", "v"), ("GET", "a"), ("GET", "a")])
     assert connection.send([("GET", "nothing")]) == [None]
 

@@ -6,9 +6,10 @@ import pytest
 
 from allocation.event_handlers import PROJECTION
 from readmodel.store import generations, keys
+from readmodel.store.errors import ModelAbsent
 from readmodel.store.generations import Generations
 from readmodel.store.registers import Register, encode
-from readmodel.store.snapshot import ModelAbsent, Snapshot
+from readmodel.store.snapshot import Snapshot
 from readmodel.store.store import Store
 from readmodel.views import orders
 from readmodel.views.batches import batch_key
@@ -43,13 +44,14 @@ def test_a_reader_waits_for_the_batch_of_a_line(store: Store, live: str, monkeyp
     """A writer updates each bucket separately. Between two buckets it may pause for longer than a few attempts."""
     monkeypatch.setattr("readmodel.store.store.READ_WITHIN", PATIENCE)
     state = {"qty": 1, "status": "allocated", "batchref": "b1"}
+    batch = {"sku": "S", "qty": 1, "allocated": 1, "eta": "2011-01-02"}
     store.apply([Register(KEY, "S", 1, encode(1, state))])
     attempts = []
 
     def read(snapshot: Snapshot) -> Any:
         attempts.append(snapshot)
         if len(attempts) == 12:
-            store.apply([Register(batch_key("b1"), "state", 1, encode(1, {"eta": "2011-01-02"}))])
+            store.apply([Register(batch_key("b1"), "state", 1, encode(1, batch))])
         return orders.order(snapshot, "o1")
 
     assert store.read(read)["lines"] == [{"sku": "S", **state, "version": 1, "eta": "2011-01-02"}]

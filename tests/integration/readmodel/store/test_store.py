@@ -7,8 +7,8 @@ import pytest
 
 from readmodel.store import keys
 from readmodel.store.connection import RedisCommand, ThreadConnection
+from readmodel.store.errors import ModelAbsent
 from readmodel.store.generations import Generations
-from readmodel.store.snapshot import ModelAbsent
 from readmodel.store.store import Store
 from tests.support.readmodel.generations import KEY, LOG, announce_generation, line, stored
 from tests.support.readmodel.stores import ConnectedStore

@@ -1,0 +1,130 @@
+"""Data in Redis that the service can't have written counts as a damaged model: readers wait, and the relay rebuilds."""
+
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+from sqlalchemy import Engine
+
+from allocation.adapters.postgres.event_log import EventLog
+from allocation.domain.commands import Allocate, CreateBatch
+from allocation.entrypoints.relay.shown_position import shown_position
+from allocation.event_handlers import PROJECTION
+from allocation.service_layer.messagebus import MessageBus
+from readmodel.projector.follow import follow
+from readmodel.projector.rebuild import rebuild
+from readmodel.store import keys
+from readmodel.store.errors import ModelAbsent
+from readmodel.store.store import Store
+from readmodel.views import orders
+from readmodel.views.batches import batch_key
+from readmodel.views.orders import order_key
+from readmodel.views.products import product_key
+from readmodel.web.queries import create_query_app
+from tests.model.oracle import views_are_the_state
+
+Damage = Callable[[Redis, str], object]
+
+
+def replace_by_list(redis: Redis, key: str) -> None:
+    redis.delete(key)
+    redis.rpush(key, "x")
+
+
+OF_THE_WHOLE_MODEL: dict[str, Damage] = {
+    "generations that are not UTF-8": lambda redis, live: redis.set(keys.GENERATIONS, b"\xff\xfe"),
+    "generations of another format": lambda redis, live: redis.set(keys.GENERATIONS, "x y z"),
+    "generations of another type": lambda redis, live: replace_by_list(redis, keys.GENERATIONS),
+    "a cursor that is no number": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", "abc"),
+    "a cursor that is not UTF-8": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", b"\xff"),
+    "a cursor of another type": lambda redis, live: replace_by_list(redis, f"{live}:{keys.cursor(keys.BUCKETS[3])}"),
+    "a log of another type": lambda redis, live: replace_by_list(redis, f"{live}:{keys.LOG}"),
+    "a counter that is no number": lambda redis, live: (
+        redis.set(keys.GENERATION_COUNTER, "abc"),
+        redis.set(keys.GENERATIONS, "x"),
+    ),
+}
+FOUND_BY_A_QUERY: dict[str, Damage] = {
+    "a token of another type": lambda redis, live: replace_by_list(redis, keys.CACHE_TOKEN),
+    "an order of another type": lambda redis, live: redis.set(f"{live}:{order_key('o1')}", "x"),
+    "a line that is no register": lambda redis, live: redis.hset(f"{live}:{order_key('o1')}", "S", "nonsense"),
+    "a line that is no JSON": lambda redis, live: redis.hset(f"{live}:{order_key('o1')}", "S", "7 {"),
+    "a line that is no object": lambda redis, live: redis.hset(f"{live}:{order_key('o1')}", "S", "7 []"),
+    "a line without members": lambda redis, live: redis.hset(f"{live}:{order_key('o1')}", "S", "7 {}"),
+    "a line that is not UTF-8": lambda redis, live: redis.hset(f"{live}:{order_key('o1')}", "S", b"\xff"),
+    "a batch without members": lambda redis, live: redis.hset(f"{live}:{batch_key('b1')}", "state", "7 {}"),
+    "a product without members": lambda redis, live: redis.hset(f"{live}:{product_key('S')}", "batch:b1", "7 {}"),
+    "a quantity that is no number": lambda redis, live: redis.hset(
+        f"{live}:{batch_key('b1')}", "state", '7 {"sku": "S", "qty": "x", "allocated": 0, "eta": null}'
+    ),
+}
+PATHS = ("/orders/o1", "/allocations/o1", "/products/S", "/batches/b1")
+
+
+@pytest.fixture
+def damaged(projecting_bus: MessageBus, model: Store) -> Store:
+    """A model of a batch and an order, which each test then damages."""
+    projecting_bus.handle(CreateBatch("b1", "S", 10))
+    projecting_bus.handle(Allocate("o1", "S", 3))
+    return model
+
+
+def relay_once(store: Store, log: EventLog) -> str | None:
+    """Do what the relay does: follow the log, and rebuild if the model is absent. Return the reason of the rebuild."""
+    try:
+        while follow(store, log, PROJECTION):
+            pass
+    except ModelAbsent as loss:
+        rebuild(store, log, PROJECTION)
+        return str(loss)
+    return None
+
+
+@pytest.mark.parametrize("damage", OF_THE_WHOLE_MODEL.values(), ids=OF_THE_WHOLE_MODEL)
+def test_a_damaged_model_fails_no_command(
+    damage: Damage, damaged: Store, projecting_bus: MessageBus, log: EventLog, engine: Engine
+) -> None:
+    damage(damaged.redis, damaged.generations().live or "")
+    projecting_bus.handle(Allocate("o2", "S", 1))  # Raises nothing: the command has succeeded.
+    reason = relay_once(Store(damaged.redis), log)
+    assert reason
+    projecting_bus.handle(Allocate("o3", "S", 1))
+    assert views_are_the_state(engine, Store(damaged.redis))
+
+
+@pytest.mark.parametrize("damage", OF_THE_WHOLE_MODEL.values(), ids=OF_THE_WHOLE_MODEL)
+def test_a_damaged_model_stops_no_subscription(damage: Damage, damaged: Store, log: EventLog) -> None:
+    damage(damaged.redis, damaged.generations().live or "")
+    assert shown_position(Store(damaged.redis), log) <= log.end()  # Raises nothing: the relay goes on.
+
+
+@pytest.mark.parametrize("damage", OF_THE_WHOLE_MODEL.values(), ids=OF_THE_WHOLE_MODEL)
+def test_a_damaged_model_answers_no_query_with_a_500(damage: Damage, damaged: Store) -> None:
+    client = create_query_app(Store(damaged.redis)).test_client()
+    damage(damaged.redis, damaged.generations().live or "")
+    assert {client.get(path).status_code for path in PATHS} <= {200, 503}
+    assert client.get("/health/ready").status_code in (200, 503)
+
+
+@pytest.mark.parametrize("damage", FOUND_BY_A_QUERY.values(), ids=FOUND_BY_A_QUERY)
+def test_a_query_that_finds_damage_gets_a_503_until_the_rebuild(damage: Damage, damaged: Store, log: EventLog) -> None:
+    client = create_query_app(Store(damaged.redis)).test_client()
+    before = {path: client.get(path).json for path in PATHS}
+    damage(damaged.redis, damaged.generations().live or "")
+    statuses = {client.get(path).status_code for path in PATHS}
+    assert 503 in statuses
+    assert statuses <= {200, 503}
+    reason = relay_once(Store(damaged.redis), log)
+    assert reason
+    assert {path: client.get(path).json for path in PATHS} == before
+
+
+def test_commands_after_a_flush_find_the_rebuilt_model(
+    damaged: Store, projecting_bus: MessageBus, log: EventLog
+) -> None:
+    """The fast path must not pause: commands after the rebuild would be missing from the views."""
+    damaged.redis.flushdb()
+    projecting_bus.handle(Allocate("o2", "S", 1))
+    rebuild(damaged, log, PROJECTION)
+    projecting_bus.handle(Allocate("o3", "S", 1))
+    assert damaged.read(lambda snapshot: orders.order(snapshot, "o3")) is not None
