@@ -14,6 +14,7 @@ LONGEST_SHOWN = 80
 STRING = f"must be a string of 1 to {LONGEST_IDENTIFIER} characters"
 REASONS = {
     "missing": "is missing",
+    "json_invalid": "must be JSON",
     "string_type": STRING,
     "string_too_short": STRING,
     "string_too_long": STRING,

@@ -8,12 +8,12 @@ from flask import Blueprint, Flask, Response, abort, request
 from allocation.adapters.schemas import results
 from allocation.adapters.schemas.commands import COMMANDS, CommandSchema
 from allocation.domain.commands import Command
-from allocation.entrypoints.http.bulk import BulkEndpoint
+from allocation.entrypoints.http.bulk import BulkEndpoint, require_whole
 from allocation.entrypoints.http.idempotency_keys import HEADER, checked_header, key_of, key_scope
 from allocation.entrypoints.http.responses import FAILURES, PREVIEW_FAILED, RETRYABLE, failure, success_status
 from allocation.service_layer.idempotency import IdempotencyKey
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
+from allocation.service_layer.unit_of_work import StoreUnavailable
 from readmodel.store.store import Store
 from readmodel.web import queries
 from readmodel.web.kit import create_bare_app, health_routes, json_response
@@ -24,10 +24,11 @@ logger = logging.getLogger(__name__)
 LARGEST_BODY = 1_000_000
 
 
-def create_app(bus: MessageBus, store: Store, is_migrated: Callable[[], bool], bulks_at_once: int) -> Flask:
+def create_app(bus: MessageBus, store: Store, not_ready: Callable[[], str | None], bulks_at_once: int) -> Flask:
     """Return the app of a web worker. It opens no connection, so the worker starts even if a store is unavailable.
 
-    At most `bulks_at_once` bulk requests run at the same time.
+    `not_ready` returns the reason why the worker can't execute commands, or None. At most `bulks_at_once` bulk requests
+    run at the same time.
     """
     app = create_bare_app()
     app.register_blueprint(command_routes(bus, bulks_at_once))
@@ -35,7 +36,7 @@ def create_app(bus: MessageBus, store: Store, is_migrated: Callable[[], bool], b
     app.register_blueprint(
         health_routes(
             "commands",
-            lambda: {"commands": reason_not_ready(is_migrated), "queries": queries.reason_not_ready(store)},
+            lambda: {"commands": not_ready(), "queries": queries.reason_not_ready(store)},
         )
     )
     return app
@@ -87,17 +88,21 @@ def request_key(command: Command) -> IdempotencyKey | None:
 
 
 def read_body() -> bytes:
-    """Return the body of the request, which may be chunked.
+    """Return the body of the request. Abort with 415 if the media type is not JSON, and with 413 if it is too large.
 
-    Abort with 415 if the media type is not JSON, and with 413 if the body is too large.
+    Abort with 411 or 400 if the body may have been cut, since a part can be complete JSON. The web server reports a cut
+    stream as a normal end, so only the Content-Length shows a cut.
     """
     if request.mimetype != "application/json":
         abort(415, f"The body must be application/json, not {request.mimetype or 'untyped'}")
+    if request.content_length is None:
+        abort(411, "A command needs a Content-Length. No command was executed")
     # If the app set max_content_length, it could not read the rest of a large body. Then the server would close the
     # connection, and the client would not receive the 413.
     body = request.stream.read(LARGEST_BODY + 1)
     if len(body) > LARGEST_BODY:
         abort(413)
+    require_whole(len(body), request.content_length)
     return body
 
 
@@ -106,11 +111,3 @@ def failure_response(error: Exception) -> Response:
         logger.warning("The service could not confirm a command: %s", error)
     status, message, members = failure(error)
     return problem(status, message, RETRY_LATER if isinstance(error, RETRYABLE) else None, **members)
-
-
-def reason_not_ready(is_migrated: Callable[[], bool]) -> str | None:
-    """Return the reason why this process can't execute commands, or None if it can."""
-    try:
-        return None if is_migrated() else "The database is not migrated"
-    except (StoreUnavailable, RetryableError):
-        return "The database is unreachable"

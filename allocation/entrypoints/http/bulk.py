@@ -33,6 +33,9 @@ LARGEST_BODY = 100_000_000
 LONGEST_LINE = 1_000_000
 KEPT_IN_MEMORY = 1_000_000
 READ_AT_ONCE = 65_536
+END = "end"
+NO_END = 'A body without a Content-Length must end with the line {"type": "end"}. No command was executed'
+LONGEST_END = 1_000
 LINES_AT_ONCE, BYTES_AT_ONCE = 500, 1_000_000
 TOO_LARGE = f"The body has more than {LARGEST_BODY} bytes. No command was executed. Send the body in parts"
 
@@ -87,21 +90,44 @@ def copy_body(stream: IO[bytes], body: IO[bytes], length: int | None) -> None:
         if size > LARGEST_BODY:
             abort(413, TOO_LARGE)
         body.write(data)
-    if length is not None and size < length:
-        abort(400, f"The body ended after {size} of {length} bytes. No command was executed")
+    ended = remove_end(body, size)
+    if length is not None:
+        require_whole(size, length)
+    elif not ended:
+        abort(400, NO_END)
     body.seek(0)
 
 
-def read_lines(body: IO[bytes]) -> Iterator[bytes]:
-    """Yield each line without its newline. Truncate a very long line to slightly more than LONGEST_LINE bytes.
+def require_whole(size: int, length: int) -> None:
+    if size < length:
+        abort(400, f"The body ended after {size} of {length} bytes. No command was executed")
 
-    `parse_line` refuses the truncated line.
+
+def remove_end(body: IO[bytes], size: int) -> bool:
+    """Remove the end marker if it is the last line. Return whether it was: without a length, only it shows a cut."""
+    start = max(0, size - LONGEST_END)
+    body.seek(start)
+    before, newline, last = body.read().rstrip().rpartition(b"\n")
+    try:
+        ended = bool(parse(Envelope, last).type == END)
+    except InvalidInput:
+        ended = False
+    if ended:
+        body.truncate(start + len(before) + len(newline))
+    return ended
+
+
+def read_lines(body: IO[bytes]) -> Iterator[bytes]:
+    """Yield each line that is not blank, without its newline. Truncate a very long line.
+
+    A truncated line is still longer than LONGEST_LINE bytes, so `parse_line` refuses it.
     """
     while line := body.readline(LONGEST_LINE + 2):
         rest = line
         while not rest.endswith(b"\n") and (rest := body.readline(READ_AT_ONCE)):
             pass
-        yield line.removesuffix(b"\n")
+        if line.strip():
+            yield line.removesuffix(b"\n")
 
 
 def in_parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:

@@ -32,8 +32,11 @@ def key_of(scope: str, value: str, command: Command) -> IdempotencyKey:
 
 
 def checked_header(value: str) -> str:
-    """Return the value. Raise InvalidInput if it is empty, too long, or not printable ASCII."""
-    if not 1 <= len(value) <= LONGEST_IDENTIFIER or not (value.isascii() and value.isprintable()):
-        message = f"must be 1 to {LONGEST_IDENTIFIER} printable ASCII characters, not {shorten(value)}"
+    """Return the value. Raise InvalidInput if it is empty, too long, not printable ASCII, or has a comma.
+
+    The web server joins two headers of one name by a comma. Then their keys would count as a third key.
+    """
+    if not 1 <= len(value) <= LONGEST_IDENTIFIER or not (value.isascii() and value.isprintable()) or "," in value:
+        message = f"must be 1 to {LONGEST_IDENTIFIER} printable ASCII characters without a comma, not {shorten(value)}"
         raise invalid(HEADER, message)
     return value

@@ -44,7 +44,7 @@ def test_write_side_logs_the_golden_events() -> None:
 
 def test_read_model_folds_the_golden_events() -> None:
     registers = [
-        [register.key, register.field, register.version, state_of(register.value.decode()), register.former_key]
+        [register.key, register.field, register.version, state_of(register.value.decode(), {}), register.former_key]
         for register in PROJECTION.fold(golden("events.json"))
     ]
     assert sorted(registers) == sorted(golden("registers.json"))
