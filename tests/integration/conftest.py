@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import Engine
 
 from allocation.adapters.csv import unit_of_work as csv_unit_of_work
+from allocation.adapters.postgres.migrations.revision import SchemaGate
 from allocation.adapters.postgres.unit_of_work import unit_of_work
 from allocation.service_layer.unit_of_work import LoggedEvent
 from tests.support.service_layer.fakes import FakeStore
@@ -21,7 +22,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
         folder = without_batches(request.getfixturevalue("tmp_path"))
         return Subject(partial(csv_unit_of_work.unit_of_work, folder), no_log)
     engine: Engine = request.getfixturevalue("engine")
-    return Subject(partial(unit_of_work, engine), lambda: logged(engine))
+    return Subject(partial(unit_of_work, engine, SchemaGate(engine)), lambda: logged(engine))
 
 
 def without_batches(folder: Path) -> Path:

@@ -6,6 +6,7 @@ the transaction.
 
 from sqlalchemy import TextClause, text
 
+from allocation.adapters.postgres.driver.engine import TIMEOUTS
 from allocation.service_layer.unit_of_work import LockWait
 
 CREATE_PRODUCTS = text("""
@@ -158,7 +159,7 @@ def with_wait(statement: TextClause, wait: LockWait) -> TextClause:
 
 
 DO_NOT_WAIT = text("SET LOCAL lock_timeout = '10ms'")
-WAIT_AGAIN = text("SET LOCAL lock_timeout TO DEFAULT")
+WAIT_AGAIN = text(f"SET LOCAL lock_timeout = '{TIMEOUTS['lock_timeout']}'")
 
 READ_OUTCOMES = text("""
     SELECT scope, key, fingerprint, outcome, effects

@@ -9,6 +9,7 @@ from allocation.adapters.clock import Clock, utc_now
 from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.driver.errors import translated_errors
 from allocation.adapters.postgres.idempotency import SqlIdempotencyKeys, lock_keys
+from allocation.adapters.postgres.migrations.revision import SchemaGate
 from allocation.adapters.postgres.repository import SqlProducts, load_products
 from allocation.domain.changes import Changes
 from allocation.service_layer.idempotency import repeated_ranges
@@ -53,12 +54,13 @@ class SqlUnitOfWork:
 
 
 @contextmanager
-def unit_of_work(engine: Engine, locks: LockSet, *, now: Clock = utc_now) -> Iterator[SqlUnitOfWork]:
+def unit_of_work(engine: Engine, gate: SchemaGate, locks: LockSet, *, now: Clock = utc_now) -> Iterator[SqlUnitOfWork]:
     """Open a transaction and lock its idempotency keys. Roll back if the context ends without a commit.
 
     Raise StillRunning if another transaction holds a key for too long. Raise RetryableError if the transaction loses a
     race or its connection. Raise Busy at the lock time-out, and StoreUnavailable if the database is unavailable.
     """
+    gate.check()
     with translated_errors(), engine.connect() as connection:
         keys = lock_keys(connection, locks.idempotency_keys, locks.wait)
         yield SqlUnitOfWork(connection, locks, keys, now)

@@ -1,13 +1,26 @@
-from sqlalchemy import Engine, create_engine
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext
+
+READ_ONLY = "25006"
+TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "30s"}
+LIMIT_SESSION = "".join(f"SET {name} = '{value}'; " for name, value in TIMEOUTS.items())
 
 
-def create_postgres_engine(database_url: str, *, connections: int = 5) -> Engine:
+def create_postgres_engine(
+    database_url: str, *, connections: int = 5, direct: bool = False, timeouts: Mapping[str, str] = TIMEOUTS
+) -> Engine:
     """Return an engine for short transactions. It opens its first connection on its first use.
 
-    Create the engine after a fork: processes must not share connections.
+    Create the engine after a fork: processes must not share connections. A `direct` engine sets the time-outs of its
+    sessions. Other engines may connect to a pooler, whose sessions serve many clients. So each of their transactions
+    sets its own time-outs, in its first round trip.
     """
     _, _, address = database_url.partition("://")
-    return create_engine(
+    engine = create_engine(
         f"postgresql+psycopg2://{address}",
         isolation_level="READ COMMITTED",
         pool_size=connections,
@@ -22,3 +35,45 @@ def create_postgres_engine(database_url: str, *, connections: int = 5) -> Engine
             "tcp_user_timeout": 30_000,
         },
     )
+    event.listen(engine, "handle_error", discard_read_only_sessions)
+    if direct:
+        event.listen(engine, "connect", limit_session)
+    else:
+        event.listen(engine, "begin", mark_new_transaction)
+        event.listen(engine, "before_cursor_execute", partial(limit_transaction, settings_of(timeouts)), retval=True)
+    return engine
+
+
+def discard_read_only_sessions(context: ExceptionContext) -> None:
+    """Discard a session that became read-only: after a failover, new sessions reach the new primary."""
+    if getattr(context.original_exception, "pgcode", None) == READ_ONLY:
+        context.is_disconnect = True
+
+
+def limit_session(connection: Any, _: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(LIMIT_SESSION)
+    connection.commit()
+
+
+def mark_new_transaction(connection: Connection) -> None:
+    connection.info["new transaction"] = True
+
+
+def limit_transaction(
+    settings: str,
+    connection: Connection,
+    _cursor: object,
+    statement: str,
+    parameters: Any,
+    _context: object,
+    _many: bool,
+) -> tuple[str, Any]:
+    """Set the time-outs in the same round trip as the transaction's first statement."""
+    if connection.info.pop("new transaction", False):
+        return settings + statement, parameters
+    return statement, parameters
+
+
+def settings_of(timeouts: Mapping[str, str]) -> str:
+    return "".join(f"SET LOCAL {name} = '{value}'; " for name, value in timeouts.items())

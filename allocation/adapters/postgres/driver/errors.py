@@ -12,10 +12,19 @@ from allocation.service_layer.unit_of_work import Busy, RetryableError, StoreUna
 LOST_RACES = {"40001", "40P01"}  # serialization failure, deadlock
 UNIQUE_VIOLATION = "23505"
 LOCK_TIMEOUT = "55P03"
+NOT_MIGRATED = "the database is not migrated"
+REASONS = {
+    "25006": "the database is read-only",
+    "42501": "the database refuses access",
+    "42P01": NOT_MIGRATED,  # a table is missing
+    "42703": NOT_MIGRATED,  # a column is missing
+    "42883": NOT_MIGRATED,  # a function is missing
+    "3F000": NOT_MIGRATED,  # a schema is missing
+}
 UNAVAILABLE = (
     "08",  # connection failure
-    "25006",  # read-only transaction: the server is no longer the primary
-    "42P01",  # missing table: the schema is not migrated
+    "28",  # wrong role or password
+    "3D",  # missing database
     "53",  # insufficient resources
     "57",  # shutdown or statement time-out
 )
@@ -37,6 +46,8 @@ def translated_errors() -> Iterator[None]:
         code = code_of(error)
         if code == LOCK_TIMEOUT:
             raise Busy(in_one_line(error.orig)) from error
+        if code in REASONS:
+            raise StoreUnavailable(f"{REASONS[code]}: {in_one_line(error.orig)}") from error
         if code in LOST_RACES or is_duplicate_batch(error) or error.connection_invalidated:
             raise RetryableError(in_one_line(error.orig)) from error
         if code is None or code.startswith(UNAVAILABLE):

@@ -3,25 +3,39 @@
 from functools import cache
 from importlib.resources import files
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
-from allocation.adapters.postgres.driver.errors import translated_errors
+from allocation.adapters.postgres.driver.errors import NOT_MIGRATED, translated_errors
+from allocation.service_layer.unit_of_work import StoreUnavailable
 
 IS_MIGRATED = text("SELECT to_regclass('alembic_version') IS NOT NULL")
 REVISION = text("SELECT version_num FROM alembic_version")
 
 
-def is_current(engine: Engine) -> bool:
-    """Return whether the schema has the newest revision of this code, or a newer revision.
+class SchemaGate:
+    """Lets no unit of work pass before the database is migrated. Afterwards the gate costs nothing."""
 
-    In a rolling upgrade, old processes run on the newer schema. Raise RetryableError or StoreUnavailable for the
-    driver's errors.
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._passed = False
+
+    def check(self) -> None:
+        """Raise StoreUnavailable if the schema is older than this code, or RetryableError."""
+        if self._passed:
+            return
+        with translated_errors(), self._engine.connect() as connection:
+            require_current(connection)
+        self._passed = True
+
+
+def require_current(connection: Connection) -> None:
+    """Raise StoreUnavailable if the schema is older than this code.
+
+    A newer schema passes: in a rolling upgrade, old processes run on the newer schema.
     """
-    with translated_errors(), engine.connect() as connection:
-        if not connection.execute(IS_MIGRATED).scalar_one():
-            return False
-        found = connection.execute(REVISION).scalar()
-    return found is not None and found not in revisions()[:-1]
+    found = connection.execute(REVISION).scalar() if connection.execute(IS_MIGRATED).scalar_one() else None
+    if found is None or found in revisions()[:-1]:
+        raise StoreUnavailable(NOT_MIGRATED)
 
 
 @cache

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.event import listen
 
-from allocation.adapters.postgres.driver.engine import create_postgres_engine
+from allocation.adapters.postgres.driver.engine import TIMEOUTS, create_postgres_engine
 from allocation.bootstrap import create_message_bus, leave_to_relay
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.domain.errors import UnknownSku
@@ -42,8 +42,8 @@ def blocked(bus: MessageBus, engine: Engine, *requests: CommandRequest) -> Itera
 
 @pytest.fixture
 def impatient(database_url: str) -> Iterator[Engine]:
-    """An engine whose sessions wait at most 50 ms for a lock."""
-    engine = create_postgres_engine(f"{database_url}?options=-clock_timeout%3D50ms", connections=2)
+    """An engine whose transactions wait at most 50 ms for a lock."""
+    engine = create_postgres_engine(database_url, connections=2, timeouts=TIMEOUTS | {"lock_timeout": "50ms"})
     yield engine
     engine.dispose()
 

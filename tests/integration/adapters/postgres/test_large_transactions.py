@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres import event_log, repository
+from allocation.adapters.postgres.driver.engine import TIMEOUTS, create_postgres_engine
+from allocation.bootstrap import create_message_bus, leave_to_relay
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done
@@ -62,7 +64,7 @@ def test_readers_see_a_large_transaction_as_a_whole(
     ("lines", "succeeds"), [pytest.param(2, False, id="less-than-a-page"), pytest.param(7, True, id="several-pages")]
 )
 def test_large_transaction_gets_longer_time_outs(
-    lines: int, succeeds: bool, bus: MessageBus, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    lines: int, succeeds: bool, bus: MessageBus, engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A trigger makes each write of lines slower than the statement time-out of an ordinary command."""
     monkeypatch.setattr(repository, "LINES_PAGE", 3)
@@ -71,11 +73,11 @@ def test_large_transaction_gets_longer_time_outs(
     with engine.begin() as connection:
         connection.execute(text(CREATE_SLOW_FUNCTION))
         connection.execute(text("CREATE TRIGGER slow AFTER UPDATE ON order_lines EXECUTE FUNCTION slow()"))
-        database = connection.execute(text("SELECT current_database()")).scalar_one()
-        connection.execute(text(f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET statement_timeout = '200ms'"))
-    engine.dispose()
+    hasty = create_postgres_engine(database_url, timeouts=TIMEOUTS | {"statement_timeout": "200ms"})
+    hasty_bus = create_message_bus(hasty, leave_to_relay)
     if succeeds:
-        bus.handle(ChangeBatchQuantity("b1", 0))
+        hasty_bus.handle(ChangeBatchQuantity("b1", 0))
     else:
         with pytest.raises(StoreUnavailable):
-            bus.handle(ChangeBatchQuantity("b1", 0))
+            hasty_bus.handle(ChangeBatchQuantity("b1", 0))
+    hasty.dispose()

@@ -11,11 +11,12 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from allocation import bootstrap
-from allocation.adapters.postgres.driver.engine import create_postgres_engine
-from allocation.adapters.postgres.migrations.revision import is_current, revisions
-from allocation.adapters.postgres.schema import TIMEOUTS, configuration, migrate
+from allocation.adapters.postgres.driver.engine import TIMEOUTS, create_postgres_engine
+from allocation.adapters.postgres.migrations.revision import SchemaGate, revisions
+from allocation.adapters.postgres.schema import configuration, migrate
 from allocation.domain.commands import ChangeBatchQuantity, Deallocate
 from allocation.local.postgres import Postgres
+from allocation.service_layer.unit_of_work import StoreUnavailable
 from tests.support.adapters.databases import execute
 from tests.support.patience import PATIENCE
 from tests.support.processes import allocation
@@ -23,6 +24,14 @@ from tests.support.processes import allocation
 BATCH = "INSERT INTO batches (ref, sku, purchased, created_qty, allocated, version) VALUES "
 LINE = "INSERT INTO order_lines (orderid, sku, qty, arrived, status, batchref, version) VALUES "
 EVENT = "INSERT INTO events (sku, version, type, last, data) VALUES "
+
+
+def is_current(engine: Engine) -> bool:
+    try:
+        SchemaGate(engine).check()
+    except StoreUnavailable:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(

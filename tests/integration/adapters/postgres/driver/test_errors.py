@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Engine, text
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.driver.errors import translated_errors
 from allocation.adapters.postgres.event_log import REBUILD_LOCK, EventLog
+from allocation.adapters.postgres.migrations.revision import SchemaGate
 from allocation.adapters.postgres.unit_of_work import unit_of_work
 from allocation.service_layer.unit_of_work import LockSet, RetryableError, StoreUnavailable
 
@@ -23,7 +24,7 @@ def terminate_other_sessions(connection: Connection) -> None:
 
 def test_lost_connection_raises_retryable_error(engine: Engine, database_url: str) -> None:
     other = create_postgres_engine(database_url)
-    with pytest.raises(RetryableError), unit_of_work(engine, S) as uow:
+    with pytest.raises(RetryableError), unit_of_work(engine, SchemaGate(engine), S) as uow:
         with other.connect() as connection:
             terminate_other_sessions(connection)
         assert uow.products.get_or_create("S")
@@ -56,7 +57,7 @@ def test_lock_timeout_makes_the_store_unavailable(engine: Engine) -> None:
 
 def test_unreachable_server_makes_the_store_unavailable() -> None:
     nowhere = create_postgres_engine("postgresql://postgres@127.0.0.1:1/nowhere")
-    with pytest.raises(StoreUnavailable, match="refused"), unit_of_work(nowhere, S):
+    with pytest.raises(StoreUnavailable, match="refused"), unit_of_work(nowhere, SchemaGate(nowhere), S):
         pass
 
 

@@ -1,0 +1,15 @@
+"""The name of a transaction in the log is unique even after a restore into a cluster whose numbers start again."""
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    # Both parts are the same for a whole transaction: now() is its start. No second has 2^20 transactions.
+    op.execute("""
+        ALTER TABLE events ALTER COLUMN transaction SET DEFAULT
+            (CAST(extract(epoch FROM now()) AS bigint) << 20)
+            | (CAST(CAST(pg_current_xact_id() AS text) AS bigint) & 1048575)
+    """)

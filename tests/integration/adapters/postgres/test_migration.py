@@ -1,0 +1,108 @@
+"""The migration beside live traffic, and processes whose database is not migrated."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+
+from allocation import bootstrap
+from allocation.adapters.postgres import schema
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
+from allocation.adapters.postgres.readiness import reason_not_ready
+from allocation.adapters.postgres.schema import migrate
+from allocation.domain.commands import Allocate, CreateBatch
+from allocation.local.postgres import Postgres
+from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.unit_of_work import StoreUnavailable
+from tests.support.adapters.databases import execute
+from tests.support.eventually import eventually
+from tests.support.patience import PATIENCE
+
+NEWEST, BEFORE = "0004", "0003"
+
+
+@pytest.fixture
+def behind(engine: Engine) -> Engine:
+    """A database that is one revision behind the code."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :before"), {"before": BEFORE})
+    return engine
+
+
+@pytest.fixture
+def empty(postgres: Postgres) -> Iterator[Engine]:
+    execute(postgres, "CREATE DATABASE never_migrated")
+    engine = create_postgres_engine(postgres.url_of("never_migrated"))
+    yield engine
+    engine.dispose()
+    execute(postgres, "DROP DATABASE never_migrated WITH (FORCE)")
+
+
+def bus_over(engine: Engine) -> MessageBus:
+    return bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
+
+
+def revision(engine: Engine) -> str:
+    with engine.connect() as connection:
+        return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
+
+
+def test_commands_are_unavailable_on_an_older_schema(behind: Engine) -> None:
+    bus = bus_over(behind)
+    with pytest.raises(StoreUnavailable, match="the database is not migrated"):
+        bus.handle(CreateBatch("b1", "S", 1))
+    assert reason_not_ready(behind) == "the database is not migrated"
+    migrate(behind)
+    bus.handle(CreateBatch("b1", "S", 1))
+    assert reason_not_ready(behind) is None
+
+
+def test_commands_are_unavailable_without_a_schema(empty: Engine) -> None:
+    with pytest.raises(StoreUnavailable, match="the database is not migrated"):
+        bus_over(empty).handle(CreateBatch("b1", "S", 1))
+    with pytest.raises(StoreUnavailable, match="the database is not migrated"):
+        bootstrap.create_log(empty).end()
+    assert reason_not_ready(empty) == "the database is not migrated"
+
+
+def test_commands_work_on_a_newer_schema(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    bus_over(engine).handle(CreateBatch("b1", "S", 1))
+    assert reason_not_ready(engine) is None
+
+
+def test_a_migration_blocks_no_command_while_it_waits(behind: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    """A waiting ALTER TABLE would make every later command wait behind it."""
+    caplog.set_level("INFO")
+    with behind.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :newest"), {"newest": NEWEST})
+    bus = bus_over(behind)
+    bus.handle(CreateBatch("b1", "S", 1_000))
+    with behind.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :before"), {"before": BEFORE})
+    migration = threading.Thread(target=migrate, args=(behind,))
+    with behind.connect() as reader:
+        reader.execute(text("SELECT count(*) FROM events"))
+        migration.start()
+        eventually(lambda: "The migration waits" in caplog.text)
+        for number in range(20):
+            bus.handle(Allocate(f"o{number}", "S", 1))  # Raises StoreUnavailable if it waits for the lock time-out.
+        assert revision(behind) == BEFORE, "the migration still waits"
+    migration.join(PATIENCE)
+    assert revision(behind) == NEWEST
+
+
+def test_a_second_migration_waits_for_the_first(
+    behind: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(schema, "PAUSE", 0.05)
+    with schema.the_only_migration(behind):
+        second = threading.Thread(target=migrate, args=(behind,))
+        second.start()
+        eventually(lambda: "another migration is running" in caplog.text)
+        assert revision(behind) == BEFORE
+    second.join(PATIENCE)
+    assert revision(behind) == NEWEST
