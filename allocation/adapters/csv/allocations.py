@@ -81,7 +81,7 @@ class AllocationsCsv:
         except (InvalidInput, UnknownBatch, Unusable) as error:
             place = f"{self._table.path}, line {row.number}"
             self.problems.append(f"{place}: {error}; the file keeps this row unchanged")
-            self.in_doubt[tuple(row.fields[:2])] = place
+            self.in_doubt[tuple((row.fields or [])[:2])] = place
             return None
         self.lines[id_of(line)] = line
         return id_of(line)

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,9 @@ from allocation.adapters.schemas.errors import invalid
 # With the default limit, the reader stops at a long field. A long field must only make its own row bad.
 csv.field_size_limit(sys.maxsize)
 
+FIELD = r'(?:"(?:[^"]|"")*"|[^",]*)'
+WELL_QUOTED = re.compile(f"{FIELD}(?:,{FIELD})*")
+
 UNREADABLE = (OSError, EOFError, zlib.error, csv.Error)
 
 
@@ -22,18 +26,20 @@ class BadFile(Exception):
 
 
 class Row(NamedTuple):
-    """A row of a file. Its fields begin on line `number`, counted from 1.
+    """A row of a file. Its fields begin on line `number`, counted from 1. `fields` is None if the row can't be parsed.
 
     `text` begins after the previous row, and ends with the line break of this row.
     """
 
     number: int
     header: list[str]
-    fields: list[str]
+    fields: list[str] | None
     text: str
 
     def members(self) -> dict[str, str]:
-        """Map each column to its field. Raise InvalidInput if the number of fields is wrong."""
+        """Map each column to its field. Raise InvalidInput if the quotes or the number of fields are wrong."""
+        if self.fields is None:
+            raise invalid("row", "has a misplaced quote, or a line break inside a field")
         count = len(self.fields)
         if count != len(self.header):
             raise invalid("row", f"has {count} {'field' if count == 1 else 'fields'}, not {len(self.header)}")
@@ -49,7 +55,7 @@ class Rows:
 
     After the iteration, `header` holds the columns, and `head` holds the text of the header. `rest` holds the text
     after the last row. With `strict`, the columns must equal the schema's, and a misplaced quote is an error. Without
-    `strict`, such a quote could hide other rows in its field.
+    `strict`, each line is a row, so a misplaced quote spoils only its own line.
     """
 
     def __init__(self, path: Path, schema: type[Schema], *, strict: bool = False) -> None:
@@ -65,12 +71,14 @@ class Rows:
         number, read = 1, list[str]()
         try:
             with open_text(self.path) as file:
-                reader = csv.reader(recorded(file, read), strict=self._strict)
-                self.header = next(reader, [])
+                lines = recorded(file, read)
+                reader: CsvReader | LineReader = CsvReader(lines) if self._strict else LineReader(lines)
+                header = next(reader, None)
+                self.header = header or []
                 check_header(self.path, self.header, self._schema, strict=self._strict)
                 self.head, number = pop_text(read), reader.line_num + 1
                 for fields in reader:
-                    if fields:
+                    if fields != []:
                         yield Row(number, self.header, fields, pop_text(read))
                     number = reader.line_num + 1
                 self.rest = pop_text(read)
@@ -80,6 +88,37 @@ class Rows:
             self.broken = BadFile(f"{self.path} is missing")
         except UNREADABLE as error:
             self.broken = BadFile(f"{self.path}, line {number}: can't be read: {error}")
+
+
+class CsvReader(Iterator[list[str] | None]):
+    """Parses rows that may span several lines. A misplaced quote raises csv.Error."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._reader = csv.reader(lines, strict=True)
+
+    @property
+    def line_num(self) -> int:
+        return self._reader.line_num
+
+    def __next__(self) -> list[str] | None:
+        return next(self._reader)
+
+
+class LineReader(Iterator[list[str] | None]):
+    """Parses each line by itself. It yields None for a line with a misplaced quote, and [] for a blank line."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.line_num = 0
+        self._lines = lines
+
+    def __next__(self) -> list[str] | None:
+        line = next(self._lines).rstrip("\r\n")
+        self.line_num += 1
+        if '"' not in line:
+            return line.split(",") if line else []
+        if WELL_QUOTED.fullmatch(line) is None:
+            return None
+        return next(csv.reader([line]))
 
 
 def recorded(lines: Iterable[str], read: list[str]) -> Iterator[str]:

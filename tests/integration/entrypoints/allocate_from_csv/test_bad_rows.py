@@ -27,6 +27,7 @@ ORDERS: dict[str, Case] = {
     "a-256-character-order-id": ("o" * 256 + ",S,1", "orderid must be a string of 1 to 255 characters, not 'ooo"),
     "a-200000-character-field": ("o" * 200_000 + ",S,1", "orderid must be a string of 1 to 255 characters, not"),
     "a-byte-that-is-not-utf-8": (b"o\xff,S,1", "orderid must be text in UTF-8, not 'o\\udcff'"),
+    "a-misplaced-quote": ('"o9,S,1', "row has a misplaced quote, or a line break inside a field"),
     "a-nul": (b"o\0,S,1", "orderid must not contain a NUL character"),
 }
 BATCHES: dict[str, Case] = {
