@@ -31,7 +31,7 @@ RELAY_CONNECTIONS = 10
 
 def create_web_app(settings: Settings | None = None) -> "Flask":
     """Build the app of a web worker. It executes commands on PostgreSQL and answers queries from Redis."""
-    from allocation.adapters.postgres.migrations.revision import is_current
+    from allocation.adapters.postgres.readiness import reason_not_ready
     from allocation.entrypoints.http.app import create_app
     from readmodel.web import queries
 
@@ -39,7 +39,7 @@ def create_web_app(settings: Settings | None = None) -> "Flask":
     engine = create_engine(settings, connections=settings.threads)
     bus = create_message_bus(engine, create_fast_path(settings), settings.commands_together)
     store = create_store(create_redis(settings, timeout=queries.TIMEOUT))
-    return create_app(bus, store, partial(is_current, engine), bulks_at_once=max(1, settings.threads // 2))
+    return create_app(bus, store, partial(reason_not_ready, engine), bulks_at_once=max(1, settings.threads // 2))
 
 
 def create_query_app(settings: Settings | None = None) -> "Flask":
@@ -56,7 +56,8 @@ def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
     from allocation.entrypoints.relay.relay import Relay
     from allocation.event_handlers import PROJECTION
 
-    engine, redis = create_engine(settings, connections=RELAY_CONNECTIONS), create_redis(settings)
+    engine = create_engine(settings, connections=RELAY_CONNECTIONS, direct=True)
+    redis = create_redis(settings)
     threads = [
         create_announcements(engine, redis, shutdown),
         create_mails(engine, settings, shutdown),
@@ -109,11 +110,13 @@ def create_notifications(settings: Settings) -> "Notifications":
 
 
 def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":
-    from allocation.entrypoints.consumer import Consumer
+    from allocation.adapters.inbox import Inbox
+    from allocation.entrypoints.consumer import CHANNEL, Consumer
 
     bus = create_message_bus(create_engine(settings), create_fast_path(settings))
     # No retries: if the Redis client reconnected silently, the consumer could not log that messages are lost.
-    return Consumer(bus, create_redis(settings, retries=0, decode=False), shutdown)
+    redis = create_redis(settings, retries=0, decode=False)
+    return Consumer(bus, Inbox(redis, CHANNEL, shutdown), shutdown)
 
 
 def create_loader(settings: Settings, report: Callable[[str], None], done: Callable[[], object]) -> "Loader":
@@ -128,10 +131,11 @@ def leave_to_relay(_: object) -> None:
 
 
 def create_message_bus(engine: "Engine", publish: "Publish", commands_together: int = 1) -> "MessageBus":
+    from allocation.adapters.postgres.migrations.revision import SchemaGate
     from allocation.adapters.postgres.unit_of_work import unit_of_work
     from allocation.service_layer.messagebus import MessageBus
 
-    return MessageBus(partial(unit_of_work, engine), publish, commands_together)
+    return MessageBus(partial(unit_of_work, engine, SchemaGate(engine)), publish, commands_together)
 
 
 def create_fast_path(settings: Settings) -> "Publish":
@@ -142,10 +146,13 @@ def create_fast_path(settings: Settings) -> "Publish":
     return fast_path.FastPath(create_store(redis), PROJECTION)
 
 
-def create_engine(settings: Settings, *, connections: int = 5) -> "Engine":
+def create_engine(settings: Settings, *, connections: int = 5, direct: bool = False) -> "Engine":
+    """Build an engine. A `direct` one must not connect through a pooler: it holds locks beyond transactions."""
     from allocation.adapters.postgres.driver.engine import create_postgres_engine
 
-    return create_postgres_engine(required(settings.database_url, "DATABASE_URL"), connections=connections)
+    return create_postgres_engine(
+        required(settings.database_url, "DATABASE_URL"), connections=connections, direct=direct
+    )
 
 
 def create_log(engine: "Engine") -> "EventLog":

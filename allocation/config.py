@@ -1,5 +1,6 @@
 """Reads the settings from environment variables."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ def url_of(*schemes: str) -> AfterValidator:
         if parts.scheme not in schemes:
             raise ValueError(f"must begin with {schemes[0]}://")
         _ = parts.port  # Raises ValueError if the port is invalid.
+        if "redis" in schemes:
+            require_redis_options(url, parts.path)
         if "smtp" in schemes and not parts.hostname:
             raise ValueError("must name a host")
         return url
@@ -21,9 +24,19 @@ def url_of(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def require_redis_options(url: str, path: str) -> None:
+    """Raise ValueError for a database or an option that the client would ignore or fail with later."""
+    from redis.connection import parse_url
+
+    if not re.fullmatch(r"(/\d*)?", path):
+        raise ValueError(f"must end with the number of a database, not {path!r}")
+    parse_url(url)
+
+
 DatabaseUrl = Annotated[str, url_of("postgresql", "postgres", "postgresql+psycopg2")]
 RedisUrl = Annotated[str, url_of("redis", "rediss")]
 SmtpUrl = Annotated[str, url_of("smtp", "smtp+starttls", "smtps")]
+MOST_WORKERS, MOST_THREADS = 256, 1_000
 ADDRESS = r"^[!-+\--:=?A-~]+@[A-Za-z0-9.-]+$"
 
 
@@ -39,8 +52,8 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = None
     host: str = Field("127.0.0.1", validation_alias="ALLOCATION_HOST")
     port: int = Field(5005, validation_alias="ALLOCATION_PORT", ge=1, le=65535)
-    workers: int = Field(2, validation_alias="ALLOCATION_WORKERS", ge=1)
-    threads: int = Field(32, validation_alias="ALLOCATION_THREADS", ge=1)
+    workers: int = Field(2, validation_alias="ALLOCATION_WORKERS", ge=1, le=MOST_WORKERS)
+    threads: int = Field(32, validation_alias="ALLOCATION_THREADS", ge=1, le=MOST_THREADS)
     commands_together: int = Field(100, validation_alias="ALLOCATION_COMMANDS_TOGETHER", ge=1)
     smtp_url: SmtpUrl | None = None
     mail_from: str = Field("allocations@example.com", validation_alias="ALLOCATION_MAIL_FROM", pattern=ADDRESS)

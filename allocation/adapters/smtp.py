@@ -18,6 +18,10 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT = 10.0
 DONE_WITHIN = 30.0
+LONGEST_SUBJECT = 900
+LONGEST_LINE = 900
+"""Characters. SMTP servers refuse a longer line than 998."""
+
 RETRY_SHUTDOWN_AFTER = 0.1
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
@@ -26,7 +30,7 @@ class LogLines:
     """Logs each notice as a warning."""
 
     def send(self, notice: Notice) -> None:
-        logger.warning("%s. %s", visible(notice.subject), " ".join(visible(line) for line in notice.text.splitlines()))
+        logger.warning("%s. %s", notice.subject, " ".join(notice.text.splitlines()))
 
 
 class Mail:
@@ -53,15 +57,14 @@ class Mail:
                 accepted = True
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
             if is_permanent_rejection(error):
-                logger.error("The mail server permanently rejected a mail (%s): %s", error, visible(notice.subject))
+                logger.error("The mail server permanently rejected a mail (%s): %s", error, notice.subject)
             elif not accepted:  # If the server has accepted the mail, a later error does not matter.
                 why = f"{self._url.hostname}: {' '.join(str(error).split())}"
                 raise (NotAccepted if isinstance(error, smtplib.SMTPDataError) else NotSent)(why) from error
 
     def _message(self, notice: Notice) -> MIMEText:
-        message = MIMEText(notice.text, "plain", "utf-8")
-        # Encode the whole subject. Otherwise, mail programs would decode a SKU that looks like an encoded word.
-        message["Subject"] = Header(visible(notice.subject), "utf-8", header_name="Subject").encode()
+        message = MIMEText(notice.text, "plain", "us-ascii" if is_plain(notice.text) else "utf-8")
+        message["Subject"] = subject_header(visible(notice.subject))
         message["From"] = self._sender
         message["To"] = self._recipient
         message["Date"] = formatdate()
@@ -84,6 +87,18 @@ class Mail:
             if self._url.username is not None:
                 server.login(unquote(self._url.username), unquote(self._url.password or ""))
             yield server
+
+
+def is_plain(text: str) -> bool:
+    """Return whether a mail can hold the text without an encoding: only ASCII, and no line that servers refuse."""
+    return text.isascii() and all(len(line) <= LONGEST_LINE for line in text.splitlines())
+
+
+def subject_header(subject: str) -> str:
+    """Return ASCII as it is. Encode other texts, and a text that a mail program would decode, as a whole."""
+    if subject.isascii() and "=?" not in subject and len(subject) <= LONGEST_SUBJECT:
+        return subject
+    return Header(subject, "utf-8", header_name="Subject").encode()
 
 
 @contextmanager

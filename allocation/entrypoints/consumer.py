@@ -4,13 +4,11 @@ import logging
 import time
 from collections import Counter
 
-from redis import Redis
-from redis.client import PubSub
-from redis.exceptions import RedisError
-
+from allocation.adapters.inbox import Inbox
 from allocation.adapters.schemas.commands import COMMANDS
 from allocation.adapters.schemas.errors import InvalidInput
 from allocation.domain.errors import Refusal
+from allocation.outage import Outage
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable
 from allocation.shutdown import Shutdown
@@ -26,30 +24,27 @@ LONGEST_SHOWN = 500
 
 
 class Consumer:
-    """The consumer of CHANNEL. `counts` holds the numbers of "handled", "refused" and "failed" messages.
+    """The consumer of CHANNEL. `counts` holds the numbers of "handled", "refused" and "failed" messages."""
 
-    `redis` must return messages as bytes.
-    """
-
-    def __init__(self, bus: MessageBus, redis: Redis, shutdown: Shutdown) -> None:
+    def __init__(self, bus: MessageBus, inbox: Inbox, shutdown: Shutdown) -> None:
         self.counts = Counter[str]()
         self._bus = bus
-        self._redis = redis
+        self._inbox = inbox
         self._shutdown = shutdown
+        self._outage = Outage(logger)
 
     def run(self) -> None:
-        """Handle messages until the shutdown. If Redis is unavailable, subscribe again every PAUSE seconds.
+        """Handle messages until the shutdown.
 
         After the shutdown request, handle the messages that have already arrived, for up to DRAINED_WITHIN seconds.
         """
+        self._inbox.start()
         while not self._shutdown.requested:
-            try:
-                self._listen()
-            except RedisError as error:
-                logger.warning(
-                    "The consumer subscribes again in %.0f s. Messages until then are lost: %s", PAUSE, error
-                )
-                self._shutdown.wait(PAUSE)
+            self._consume_next()
+        self._inbox.join(DRAINED_WITHIN)
+        deadline = time.monotonic() + DRAINED_WITHIN
+        while time.monotonic() < deadline and self._consume_next():
+            pass
         logger.info(
             "The consumer stops. Handled: %s. Refused: %s. Failed: %s",
             self.counts["handled"],
@@ -57,23 +52,12 @@ class Consumer:
             self.counts["failed"],
         )
 
-    def _listen(self) -> None:
-        with self._redis.pubsub(ignore_subscribe_messages=True) as messages:
-            messages.subscribe(CHANNEL)
-            logger.info("The consumer listens on %s", CHANNEL)
-            while not self._shutdown.requested:
-                self._consume_next(messages)
-            messages.unsubscribe(CHANNEL)
-            deadline = time.monotonic() + DRAINED_WITHIN
-            while time.monotonic() < deadline and self._consume_next(messages):
-                pass
-
-    def _consume_next(self, messages: PubSub) -> bool:
+    def _consume_next(self) -> bool:
         """Wait up to POLL seconds for a message and consume it. Return False if no message arrives."""
-        message = messages.get_message(timeout=POLL)
-        if message is not None:
-            self._consume(message["data"])
-        return message is not None
+        data = self._inbox.next(POLL)
+        if data is not None:
+            self._consume(data)
+        return data is not None
 
     def _consume(self, data: bytes) -> None:
         """Handle a message. If the command is refused or fails, log that and return."""
@@ -102,9 +86,10 @@ class Consumer:
         while True:
             try:
                 self._bus.handle(command)
+                self._outage.over("The consumer executes commands")
                 return
             except StoreUnavailable as error:
-                logger.warning("The consumer retries %r in %.0f s: %s", command, PAUSE, error)
+                self._outage.failed(f"The consumer is interrupted, and retries every {PAUSE:.0f} s", error)
                 if self._shutdown.wait(PAUSE):
                     raise
 

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGINT
@@ -161,15 +160,20 @@ class Postgres:
     def _stop_leftover_server(self) -> None:
         """Stop the server that a killed supervisor left running. Raise CannotStart if the server does not stop.
 
-        No other supervisor may use the folder at the same time.
+        A killed server leaves its file. PostgreSQL refuses to start if another program has that process id now, or if
+        the file is empty. Such a file is removed. No other supervisor may use the folder at the same time.
         """
-        with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
-            server = psutil.Process(int((self._data / "postmaster.pid").read_text().partition("\n")[0]))
-            try:
-                if str(self._data) in server.cmdline():
-                    server.send_signal(SIGINT)
-                    server.wait(LEFTOVER_STOPS_WITHIN)
-            except (psutil.AccessDenied, psutil.TimeoutExpired) as error:
-                raise CannotStart(
-                    f"An earlier PostgreSQL server does not stop. Its process id is {server.pid}"
-                ) from error
+        pid_file = self._data / "postmaster.pid"
+        try:
+            server = psutil.Process(int(pid_file.read_text().partition("\n")[0]))
+            if str(self._data) not in server.cmdline():
+                pid_file.unlink()
+                return
+            server.send_signal(SIGINT)
+            server.wait(LEFTOVER_STOPS_WITHIN)
+        except (ValueError, psutil.ZombieProcess):
+            pid_file.unlink()
+        except (FileNotFoundError, psutil.NoSuchProcess):
+            return
+        except (psutil.AccessDenied, psutil.TimeoutExpired) as error:
+            raise CannotStart(f"An earlier PostgreSQL server does not stop. Its process id is {server.pid}") from error

@@ -55,7 +55,7 @@ class Redis:
 
     @property
     def url(self) -> str:
-        return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
+        return f"redis://default:{self._password}@127.0.0.1:{self.port}/0"
 
     def prepare(self) -> Child:
         """Write the server's configuration. Return a child that runs the server. The caller starts it.

@@ -12,6 +12,13 @@ from allocation.local.errors import CannotStart
 from allocation.local.files import write_secret
 
 
+def create_private(folder: Path) -> None:
+    """Create the folder if it is missing. Other accounts can't list it, but PostgreSQL's account can enter it."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        folder.chmod(0o711)
+
+
 @contextmanager
 def locked(data: Path) -> Iterator[None]:
     """Lock the data folder for one service, and create the folder if it is missing.
@@ -20,7 +27,7 @@ def locked(data: Path) -> Iterator[None]:
     folder is unusable.
     """
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        create_private(data)
         opened = (data / "lock").open("a+")
     except OSError as error:
         raise CannotStart(f"Can't use ALLOCATION_DATA={data}: {error.strerror}") from error

@@ -47,7 +47,8 @@ class Service:
         self._say = say
         self._shutdown = Shutdown()
         self._supervisor = Supervisor()
-        self._url = f"http://{settings.host}:{settings.port}"
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        self._url = f"http://{host}:{settings.port}"
 
     def run(self) -> None:
         """Run until SIGINT, SIGTERM or SIGHUP, or until the terminal closes. Then stop every child process.

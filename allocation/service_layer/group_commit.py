@@ -17,7 +17,7 @@ from allocation.service_layer.command_requests import CommandRequest
 from allocation.service_layer.handlers import COMMAND_HANDLERS
 from allocation.service_layer.idempotency import StillRunning
 from allocation.service_layer.outcomes import Outcome
-from allocation.service_layer.unit_of_work import Busy
+from allocation.service_layer.unit_of_work import Busy, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +168,9 @@ class GroupCommit:
         except Exception as error:
             if len(group) == 1:
                 return [error]
-            logger.warning("A group of %s commands failed. Executing each command alone", len(group), exc_info=error)
+            if not isinstance(error, StoreUnavailable):
+                message = "A group of %s commands failed. Executing each command alone"
+                logger.warning(message, len(group), exc_info=error)
         return None
 
     def _go_alone(self, request: CommandRequest) -> Outcome:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Protocol
+from typing import Any, Protocol
 
 from allocation.service_layer.unit_of_work import LoggedEvent
 
@@ -80,9 +80,17 @@ def new_events_by_sku(events: Sequence[LoggedEvent], history: NoticeHistory) -> 
     return new_events
 
 
+def listed(line: Mapping[str, Any]) -> str:
+    return f"- order {line['orderid']!r}: {count(line['qty'], 'unit')}"
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def notice(sku: str, events: Sequence[LoggedEvent]) -> Notice:
     waiting = events[-1]["waiting"]
-    lines = [f"- order {event['line']['orderid']!r}: {event['line']['qty']} units" for event in events[:MOST_LISTED]]
+    lines = [listed(event["line"]) for event in events[:MOST_LISTED]]
     more = [f"- and {len(events) - MOST_LISTED} more"] if len(events) > MOST_LISTED else []
     text = [
         f"No batch of {sku!r} has room for:",
@@ -90,7 +98,7 @@ def notice(sku: str, events: Sequence[LoggedEvent]) -> Notice:
         *lines,
         *more,
         "",
-        f"In total, {waiting['lines']} lines with {waiting['units']} units are waiting for this SKU.",
+        f"Waiting for this SKU in total: {count(waiting['lines'], 'line')}, {count(waiting['units'], 'unit')}.",
         "These lines get new stock in the order in which they arrived.",
         "",
     ]

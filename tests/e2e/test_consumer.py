@@ -144,7 +144,7 @@ def test_a_message_waits_while_the_database_is_unavailable(redis_url: str, tmp_p
             server.kill()
             publish(redis, "b1", 7)
             publish(redis, "b1", 6)
-            eventually(lambda: "retries ChangeBatchQuantity" in consumer_log.read_text())
+            eventually(lambda: "The consumer is interrupted" in consumer_log.read_text())
             server.start()
             eventually(lambda: quantity(engine, "b1") == 6)
             process.terminate()

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from allocation.entrypoints.cli.settings import settings_with
+from readmodel.logs import visible
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -29,7 +30,7 @@ def load(batches: Path, orders: Path) -> None:
     settings = settings_with("database_url")
     with tqdm(total=count_rows(batches) + count_rows(orders), unit=" rows", unit_scale=True) as bar:
         loader = bootstrap.create_loader(
-            settings, report=lambda line: tqdm.write(line, file=sys.stderr), done=bar.update
+            settings, report=lambda line: tqdm.write(visible(line), file=sys.stderr), done=bar.update
         )
         loader.load(batches, COMMANDS["add_batch"])
         loader.load(orders, COMMANDS["allocate"])
@@ -46,7 +47,7 @@ def allocate_from_csv(folder: Path) -> None:
     """
     from allocation.entrypoints.allocate_from_csv import allocate_from_csv
 
-    summary = allocate_from_csv(folder, report=lambda line: click.echo(" ".join(line.split()), err=True))
+    summary = allocate_from_csv(folder, report=lambda line: click.echo(visible(line), err=True))
     click.echo(
         f"Allocated lines: {summary.allocated} of {summary.lines} ({summary.new} in this run). "
         f"Out of stock: {summary.short}. Bad rows: {summary.refused}"

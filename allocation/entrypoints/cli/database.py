@@ -3,6 +3,7 @@
 import click
 
 from allocation.entrypoints.cli.settings import settings_with
+from readmodel.logs import visible
 
 
 @click.command()
@@ -11,7 +12,7 @@ def migrate() -> None:
     from allocation import bootstrap
     from allocation.adapters.postgres.schema import migrate
 
-    migrate(bootstrap.create_engine(settings_with("database_url")))
+    migrate(bootstrap.create_engine(settings_with("database_url"), direct=True))
 
 
 @click.command()
@@ -21,9 +22,10 @@ def audit() -> None:
     from allocation.adapters.postgres.audit import audit
 
     broken = 0
-    for finding in audit(bootstrap.create_engine(settings_with("database_url"))):
+    for finding in audit(bootstrap.create_engine(settings_with("database_url"), direct=True)):
         broken += finding.breaches > 0
-        example = f" (for example {finding.example})" if finding.breaches else ""
-        click.echo(f"{finding.breaches:>9} breaches of: {finding.invariant}{example}")
+        example = visible(str(finding.example))
+        result = f"{finding.breaches} breaches, for example {example}" if finding.breaches else "ok"
+        click.echo(f"{finding.invariant}: {result}")
     if broken:
         raise click.ClickException(f"Broken invariants: {broken}")

@@ -1,5 +1,6 @@
 """The console script `allocation`."""
 
+import logging
 import sys
 
 import click
@@ -14,6 +15,8 @@ EXPECTED = (
     ("allocation.service_layer.unit_of_work", "RetryableError"),
     ("allocation.service_layer.unit_of_work", "StoreUnavailable"),
     ("readmodel.projector.rebuild", "RebuildFailed"),
+    ("readmodel.store.errors", "ModelAbsent"),
+    ("readmodel.store.errors", "ModelDamaged"),
     ("redis.exceptions", "RedisError"),
 )
 """The module and the name of each error that the user can fix or retry."""
@@ -26,7 +29,7 @@ class ReportingGroup(click.Group):
             return super().invoke(ctx)
         except Exception as error:
             if isinstance(error, loaded_errors()):
-                raise click.ClickException(" ".join(str(error).split())) from error
+                raise click.ClickException(logs.visible(" ".join(str(error).split()))) from error
             raise
 
 
@@ -39,6 +42,7 @@ def loaded_errors() -> tuple[type[Exception], ...]:
 def main() -> None:
     """An order-line allocation service with a separate read store."""
     logs.configure()
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # At INFO it logs each of its plugins.
 
 
 main.add_command(processes.run)

@@ -1,5 +1,7 @@
 """The subcommands that report on running processes."""
 
+from shlex import quote
+
 import click
 
 from allocation.entrypoints.cli.settings import settings_with
@@ -7,7 +9,7 @@ from allocation.entrypoints.cli.settings import settings_with
 
 @click.command()
 def env() -> None:
-    """Print the URLs of the running service, for psql, redis-cli and other programs."""
+    """Print the URLs of the running service as shell commands, for eval $(allocation env)."""
     from allocation.config import load_settings
     from allocation.local.running import service_urls
 
@@ -16,7 +18,7 @@ def env() -> None:
     if urls is None:
         raise click.ClickException(f"No service runs from the folder {folder}. Start the service with make run")
     for name, value in urls.items():
-        click.echo(f"{name}={value}")
+        click.echo(f"export {name}={quote(value)}")
 
 
 @click.command()

@@ -15,7 +15,7 @@ def rebuild() -> None:
     from readmodel.projector.rebuild import rebuild
 
     settings = settings_with("database_url", "redis_url")
-    log = bootstrap.create_log(bootstrap.create_engine(settings))
+    log = bootstrap.create_log(bootstrap.create_engine(settings, direct=True))
     store = bootstrap.create_store(bootstrap.create_redis(settings))
     with log.rebuild_lock() as mine, tqdm(unit=" events", unit_scale=True) as bar:
         if not mine:

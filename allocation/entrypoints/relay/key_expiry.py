@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from allocation.adapters.postgres.idempotency import DELETED_AT_ONCE, delete_old_keys
 from allocation.entrypoints.relay.background import BackgroundThread
+from allocation.outage import Outage
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown
 
@@ -23,14 +24,14 @@ class KeyExpiry(BackgroundThread):
         self._engine = engine
         self._age = age
         self._every = every
+        self._outage = Outage(logger)
 
     def work(self) -> None:
         while not self.shutdown.requested:
             try:
                 more = delete_old_keys(self._engine, self._age) == DELETED_AT_ONCE
+                self._outage.over("Old idempotency keys are deleted")
                 self.shutdown.wait(BETWEEN_STEPS if more else self._every)
             except (StoreUnavailable, RetryableError) as error:
-                logger.warning(
-                    "The relay retries the deletion of old idempotency keys in %.0f s: %s", self._every, error
-                )
+                self._outage.failed(f"The deletion of old idempotency keys failed. Retry in {self._every:.0f} s", error)
                 self.shutdown.wait(self._every)

@@ -11,13 +11,14 @@ from redis.exceptions import RedisError
 
 from allocation.adapters.postgres.event_log import READ_AT_ONCE, EventLog, LogBehind
 from allocation.entrypoints.relay.background import BackgroundThread
+from allocation.outage import Outage
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown, ShutdownRequested
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import RebuildFailed, rebuild
 from readmodel.store import keys
-from readmodel.store.snapshot import ModelAbsent
+from readmodel.store.errors import ModelAbsent
 from readmodel.store.store import Store
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ class Relay:
         self._projection = projection
         self._shutdown = shutdown
         self._threads = threads
+        self._outage = Outage(logger)
+        self._follows = False
 
     def run(self) -> None:
         """Update the views until the shutdown. Then wait up to THREAD_ENDS_WITHIN seconds for each background thread.
@@ -69,14 +72,13 @@ class Relay:
             except ShutdownRequested:
                 return
             except (RedisError, StoreUnavailable, RetryableError, RebuildFailed) as error:
-                logger.warning("The relay retries in %.0f s: %s", PAUSE, error)
+                self._outage.failed(f"The relay is interrupted, and retries every {PAUSE:.0f} s", error)
                 self._shutdown.wait(PAUSE)
 
     def _relay(self) -> None:
         self._store.install(self._projection.cached_members)
         with self._store.redis.pubsub(ignore_subscribe_messages=True) as commits:
             commits.subscribe(keys.COMMITTED)
-            logger.info("The relay follows the log")
             while not self._shutdown.requested:
                 try:
                     self._apply_page(commits)
@@ -86,6 +88,10 @@ class Relay:
 
     def _apply_page(self, commits: PubSub) -> None:
         moved = follow(self._store, self._log, self._projection)
+        self._outage.over("The relay works")
+        if not self._follows:
+            logger.info("The relay follows the log")
+            self._follows = True
         if not moved:
             wait_for_commit(commits)
             return

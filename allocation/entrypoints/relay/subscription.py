@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.adapters.postgres.subscriptions import Cursor, locked_cursor
 from allocation.entrypoints.relay.background import BackgroundThread
+from allocation.outage import Outage
 from allocation.service_layer.out_of_stock import NotSent
 from allocation.service_layer.unit_of_work import LoggedEvent, RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown
@@ -45,6 +46,7 @@ class Subscription(BackgroundThread):
         self._log = log
         self._handle = handle
         self._upto = upto
+        self._outage = Outage(logger)
 
     def work(self) -> None:
         pause = PAUSE
@@ -53,10 +55,11 @@ class Subscription(BackgroundThread):
                 with locked_cursor(self._engine, self.name) as cursor:
                     while cursor is not None and not self.shutdown.requested:
                         self._handle_page(cursor)
+                        self._outage.over(f"The subscription {self.name} works")
                         pause = PAUSE
                 self.shutdown.wait(PAUSE)
             except UNAVAILABLE as error:
-                logger.warning("The subscription %s retries in %.0f s: %s", self.name, pause, error)
+                self._outage.failed(f"The subscription {self.name} is interrupted, and the relay retries", error)
                 self.shutdown.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_OF_MAIL if isinstance(error, NotSent) else LONGEST_PAUSE)
 

@@ -1,5 +1,6 @@
 """`allocation run` starts the whole service, with servers of its own or with servers that run already."""
 
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -42,7 +43,9 @@ def test_other_programs_find_the_running_service(tmp_path: Path) -> None:
         environment = service.environment
         env = allocation("env", environment, stdout=subprocess.PIPE)
         output, _ = env.communicate(timeout=PATIENCE)
-        addresses = dict(line.split("=", 1) for line in output.splitlines())
+        commands = [shlex.split(line) for line in output.splitlines()]
+        assert {command for command, _ in commands} == {"export"}
+        addresses = dict(assignment.split("=", 1) for _, assignment in commands)
         assert set(addresses) == {"DATABASE_URL", "REDIS_URL", "API_URL"}
         assert addresses["API_URL"] == f"http://127.0.0.1:{service.port}"
         load = f"load --batches {SAMPLE / 'batches.csv'} --orders {SAMPLE / 'orders.csv'}"

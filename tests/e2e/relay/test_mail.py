@@ -61,7 +61,7 @@ def test_a_mail_waits_for_a_dead_server_and_delays_nothing_else(
     ):
         bus.handle(CreateBatch("b1", "S", 10))
         bus.handle(Allocate("waits", "S", 99))
-        eventually(lambda: "out_of_stock retries" in relay_log.read_text())
+        eventually(lambda: "out_of_stock is interrupted" in relay_log.read_text())
         bus.handle(Allocate("o1", "S", 1))
         eventually(lambda: ("o1", "b1") in listener.batches())
         with mail_server(port) as server:

@@ -4,6 +4,7 @@ import pytest
 
 from allocation.adapters.smtp import LogLines
 from allocation.service_layer.out_of_stock import MOST_LISTED, notice
+from readmodel.logs import VisibleFormatter
 from tests.support.adapters.mailserver import MailServer
 from tests.support.adapters.out_of_stock import RECIPIENT, SENDER, mail_to, out_of_stock
 
@@ -15,9 +16,17 @@ def test_mail_lists_the_lines_that_are_out_of_stock(server: MailServer) -> None:
     assert (received["From"], received["To"], server.recipients) == (SENDER, RECIPIENT, [RECIPIENT])
     text = received.get_content()
     assert "order 'order-1': 17 units" in text
-    assert "3 lines with 12 units" in text
+    assert "3 lines, 12 units" in text
     assert received["Date"]
     assert received["Message-ID"]
+
+
+def test_mail_in_ascii_needs_no_decoding(server: MailServer) -> None:
+    """An operator can read it in a raw mailbox."""
+    mail_to(server.url).send(notice("RED-CHAIR", [out_of_stock("RED-CHAIR", "order-1", 17)]))
+    [received] = server.mails
+    assert received["Content-Transfer-Encoding"] == "7bit"
+    assert "order 'order-1': 17 units" in str(received.get_payload())
 
 
 @pytest.mark.parametrize(
@@ -37,6 +46,7 @@ def test_mail_lists_the_lines_that_are_out_of_stock(server: MailServer) -> None:
             "=?utf-8?q?=0D=0ABcc=3A_thief=40example.com?=",
             id="encoded-word",
         ),
+        pytest.param("\u2028" * 255, r"\u2028" * 255, id="long-control-characters"),
         pytest.param("\u202egnp.exe", r"\u202egnp.exe", id="direction-mark"),
         pytest.param("a\u2028b\x85c\x1b[31m", r"a\u2028b\x85c\x1b[31m", id="control-characters"),
     ],
@@ -51,7 +61,7 @@ def test_mail_shows_any_sku_and_no_sku_becomes_a_header(server: MailServer, sku:
         "Subject", "From", "To", "Date", "Message-ID", "Auto-Submitted",
     }  # fmt: skip
     assert server.recipients == [RECIPIENT]
-    assert f"No batch of {sku!r} has room for:\n" in received.get_content()
+    assert f"No batch of {sku!r} has room for:" in received.get_content().splitlines()
 
 
 def test_repeated_notice_keeps_its_message_id(server: MailServer) -> None:
@@ -74,6 +84,7 @@ def test_log_shows_a_notice_in_one_line(caplog: pytest.LogCaptureFixture) -> Non
     """Without a mail server, the service logs its notices. A line break in a SKU must not forge a log line."""
     LogLines().send(notice("S\n2026 ERROR fake", [out_of_stock("S", "o1")]))
     [record] = caplog.records
-    assert r"Out of stock for S\n2026 ERROR fake" in record.getMessage()
-    assert "order 'o1': 5 units" in record.getMessage()
-    assert "\n" not in record.getMessage()
+    logged = VisibleFormatter("%(message)s").format(record)
+    assert r"Out of stock for S\n2026 ERROR fake" in logged
+    assert "order 'o1': 5 units" in logged
+    assert "\n" not in logged

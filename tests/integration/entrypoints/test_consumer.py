@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 from redis import Redis
 
+from allocation.adapters.inbox import Inbox
 from allocation.domain.commands import CreateBatch
 from allocation.entrypoints.consumer import CHANNEL, Consumer
 from allocation.service_layer.messagebus import MessageBus
@@ -35,7 +36,7 @@ def test_a_message_fails_alone_because_of_a_bug(redis: Redis, redis_url: str, ca
     bus.handle(CreateBatch("b1", "S", 10))
     shutdown = Shutdown()
     with redis_client(redis_url, decode=False) as subscriber:
-        consumer = Consumer(bus, subscriber, shutdown)
+        consumer = Consumer(bus, Inbox(subscriber, CHANNEL, shutdown), shutdown)
         thread = threading.Thread(target=consumer.run)
         thread.start()
         try:
