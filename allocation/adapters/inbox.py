@@ -37,7 +37,7 @@ class Inbox(threading.Thread):
         self._dropped = 0
 
     def next(self, timeout: float) -> bytes | None:
-        """Return the next message, or None if none comes within so many seconds."""
+        """Wait up to `timeout` seconds for the next message. Return None if none arrives."""
         try:
             return self._messages.get(timeout=timeout)
         except Empty:

@@ -31,6 +31,7 @@ class FastPath:
         self._projection = projection
         self._clock = clock
         self._paused_until = clock()
+        self._silent_until = clock()
 
     def __call__(self, events: Sequence[Mapping[str, Any]]) -> None:
         if self._clock() < self._paused_until:
@@ -44,4 +45,10 @@ class FastPath:
             logger.warning("The views were not updated after a commit. The relay updates them later: %s", error)
         except ModelAbsent as error:
             # No pause: a try costs one round trip, and the next command must update the model that the relay rebuilds.
+            self._log_absence(error)
+
+    def _log_absence(self, error: ModelAbsent) -> None:
+        """Log at most one line in PAUSE seconds, because each try fails until the rebuild begins."""
+        if self._clock() >= self._silent_until:
+            self._silent_until = self._clock() + PAUSE
             logger.warning("The views were not updated after a commit. The relay rebuilds them: %s", error)
