@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from allocation.service_layer.messagebus import MessageBus, Publish
     from allocation.service_layer.out_of_stock import Notifications
     from allocation.shutdown import Shutdown
+    from readmodel.store.names import Names
     from readmodel.store.store import Store
 
 RELAY_CONNECTIONS = 10
@@ -38,7 +39,7 @@ def create_web_app(settings: Settings | None = None) -> "Flask":
     settings = settings or load_settings()
     engine = create_engine(settings, connections=settings.threads)
     bus = create_message_bus(engine, create_fast_path(settings), settings.commands_together)
-    store = create_store(create_redis(settings, timeout=queries.TIMEOUT))
+    store = create_store(settings, timeout=queries.TIMEOUT)
     return create_app(bus, store, partial(reason_not_ready, engine), bulks_at_once=max(1, settings.threads // 2))
 
 
@@ -46,8 +47,7 @@ def create_query_app(settings: Settings | None = None) -> "Flask":
     """Build the app of a query worker. It answers queries from Redis and executes no commands."""
     from readmodel.web import queries
 
-    redis = create_redis(settings or load_settings(), timeout=queries.TIMEOUT)
-    return queries.create_query_app(create_store(redis))
+    return queries.create_query_app(create_store(settings or load_settings(), timeout=queries.TIMEOUT))
 
 
 def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
@@ -57,28 +57,27 @@ def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
     from allocation.event_handlers import PROJECTION
 
     engine = create_engine(settings, connections=RELAY_CONNECTIONS, direct=True)
-    redis = create_redis(settings)
     threads = [
-        create_announcements(engine, redis, shutdown),
+        create_announcements(engine, settings, shutdown),
         create_mails(engine, settings, shutdown),
         KeyExpiry(engine, settings.keys_kept, shutdown),
     ]
-    return Relay(create_log(engine), create_store(redis), PROJECTION, shutdown, threads)
+    return Relay(create_log(engine), create_store(settings), PROJECTION, shutdown, threads)
 
 
-def create_announcements(engine: "Engine", redis: "Redis", shutdown: "Shutdown") -> "BackgroundThread":
-    from allocation.adapters.announcements import announce_lines
+def create_announcements(engine: "Engine", settings: Settings, shutdown: "Shutdown") -> "BackgroundThread":
+    from allocation.adapters.announcements import CHANNEL, announce_lines
     from allocation.entrypoints.relay.shown_position import shown_position
     from allocation.entrypoints.relay.subscription import Subscription
     from allocation.event_handlers import events_of
 
-    log, store = create_log(engine), create_store(redis)
+    log, store = create_log(engine), create_store(settings)
     return Subscription(
         "line_allocated",
         events_of(announce_lines),
         engine,
         log,
-        handle=partial(announce_lines, redis=redis),
+        handle=partial(announce_lines, redis=store.redis, channel=store.names.channel(CHANNEL)),
         shutdown=shutdown,
         upto=partial(shown_position, store, log),
     )
@@ -116,7 +115,7 @@ def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":
     bus = create_message_bus(create_engine(settings), create_fast_path(settings))
     # No retries: if the Redis client reconnected silently, the consumer could not log that messages are lost.
     redis = create_redis(settings, retries=0, decode=False)
-    return Consumer(bus, Inbox(redis, CHANNEL, shutdown), shutdown)
+    return Consumer(bus, Inbox(redis, create_names(settings).channel(CHANNEL), shutdown), shutdown)
 
 
 def create_loader(settings: Settings, report: Callable[[str], None], done: Callable[[], object]) -> "Loader":
@@ -142,8 +141,7 @@ def create_fast_path(settings: Settings) -> "Publish":
     from allocation.event_handlers import PROJECTION
     from readmodel.projector import fast_path
 
-    redis = create_redis(settings, timeout=fast_path.TIMEOUT)
-    return fast_path.FastPath(create_store(redis), PROJECTION)
+    return fast_path.FastPath(create_store(settings, timeout=fast_path.TIMEOUT), PROJECTION)
 
 
 def create_engine(settings: Settings, *, connections: int = 5, direct: bool = False) -> "Engine":
@@ -168,10 +166,16 @@ def create_redis(settings: Settings, *, timeout: float = 5.0, retries: int = 1, 
     return redis_client(url, timeout=timeout, retries=retries, decode=decode)
 
 
-def create_store(redis: "Redis") -> "Store":
+def create_names(settings: Settings) -> "Names":
+    from readmodel.store.names import Names
+
+    return Names(settings.redis_prefix)
+
+
+def create_store(settings: Settings, *, timeout: float = 5.0) -> "Store":
     from readmodel.store.store import Store
 
-    return Store(redis)
+    return Store(create_redis(settings, timeout=timeout), create_names(settings))
 
 
 def required(url: str | None, name: str) -> str:

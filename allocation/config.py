@@ -37,6 +37,7 @@ DatabaseUrl = Annotated[str, url_of("postgresql", "postgres", "postgresql+psycop
 RedisUrl = Annotated[str, url_of("redis", "rediss")]
 SmtpUrl = Annotated[str, url_of("smtp", "smtp+starttls", "smtps")]
 MOST_WORKERS, MOST_THREADS = 256, 1_000
+REDIS_PREFIX = "^[a-z0-9_]{0,40}$"
 ADDRESS = r"^[!-+\--:=?A-~]+@[A-Za-z0-9.-]+$"
 
 
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
 
     database_url: DatabaseUrl | None = None
     redis_url: RedisUrl | None = None
+    redis_prefix: str = Field("", validation_alias="ALLOCATION_REDIS_PREFIX", pattern=REDIS_PREFIX)
     host: str = Field("127.0.0.1", validation_alias="ALLOCATION_HOST")
     port: int = Field(5005, validation_alias="ALLOCATION_PORT", ge=1, le=65535)
     workers: int = Field(2, validation_alias="ALLOCATION_WORKERS", ge=1, le=MOST_WORKERS)

@@ -10,14 +10,14 @@ from allocation.service_layer.unit_of_work import LoggedEvent
 CHANNEL = "line_allocated"
 
 
-def announce_lines(events: Sequence[LoggedEvent], redis: Redis) -> None:
+def announce_lines(events: Sequence[LoggedEvent], redis: Redis, channel: str = CHANNEL) -> None:
     """Publish {"orderid", "sku", "qty", "batchref"} for each Allocated event, in order.
 
     If this function raises RedisError, Redis may have published only some of the messages.
     """
     pipeline = redis.pipeline(transaction=False)
     for event in events:
-        pipeline.publish(CHANNEL, announcement(event))
+        pipeline.publish(channel, announcement(event))
     pipeline.execute()
 
 

@@ -40,11 +40,15 @@ Say = Callable[[str], None]
 
 
 class Service:
-    """The whole service on this machine. `say` receives each message for the user."""
+    """The whole service on this machine. `say` receives each message for the user.
 
-    def __init__(self, settings: Settings, say: Say) -> None:
+    `require_alone` gets the settings with all URLs. It raises if the service must not start beside another service.
+    """
+
+    def __init__(self, settings: Settings, say: Say, require_alone: Callable[[Settings], None]) -> None:
         self._settings = settings
         self._say = say
+        self._require_alone = require_alone
         self._shutdown = Shutdown()
         self._supervisor = Supervisor()
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -74,7 +78,12 @@ class Service:
         was_killed = running.remove_stale_env_file(self._settings.data)
         require_free(self._settings.host, self._settings.port, within=LEFTOVERS_STOP_WITHIN if was_killed else 0.0)
         urls = {"DATABASE_URL": self._database(), "REDIS_URL": self._redis(), "API_URL": self._url}
+        if self._settings.redis_prefix:
+            urls["ALLOCATION_REDIS_PREFIX"] = self._settings.redis_prefix
         self._migrate(urls)
+        self._require_alone(
+            self._settings.model_copy(update={"database_url": urls["DATABASE_URL"], "redis_url": urls["REDIS_URL"]})
+        )
         relay = Child("The relay", [*ALLOCATION, "relay"], env=urls)
         consumer = Child("The consumer", [*ALLOCATION, "consumer"], env=urls)
         web = Child("The web server", [*ALLOCATION, "serve"], env=urls)

@@ -3,6 +3,7 @@
 import sys
 
 from allocation.entrypoints.cli.processes import exec_web_server
+from allocation.entrypoints.cli.settings import settings_with
 
 if __name__ == "__main__":
-    exec_web_server(sys.argv[1], "database_url", "redis_url")
+    exec_web_server(sys.argv[1], settings_with("database_url", "redis_url"))

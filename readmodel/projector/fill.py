@@ -6,13 +6,13 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from redis import Redis
 from redis.exceptions import ResponseError
 
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Events, Log
 from readmodel.store import generations
 from readmodel.store.connection import ThreadConnection
+from readmodel.store.store import Store
 
 READ_AT_ONCE = 40_000
 """Events per page. Larger pages would fold to only slightly fewer registers."""
@@ -25,14 +25,14 @@ class ModelLost(Exception):
     """Keys of the new generation are missing, or another process has changed the generations."""
 
 
-def fill(redis: Redis, log: Log, projection: Projection, new: str, progress: Progress) -> tuple[int, dict[str, int]]:
+def fill(store: Store, log: Log, projection: Projection, new: str, progress: Progress) -> tuple[int, dict[str, int]]:
     """Write the whole log. Return the number of events, and the last version of each product. Raise ModelLost.
 
     While this function folds a page, threads read the next page and write the previous page. So it holds three pages.
     """
-    connection, versions = ThreadConnection(redis), dict[str, int]()
+    connection, versions = ThreadConnection(store.redis), dict[str, int]()
     applied, end = 0, log.end()
-    generations.begin_filling(redis, new, log.identity())
+    generations.begin_filling(store.redis, store.names, new, log.identity())
     with no_garbage_collection(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         written: Future[bool] | None = None
         for events, cursor, position in read_pages(log, end, reader):
@@ -44,7 +44,7 @@ def fill(redis: Redis, log: Log, projection: Projection, new: str, progress: Pro
             progress(applied, position, max(position, end))
         require_written(written)
     try:
-        generations.open_for_writers(redis, new)
+        generations.open_for_writers(store.redis, new)
     except ResponseError as error:
         raise ModelLost from error
     return applied, versions

@@ -20,7 +20,7 @@ from readmodel.projector.fill import ModelLost, Progress, fill
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Log, advance
 from readmodel.projector.verify import outdated_totals
-from readmodel.store import generations, keys
+from readmodel.store import generations
 from readmodel.store.errors import ModelAbsent, ModelDamaged
 from readmodel.store.generations import Generations
 from readmodel.store.store import Store
@@ -38,20 +38,19 @@ def rebuild(store: Store, log: Log, projection: Projection, progress: Progress =
     Only one rebuild may run at a time. Raise RebuildFailed, and the errors of the log, Redis and `progress`.
     """
     store.install(projection.cached_members)
-    redis = store.redis
     with losses_reported():
         found = usable_generations(store)
         before = Generations(found.live)
-        swap(redis, found, before)
-        generations.drop_all_but(redis, before.live)
-        new = generations.new_name(redis, before.live)
-        events, versions = fill(redis, log, projection, new, progress)
-        with announced(redis, before, Generations(before.live, new)) as both:
+        swap(store, found, before)
+        generations.drop_all_but(store.redis, store.names, before.live)
+        new = generations.new_name(store.redis, store.names, before.live)
+        events, versions = fill(store, log, projection, new, progress)
+        with announced(store, before, Generations(before.live, new)) as both:
             catch_up(store, log, projection, before.live, new)
-            verify(redis, new, versions)
-            swap(redis, both, Generations(new, before.live))
-        swap(redis, Generations(new, before.live), Generations(new))
-    generations.drop_all_but(redis, new)
+            verify(store.redis, new, versions)
+            swap(store, both, Generations(new, before.live))
+        swap(store, Generations(new, before.live), Generations(new))
+    generations.drop_all_but(store.redis, store.names, new)
     return events
 
 
@@ -60,7 +59,7 @@ def usable_generations(store: Store) -> Generations:
     try:
         return store.generations()
     except ModelDamaged:
-        store.redis.delete(keys.GENERATIONS)
+        store.redis.delete(store.names.generations)
         return store.generations()
 
 
@@ -73,14 +72,14 @@ def losses_reported() -> Iterator[None]:
 
 
 @contextmanager
-def announced(redis: Redis, before: Generations, both: Generations) -> Iterator[Generations]:
+def announced(store: Store, before: Generations, both: Generations) -> Iterator[Generations]:
     """Announce the new generation, and withdraw it if the rest of the rebuild fails."""
-    swap(redis, before, both)
+    swap(store, before, both)
     try:
         yield both
     except BaseException:
         with suppress(RedisError):
-            generations.swap(redis, both, before)
+            generations.swap(store.redis, store.names, both, before)
         raise
 
 
@@ -111,6 +110,6 @@ def verify(redis: Redis, new: str, versions: dict[str, int]) -> None:
         raise RebuildFailed(f"{len(outdated)} products do not match the log, for example {outdated[0]!r}")
 
 
-def swap(redis: Redis, expected: Generations, new: Generations) -> None:
-    if not generations.swap(redis, expected, new):
+def swap(store: Store, expected: Generations, new: Generations) -> None:
+    if not generations.swap(store.redis, store.names, expected, new):
         raise ModelLost

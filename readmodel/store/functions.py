@@ -7,20 +7,24 @@ from redis import Redis
 
 from readmodel.store import keys
 from readmodel.store.connection import RedisCommand
+from readmodel.store.names import Names
 from readmodel.store.registers import Register
 
 NOT_APPLIED, APPLIED, CACHED_MEMBER_CHANGED = 0, 1, 2
-"""The results of `readmodel_apply`."""
+"""The results of the function `apply`."""
 
 
-def load_functions(redis: Redis, cached_members: Mapping[str, str]) -> None:
+def load_functions(redis: Redis, names: Names, cached_members: Mapping[str, str]) -> None:
     """Load the library, or replace it. `cached_members` maps a field to the JSON member that readers cache."""
     entries = ", ".join(f"['{field}'] = '{member}'" for field, member in cached_members.items())
     source = files("readmodel.store").joinpath("registers.lua").read_text()
-    redis.function_load(source.replace("--[[entries]]", entries), replace=True)
+    # Functions belong to the whole server. A service of another version may use it, with another prefix.
+    source = source.replace("readmodel", names.library).replace("--[[entries]]", entries)
+    redis.function_load(source, replace=True)
 
 
 def apply_command(
+    names: Names,
     generation: str,
     bucket: str,
     registers: Iterable[Register],
@@ -34,9 +38,9 @@ def apply_command(
         key = f"{generation}:{register.key}"
         redis_keys += (key, key if register.former_key is None else f"{generation}:{register.former_key}")
         values += (register.field, register.version, register.value)
-    return ("FCALL", "readmodel_apply", len(redis_keys), *redis_keys, *values)
+    return ("FCALL", names.apply, len(redis_keys), *redis_keys, *values)
 
 
-def swap(redis: Redis, key: str, expected: str, new: str) -> bool:
-    """Set the string if it has the expected value. Return True if this call set it."""
-    return bool(redis.fcall("readmodel_swap", 1, key, expected, new))
+def swap_generations(redis: Redis, names: Names, expected: str, new: str) -> bool:
+    """Set the stored generations if they have the expected value. Return True if this call set them."""
+    return bool(redis.fcall(names.swap, 1, names.generations, expected, new))

@@ -17,10 +17,12 @@ from redis.exceptions import ResponseError
 from readmodel.store import functions, keys
 from readmodel.store.connection import PackedCommands, RedisCommand, ThreadConnection, pack
 from readmodel.store.errors import ModelDamaged
+from readmodel.store.names import Names
 from readmodel.store.registers import Register
 
 DROPPED_AT_ONCE = 1_000
-FORMAT = re.compile(r"(g\d+)?( g\d+)?")
+NAME = r"([a-z0-9_]+:)?g\d+"
+FORMAT = re.compile(rf"({NAME})?( {NAME})?")
 
 
 class Generations(NamedTuple):
@@ -33,7 +35,7 @@ class Generations(NamedTuple):
     def parse(cls, stored: str | None) -> "Generations":
         """Raises ModelDamaged."""
         if not FORMAT.fullmatch(stored or ""):
-            raise ModelDamaged(f"{keys.GENERATIONS} holds {stored!r}")
+            raise ModelDamaged(f"the key of the generations holds {stored!r}")
         live, _, other = (stored or "").partition(" ")
         return cls(live or None, other or None)
 
@@ -45,32 +47,32 @@ class Generations(NamedTuple):
         return [generation for generation in self if generation]
 
 
-def new_name(redis: Redis, live: str | None) -> str:
+def new_name(redis: Redis, names: Names, live: str | None) -> str:
     """Return a name that no generation has. `live` is the only one that exists."""
-    while (name := f"g{next_number(redis)}") == live:
+    while (name := names.generation(next_number(redis, names))) == live:
         pass
     return name
 
 
-def next_number(redis: Redis) -> int:
+def next_number(redis: Redis, names: Names) -> int:
     try:
-        return int(redis.incr(keys.GENERATION_COUNTER))
+        return int(redis.incr(names.generation_counter))
     except ResponseError:  # It is no number. The time is above every number that was drawn before.
-        redis.set(keys.GENERATION_COUNTER, int(time.time()))
-        return int(redis.incr(keys.GENERATION_COUNTER))
+        redis.set(names.generation_counter, int(time.time()))
+        return int(redis.incr(names.generation_counter))
 
 
-def swap(redis: Redis, expected: Generations, new: Generations) -> bool:
+def swap(redis: Redis, names: Names, expected: Generations, new: Generations) -> bool:
     """Replace the stored generations, which readers and writers check. Return False if they differ from `expected`."""
-    return functions.swap(redis, keys.GENERATIONS, str(expected), str(new))
+    return functions.swap_generations(redis, names, str(expected), str(new))
 
 
-def begin_filling(redis: Redis, generation: str, identity: str) -> None:
+def begin_filling(redis: Redis, names: Names, generation: str, identity: str) -> None:
     """Create the buckets of a generation, each filled up to position 0. `identity` is the log's identity."""
     pipeline = redis.pipeline(transaction=False)
     pipeline.set(f"{generation}:{keys.LOG}", identity)
     # A flush resets the counter, so an earlier generation may have had this name. Caches must not mix the two.
-    pipeline.set(keys.CACHE_TOKEN, uuid4().hex)
+    pipeline.set(names.cache_token, uuid4().hex)
     for bucket in keys.BUCKETS:
         pipeline.set(f"{generation}:{keys.filled(bucket)}", 0)
     pipeline.execute()
@@ -114,12 +116,13 @@ def open_for_writers(redis: Redis, generation: str) -> None:
     pipeline.execute()
 
 
-def drop_all_but(redis: Redis, live: str | None) -> None:
+def drop_all_but(redis: Redis, names: Names, live: str | None) -> None:
     """Delete all generations except `live`, cursors first. Without its cursor, a bucket accepts no late writes."""
     connection, dropped = ThreadConnection(redis), set[str]()
-    found = redis.scan_iter(match="g[0-9]*:{[0-9][0-9]}:*", count=DROPPED_AT_ONCE)
+    found = redis.scan_iter(match=names.generation("[0-9]*:{[0-9][0-9]}:*"), count=DROPPED_AT_ONCE)
+    is_ours = re.compile(names.generation(r"\d+")).fullmatch  # The pattern also finds keys of a service named g1.
     while chunk := list(islice(found, DROPPED_AT_ONCE)):
-        doomed = [key for key in chunk if generation_of(key) != live]
+        doomed = [key for key in chunk if generation_of(key) != live and is_ours(generation_of(key))]
         for generation in set(map(generation_of, doomed)) - dropped:
             delete(connection, [f"{generation}:{keys.cursor(bucket)}" for bucket in keys.BUCKETS])
             dropped.add(generation)
@@ -131,4 +134,4 @@ def delete(connection: ThreadConnection, names: Iterable[str]) -> None:
 
 
 def generation_of(key: str) -> str:
-    return key.partition(":")[0]
+    return key.partition(":{")[0]

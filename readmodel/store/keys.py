@@ -1,10 +1,4 @@
-"""The Redis keys of the read model.
-
-    allocation:generations      string   "<live> <other>": readers use the live generation. Writers also write the other
-                                         one: a generation under rebuild, or the former generation
-    allocation:generation       string   counter for the names of generations
-    allocation:etas             string   token of the reader cache: a writer replaces it when a cached value changes
-    allocation:committed        channel  wakes the relay
+"""The Redis keys of a generation.
 
     g<n>:{<bucket>}:cursor      string   the log position up to which the bucket holds every event
     g<n>:{<bucket>}:filled      string   in place of the cursor while a rebuild fills the generation
@@ -17,11 +11,6 @@ functions below return keys without the generation.
 
 from functools import lru_cache
 from zlib import crc32
-
-GENERATIONS = "allocation:generations"
-GENERATION_COUNTER = "allocation:generation"
-CACHE_TOKEN = "allocation:etas"  # noqa: S105
-COMMITTED = "allocation:committed"
 
 BUCKETS = [f"{{{number:02}}}" for number in range(32)]
 

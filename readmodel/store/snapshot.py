@@ -9,14 +9,16 @@ from readmodel.store import keys
 from readmodel.store.connection import ThreadConnection
 from readmodel.store.errors import ModelAbsent, TornRead
 from readmodel.store.generations import Generations
+from readmodel.store.names import Names
 from readmodel.store.reader_cache import Cached, ReaderCache
 
 
 class Snapshot:
     """Reads from one generation. Each round trip checks that the generation is still live."""
 
-    def __init__(self, connection: ThreadConnection, generation: str, cache: ReaderCache) -> None:
+    def __init__(self, connection: ThreadConnection, names: Names, generation: str, cache: ReaderCache) -> None:
         self._connection = connection
+        self._names = names
         self._generation = generation
         self._cache = cache
         self._buckets = set[str]()
@@ -38,8 +40,10 @@ class Snapshot:
         """Return the hashes and the token of the cache."""
         self._buckets.update(map(keys.bucket_of, view_keys))
         commands = [("HGETALL", f"{self._generation}:{key}") for key in view_keys]
-        # Read GENERATIONS last. If this generation is still live, the earlier reads were valid.
-        *found, token, stored = self._connection.send([*commands, ("GET", keys.CACHE_TOKEN), ("GET", keys.GENERATIONS)])
+        # Read the generations last. If this generation is still live, the earlier reads were valid.
+        *found, token, stored = self._connection.send(
+            [*commands, ("GET", self._names.cache_token), ("GET", self._names.generations)]
+        )
         self._require_live(stored)
         if not all(found):
             hashes = zip(view_keys, found, strict=True)
@@ -50,7 +54,7 @@ class Snapshot:
         """Raise ModelAbsent if a bucket is missing. A missing key proves nothing if its bucket is missing, too."""
         cursors = [f"{self._generation}:{keys.cursor(bucket)}" for bucket in set(buckets)]
         *positions, stored = self._connection.send(
-            [*(("GET", cursor) for cursor in cursors), ("GET", keys.GENERATIONS)]
+            [*(("GET", cursor) for cursor in cursors), ("GET", self._names.generations)]
         )
         self._require_live(stored)
         if not all(position and position.isdigit() for position in positions):

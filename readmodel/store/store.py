@@ -17,6 +17,7 @@ from readmodel.store.connection import ThreadConnection, damage_in
 from readmodel.store.errors import ModelAbsent, ModelDamaged, TornRead
 from readmodel.store.functions import CACHED_MEMBER_CHANGED, apply_command, load_functions
 from readmodel.store.generations import Generations
+from readmodel.store.names import PLAIN, Names
 from readmodel.store.reader_cache import ReaderCache
 from readmodel.store.registers import Register, by_bucket
 from readmodel.store.snapshot import Snapshot
@@ -31,21 +32,22 @@ READ_WITHIN, PAUSE = 0.5, 0.003
 class Store:
     """Any number of threads may share it. It caches the names of the generations, and checks them on each use."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, names: Names = PLAIN) -> None:
         self.redis = redis
+        self.names = names
         self._connection = ThreadConnection(redis)
         self._seen = Generations()
         self._cache = ReaderCache()
 
     def install(self, cached_members: Mapping[str, str]) -> None:
         """Load the functions. Processes may call this method repeatedly."""
-        load_functions(self.redis, cached_members)
+        load_functions(self.redis, self.names, cached_members)
         self._invalidate_caches()  # An older process may have changed a cached value without a new token.
 
     def generations(self) -> Generations:
         """Raises ModelDamaged, RedisError."""
         try:
-            stored = self.redis.get(keys.GENERATIONS)
+            stored = self.redis.get(self.names.generations)
         except ResponseError as error:
             raise damage_in(error) or error from error
         self._seen = Generations.parse(cast("str | None", stored))
@@ -55,7 +57,7 @@ class Store:
         """Return the result of `fetch` on the live generation. Repeat torn reads. Raise ModelAbsent or RedisError."""
         deadline = time.monotonic() + READ_WITHIN
         while live := self._seen.live or self.generations().live:
-            snapshot = Snapshot(self._connection, live, self._cache)
+            snapshot = Snapshot(self._connection, self.names, live, self._cache)
             try:
                 return fetch(snapshot)
             except ModelDamaged as damage:
@@ -94,10 +96,13 @@ class Store:
         buckets = by_bucket(registers)
         if invalidates_caches(buckets):
             # Do this before the cursor moves. If the process dies here, the relay repeats the page.
-            self._connection.send([apply_command(generation, bucket, buckets[bucket]) for bucket in buckets])
+            self._connection.send(
+                [apply_command(self.names, generation, bucket, buckets[bucket]) for bucket in buckets]
+            )
             self._invalidate_caches()
         commands = [
-            apply_command(generation, bucket, buckets.get(bucket, ()), expected, position) for bucket in keys.BUCKETS
+            apply_command(self.names, generation, bucket, buckets.get(bucket, ()), expected, position)
+            for bucket in keys.BUCKETS
         ]
         return all(self._connection.send(commands))
 
@@ -118,18 +123,18 @@ class Store:
 
     def _invalidate_caches(self) -> None:
         """Make all readers drop their caches. Call this after the views show the new values."""
-        self._connection.send([("SET", keys.CACHE_TOKEN, uuid4().hex)])
+        self._connection.send([("SET", self.names.cache_token, uuid4().hex)])
 
     def _apply(self, target: Generations, buckets: Mapping[str, list[Register]]) -> tuple[bool, Generations]:
         """Return whether every bucket accepted its registers, and the current generations."""
         commands = [
-            apply_command(generation, bucket, registers)
+            apply_command(self.names, generation, bucket, registers)
             for generation in target.written
             for bucket, registers in buckets.items()
         ]
-        # Read GENERATIONS last. A rebuild that announces a generation later reads these events from the log.
+        # Read the generations last. A rebuild that announces a generation later reads these events from the log.
         *applied, _, stored = self._connection.send(
-            [*commands, ("PUBLISH", keys.COMMITTED, ""), ("GET", keys.GENERATIONS)]
+            [*commands, ("PUBLISH", self.names.committed, ""), ("GET", self.names.generations)]
         )
         if invalidates_caches(buckets) or CACHED_MEMBER_CHANGED in applied:
             self._invalidate_caches()

@@ -38,6 +38,10 @@ READ_SMALLEST_HELD_KEY = text("""
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """)
 
+READ_DATABASE = text("""
+    SELECT concat(system_identifier, '-', oid) FROM pg_control_system(), pg_database WHERE datname = current_database()
+""")
+
 READ_EVENTS_OF_TYPES = text("""
     SELECT position, CAST(data AS text) FROM events
     WHERE position > :after AND position <= :upto AND type = ANY(CAST(:types AS text[])) ORDER BY position LIMIT :limit
@@ -93,6 +97,11 @@ class EventLog:
             with self._connection() as connection:
                 self._identity = str(connection.execute(text("SELECT identity FROM log")).scalar_one())
         return self._identity
+
+    def database(self) -> str:
+        """Return a name of the database that holds the log. A copy of the database has another name."""
+        with self._connection() as connection:
+            return str(connection.execute(READ_DATABASE).scalar_one())
 
     def end(self) -> int:
         """Return the last position that the sequence has assigned. Events up to it may still be uncommitted."""

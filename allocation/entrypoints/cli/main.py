@@ -17,6 +17,7 @@ EXPECTED = (
     ("readmodel.projector.rebuild", "RebuildFailed"),
     ("readmodel.store.errors", "ModelAbsent"),
     ("readmodel.store.errors", "ModelDamaged"),
+    ("readmodel.store.presence", "RedisShared"),
     ("redis.exceptions", "RedisError"),
 )
 """The module and the name of each error that the user can fix or retry."""

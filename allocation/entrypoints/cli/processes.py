@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from allocation.config import Settings
 from allocation.entrypoints.cli.settings import settings_with
 from allocation.shutdown import Shutdown
 
@@ -17,33 +18,39 @@ from allocation.shutdown import Shutdown
 def run() -> None:
     """Run the whole service in the foreground. Start PostgreSQL and Redis if their URLs are not set."""
     from allocation.config import load_settings
+    from allocation.entrypoints.cli.alone import require_alone
     from allocation.local.service import Service
 
-    Service(load_settings(), say=click.echo).run()
+    Service(load_settings(), say=click.echo, require_alone=require_alone).run()
 
 
 @click.command()
 def serve() -> None:
     """Serve commands and queries over HTTP."""
-    exec_web_server("allocation.bootstrap:create_web_app", "database_url", "redis_url")
+    from allocation.entrypoints.cli.alone import require_alone
+
+    settings = settings_with("database_url", "redis_url")
+    require_alone(settings)
+    exec_web_server("allocation.bootstrap:create_web_app", settings)
 
 
 @click.command()
 def queries() -> None:
     """Serve only queries over HTTP. This process needs Redis but no database."""
-    exec_web_server("allocation.bootstrap:create_query_app", "redis_url")
+    exec_web_server("allocation.bootstrap:create_query_app", settings_with("redis_url"))
 
 
-def exec_web_server(factory: str, *urls: str) -> None:
+def exec_web_server(factory: str, settings: Settings) -> None:
     """Replace this process with the web server. Each worker of the server calls `factory` to build its app.
 
-    `urls` names the settings that the workers require: `database_url`, `redis_url`. Raise BadSettings if a URL is
-    missing, and CannotStart if the server can't listen on the port.
+    The workers get the URLs of `settings` in their environment. Raise CannotStart if the server can't listen on the
+    port.
     """
     from allocation.local.ports import require_free
 
-    settings = settings_with(*urls)
-    os.environ.update({name.upper(): getattr(settings, name) for name in urls})
+    urls = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    os.environ.update({name: url for name, url in urls.items() if url is not None})
+    os.environ["ALLOCATION_REDIS_PREFIX"] = settings.redis_prefix
     require_free(settings.host, settings.port)  # Otherwise two web servers could share the port without an error.
     options = {
         "--interface": "wsgi",
@@ -66,16 +73,22 @@ def exec_web_server(factory: str, *urls: str) -> None:
 def relay() -> None:
     """Update the views, announce allocated lines, and mail out-of-stock notices."""
     from allocation import bootstrap
+    from allocation.entrypoints.cli.alone import require_alone
 
-    bootstrap.create_relay(settings_with("database_url", "redis_url"), shutdown_on_signals()).run()
+    settings = settings_with("database_url", "redis_url")
+    require_alone(settings)
+    bootstrap.create_relay(settings, shutdown_on_signals()).run()
 
 
 @click.command()
 def consumer() -> None:
     """Execute commands from the Redis channel change_batch_quantity."""
     from allocation import bootstrap
+    from allocation.entrypoints.cli.alone import require_alone
 
-    bootstrap.create_consumer(settings_with("database_url", "redis_url"), shutdown_on_signals()).run()
+    settings = settings_with("database_url", "redis_url")
+    require_alone(settings)
+    bootstrap.create_consumer(settings, shutdown_on_signals()).run()
 
 
 def shutdown_on_signals() -> Shutdown:

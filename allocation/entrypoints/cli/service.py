@@ -31,10 +31,11 @@ def check(process: str) -> None:
     """
     from allocation import bootstrap
     from allocation.entrypoints import consumer
-    from readmodel.store import keys
 
-    channel = {"relay": keys.COMMITTED, "consumer": consumer.CHANNEL}[process]
-    redis = bootstrap.create_redis(settings_with("redis_url"), timeout=2.0)
+    settings = settings_with("redis_url")
+    names = bootstrap.create_names(settings)
+    channel = {"relay": names.committed, "consumer": names.channel(consumer.CHANNEL)}[process]
+    redis = bootstrap.create_redis(settings, timeout=2.0)
     [(_, count)] = redis.pubsub_numsub(channel)
     if not count:
         raise click.ClickException(f"No {process} listens on {channel}")

@@ -20,4 +20,7 @@ def settings_with(*urls: str) -> Settings:
                 f"{name.upper()} is not set, and no service runs from the folder {settings.data}. "
                 "Set the URL, or start the service with make run"
             )
-    return settings.model_copy(update={name: running[name.upper()] for name in missing})
+    found = {name: running[name.upper()] for name in missing}
+    if "redis_url" in found:
+        found["redis_prefix"] = running.get("ALLOCATION_REDIS_PREFIX", "")  # The service uses this Redis under it.
+    return settings.model_copy(update=found)

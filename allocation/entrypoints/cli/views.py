@@ -13,10 +13,12 @@ def rebuild() -> None:
     from allocation import bootstrap
     from allocation.event_handlers import PROJECTION
     from readmodel.projector.rebuild import rebuild
+    from readmodel.store.presence import require_alone
 
     settings = settings_with("database_url", "redis_url")
     log = bootstrap.create_log(bootstrap.create_engine(settings, direct=True))
-    store = bootstrap.create_store(bootstrap.create_redis(settings))
+    store = bootstrap.create_store(settings)
+    require_alone(store.redis, store.names, log.database())
     with log.rebuild_lock() as mine, tqdm(unit=" events", unit_scale=True) as bar:
         if not mine:
             raise click.ClickException("Another rebuild is running")
@@ -35,8 +37,8 @@ def digest() -> None:
     from allocation import bootstrap
     from readmodel.projector.digest import digest
 
-    redis = bootstrap.create_redis(settings_with("redis_url"))
-    live = bootstrap.create_store(redis).generations().live
+    store = bootstrap.create_store(settings_with("redis_url"))
+    live = store.generations().live
     if live is None:
         raise click.ClickException("Redis has no read model")
-    click.echo(digest(redis, live))
+    click.echo(digest(store.redis, live))

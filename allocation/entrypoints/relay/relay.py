@@ -17,8 +17,8 @@ from allocation.shutdown import Shutdown, ShutdownRequested
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import RebuildFailed, rebuild
-from readmodel.store import keys
 from readmodel.store.errors import ModelAbsent
+from readmodel.store.presence import require_alone
 from readmodel.store.store import Store
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Relay:
         """Update the views until the shutdown. Then wait up to THREAD_ENDS_WITHIN seconds for each background thread.
 
         If a store is unavailable, retry every PAUSE seconds. If a background thread fails, raise its error. The other
-        threads are daemon threads: they continue until the process ends.
+        threads are daemon threads: they continue until the process ends. Raise RedisShared.
         """
         for thread in self._threads:
             thread.start()
@@ -78,13 +78,24 @@ class Relay:
     def _relay(self) -> None:
         self._store.install(self._projection.cached_members)
         with self._store.redis.pubsub(ignore_subscribe_messages=True) as commits:
-            commits.subscribe(keys.COMMITTED)
+            self._subscribe(commits)
             while not self._shutdown.requested:
                 try:
                     self._apply_page(commits)
                     self._check_threads()
                 except (ModelAbsent, LogBehind) as loss:
                     self._rebuild(loss)
+
+    def _subscribe(self, commits: PubSub) -> None:
+        """Subscribe to commits, and show this relay's presence. Raise RedisShared if another database uses these names.
+
+        If two relays start at the same time, at least one of them sees the other.
+        """
+        names, database = self._store.names, self._log.database()
+        commits.subscribe(names.committed, names.presence(database))
+        for _ in range(2):
+            commits.get_message(timeout=PAUSE)  # Redis confirms each of the two subscriptions.
+        require_alone(self._store.redis, names, database)
 
     def _apply_page(self, commits: PubSub) -> None:
         moved = follow(self._store, self._log, self._projection)
@@ -111,6 +122,7 @@ class Relay:
             if not mine:
                 self._shutdown.wait(PAUSE)
                 return
+            require_alone(self._store.redis, self._store.names, self._log.database())
             logger.warning("The relay rebuilds the views: %s", loss)
             events = rebuild(self._store, self._log, self._projection, lambda *_: self._shutdown.check())
             logger.info("The relay rebuilt the views from %s events", events)

@@ -1,5 +1,6 @@
 """PostgreSQL and Redis servers that are killed, flushed or replaced while the service runs."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from tests.support.services import web
 class Service:
     postgres: servers.Server
     redis: servers.Server
+    relay: "subprocess.Popen[str]"
     api: Api
 
 
@@ -37,10 +39,10 @@ def service(tmp_path: Path) -> Iterator[Service]:
         migrate(engine)
         engine.dispose()
         environment = {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}
-        stack.enter_context(running("relay", environment))
+        relay = stack.enter_context(running("relay", environment))
         api = Api(stack.enter_context(web(environment)))
         stack.callback(api.connection.close)
-        yield Service(postgres, redis, api)
+        yield Service(postgres, redis, relay, api)
 
 
 def shown_allocations(api: Api, orderid: str) -> object:
@@ -117,6 +119,8 @@ def test_the_relay_rebuilds_the_views_of_a_replaced_database(service: Service, t
         engine.dispose()
         environment = {"DATABASE_URL": other.url, "REDIS_URL": service.redis.url}
         service.postgres.stop()
+        service.relay.terminate()  # While it runs, the relay of the other database refuses to start.
+        service.relay.wait()
         with running("relay", environment):
             eventually(lambda: api.allocations("o1").status == 404)
             assert len(api.get("products", "S").json.get("batches", [])) == events

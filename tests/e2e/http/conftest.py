@@ -15,13 +15,13 @@ from tests.support.services import web
 
 @pytest.fixture(scope="package")
 def shared_environment(postgres: Postgres, redis_server: Redis) -> Iterator[dict[str, str]]:
-    """Yield the variables of the shared service, whose views are in a Redis database of their own.
+    """Yield the variables of the shared service. Its Redis names have a prefix, because other tests share the server.
 
     The tests that share it use different orders, SKUs and batches.
     """
     redis_url = redis_server.url.removesuffix("0") + "1"
     with fresh_database(postgres) as database_url:
-        yield {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+        yield {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "ALLOCATION_REDIS_PREFIX": "shared"}
     with RedisClient.from_url(redis_url) as redis:
         redis.flushdb()
 

@@ -26,6 +26,7 @@ def test_run_refuses_a_port_in_use(tmp_path: Path) -> None:
         ("DATABASE_URL", "postgresql://u:secret@127.0.0.1:1/x?option=1", "Can't connect to DATABASE_URL"),
         ("DATABASE_URL", "mysql://u:secret@somewhere", "DATABASE_URL: Value error, must begin with postgresql://"),
         ("DATABASE_URL", "postgresql://u:secret@host:port/x", "DATABASE_URL: Value error, Port could not be cast"),
+        ("ALLOCATION_REDIS_PREFIX", "shop:2", "ALLOCATION_REDIS_PREFIX=shop:2: String should match pattern"),
         ("REDIS_URL", "redis://127.0.0.1:1/0", "Can't connect to REDIS_URL"),
         ("REDIS_URL", "http://u:secret@somewhere", "REDIS_URL: Value error, must begin with redis://"),
         ("REDIS_URL", "redis://u:secret@somewhere:port", "REDIS_URL: Value error, Port could not be cast"),

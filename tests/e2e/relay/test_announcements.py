@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from allocation.domain.commands import Allocate, Command, CreateBatch
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done
-from readmodel.store import keys
+from readmodel.store.names import PLAIN
 from readmodel.store.store import Store
 from readmodel.views import orders
 from tests.support.adapters.waits import waiting
@@ -89,7 +89,7 @@ def test_only_one_of_two_relays_announces(
 
 
 def relays(redis: Redis) -> int:
-    return int(redis.pubsub_numsub(keys.COMMITTED)[0][1])
+    return int(redis.pubsub_numsub(PLAIN.committed)[0][1])
 
 
 def test_no_announcement_is_repeated_after_a_redis_flush(

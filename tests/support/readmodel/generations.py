@@ -14,7 +14,7 @@ KEY = orders.order_key("o1")
 
 def open_generation(store: Store, name: str) -> None:
     """Create an empty generation that accepts registers, without announcing it."""
-    generations.begin_filling(store.redis, name, LOG)
+    generations.begin_filling(store.redis, store.names, name, LOG)
     generations.open_for_writers(store.redis, name)
 
 
@@ -22,7 +22,7 @@ def announce_generation(store: Store, before: Generations, name: str, live: bool
     """Create an empty generation and announce it as the live or the other one. Return its name."""
     open_generation(store, name)
     after = Generations(name, before.live) if live else Generations(before.live, name)
-    assert generations.swap(store.redis, before, after)
+    assert generations.swap(store.redis, store.names, before, after)
     return name
 
 

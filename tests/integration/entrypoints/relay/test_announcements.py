@@ -2,7 +2,7 @@ from redis import Redis
 
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.entrypoints.relay.shown_position import shown_position
-from readmodel.store import keys
+from readmodel.store.names import PLAIN
 from readmodel.store.store import Store
 
 
@@ -12,7 +12,7 @@ def test_the_shown_position_is_0_during_a_switch(model: Store, redis: Redis, log
     class Switching(Store):
         def cursor(self, generation: str, log: str) -> int | None:
             position = super().cursor(generation, log)
-            self.redis.set(keys.GENERATIONS, "g99")
+            self.redis.set(PLAIN.generations, "g99")
             return position
 
     assert shown_position(model, log) == log.end()

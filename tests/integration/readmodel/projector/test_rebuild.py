@@ -122,9 +122,9 @@ def test_a_rebuild_never_switches_to_incomplete_views(
 def test_a_rebuild_deletes_what_a_killed_one_left(bus: MessageBus, model: Store, log: EventLog) -> None:
     allocate_some(bus)
     live = model.generations().live
-    generations.begin_filling(model.redis, "g99", log.identity())
+    generations.begin_filling(model.redis, model.names, "g99", log.identity())
     generations.open_for_writers(model.redis, "g99")
-    assert generations.swap(model.redis, Generations(live), Generations(live, "g99"))
+    assert generations.swap(model.redis, model.names, Generations(live), Generations(live, "g99"))
     rebuild(model, log, PROJECTION)
     assert model.generations().other is None
     assert {key.partition(":")[0] for key in model.redis.scan_iter("g*:*")} == {model.generations().live}

@@ -9,6 +9,7 @@ from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.rebuild import RebuildFailed, rebuild
 from readmodel.store import keys
 from readmodel.store.errors import ModelAbsent
+from readmodel.store.names import PLAIN
 from readmodel.store.store import Store
 from readmodel.views import orders
 from tests.support.readmodel.rebuilds import Stage, allocate_some, disturbed_rebuild
@@ -33,7 +34,7 @@ def test_a_flush_during_a_rebuild_never_leaves_empty_views(
             model.read(lambda snapshot: orders.order(snapshot, "o1"))
         rebuild(model, log, PROJECTION)
     assert model.read(lambda snapshot: orders.order(snapshot, "o1")) is not None
-    started_again = model.redis.get(keys.GENERATION_COUNTER) == "1"
+    started_again = model.redis.get(PLAIN.generation_counter) == "1"
     assert stage is Stage.BEFORE_THE_FILL or started_again, "only a new rebuild restores what the flush removed"
 
 

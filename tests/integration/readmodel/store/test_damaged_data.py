@@ -15,6 +15,7 @@ from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
 from readmodel.store import keys
 from readmodel.store.errors import ModelAbsent
+from readmodel.store.names import PLAIN
 from readmodel.store.store import Store
 from readmodel.views import orders
 from readmodel.views.batches import batch_key
@@ -32,20 +33,20 @@ def replace_by_list(redis: Redis, key: str) -> None:
 
 
 OF_THE_WHOLE_MODEL: dict[str, Damage] = {
-    "generations that are not UTF-8": lambda redis, live: redis.set(keys.GENERATIONS, b"\xff\xfe"),
-    "generations of another format": lambda redis, live: redis.set(keys.GENERATIONS, "x y z"),
-    "generations of another type": lambda redis, live: replace_by_list(redis, keys.GENERATIONS),
+    "generations that are not UTF-8": lambda redis, live: redis.set(PLAIN.generations, b"\xff\xfe"),
+    "generations of another format": lambda redis, live: redis.set(PLAIN.generations, "x y z"),
+    "generations of another type": lambda redis, live: replace_by_list(redis, PLAIN.generations),
     "a cursor that is no number": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", "abc"),
     "a cursor that is not UTF-8": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", b"\xff"),
     "a cursor of another type": lambda redis, live: replace_by_list(redis, f"{live}:{keys.cursor(keys.BUCKETS[3])}"),
     "a log of another type": lambda redis, live: replace_by_list(redis, f"{live}:{keys.LOG}"),
     "a counter that is no number": lambda redis, live: (
-        redis.set(keys.GENERATION_COUNTER, "abc"),
-        redis.set(keys.GENERATIONS, "x"),
+        redis.set(PLAIN.generation_counter, "abc"),
+        redis.set(PLAIN.generations, "x"),
     ),
 }
 FOUND_BY_A_QUERY: dict[str, Damage] = {
-    "a token of another type": lambda redis, live: replace_by_list(redis, keys.CACHE_TOKEN),
+    "a token of another type": lambda redis, live: replace_by_list(redis, PLAIN.cache_token),
     "an order of another type": lambda redis, live: redis.set(f"{live}:{order_key('o1')}", "x"),
     "a line that is no register": lambda redis, live: redis.hset(f"{live}:{order_key('o1')}", "S", "nonsense"),
     "a line that is no JSON": lambda redis, live: redis.hset(f"{live}:{order_key('o1')}", "S", "7 {"),

@@ -17,13 +17,13 @@ BLUE = {"size": 1, "colour": "blue"}
 def apply(store: Store, field: str, version: int, state: State) -> int:
     """Return the reply of the Redis Function."""
     register = Register(KEY, field, version, encode(version, state))
-    command = apply_command("g1", keys.bucket_of(KEY), [register])
+    command = apply_command(store.names, "g1", keys.bucket_of(KEY), [register])
     [reply] = ThreadConnection(store.redis).send([command])
     return int(reply)
 
 
 def test_a_changed_cached_member_is_reported(store: Store, live: str) -> None:
-    functions.load_functions(store.redis, {"note": "colour"})
+    functions.load_functions(store.redis, store.names, {"note": "colour"})
     assert apply(store, "note", 1, RED) == APPLIED, "readers cannot have cached a missing register"
     assert apply(store, "note", 2, BLUE) == CACHED_MEMBER_CHANGED
     assert apply(store, "note", 3, BLUE) == APPLIED, "the new version has the same colour"
@@ -43,23 +43,23 @@ def test_a_changed_cached_member_is_reported(store: Store, live: str) -> None:
 def test_no_other_change_is_reported(
     store: Store, live: str, cached_members: dict[str, str], field: str, state: State
 ) -> None:
-    functions.load_functions(store.redis, cached_members)
+    functions.load_functions(store.redis, store.names, cached_members)
     assert apply(store, field, 1, RED | {"eta": None}) == APPLIED
     assert apply(store, field, 2, {"eta": None} | state) == APPLIED
 
 
 def test_an_older_version_is_not_reported(store: Store, live: str) -> None:
-    functions.load_functions(store.redis, {"note": "colour"})
+    functions.load_functions(store.redis, store.names, {"note": "colour"})
     assert apply(store, "note", 2, RED) == APPLIED
     assert apply(store, "note", 1, BLUE) == APPLIED
 
 
 def test_the_report_covers_all_registers_of_a_call(store: Store, live: str) -> None:
-    functions.load_functions(store.redis, {"note": "colour"})
+    functions.load_functions(store.redis, store.names, {"note": "colour"})
     assert apply(store, "note", 1, RED) == APPLIED
     registers = [
         Register(KEY, "note", 2, encode(2, BLUE)),
         Register(KEY, "other", 2, encode(2, BLUE)),
     ]
-    command = apply_command("g1", keys.bucket_of(KEY), registers)
+    command = apply_command(store.names, "g1", keys.bucket_of(KEY), registers)
     assert ThreadConnection(store.redis).send([command]) == [CACHED_MEMBER_CHANGED]

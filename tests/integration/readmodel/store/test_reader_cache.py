@@ -15,8 +15,8 @@ from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
-from readmodel.store import keys
 from readmodel.store.connection import RedisCommand, ThreadConnection
+from readmodel.store.names import PLAIN
 from readmodel.store.snapshot import Snapshot
 from readmodel.store.store import Store
 from readmodel.views import orders
@@ -145,7 +145,7 @@ def test_a_cache_does_not_outlive_a_flush(reader: Reader, bus: MessageBus, model
 
 
 def test_readers_cache_nothing_without_a_token(reader: Reader, model: Store) -> None:
-    model.redis.delete(keys.CACHE_TOKEN)
+    model.redis.delete(PLAIN.cache_token)
     assert [reader.trips(), reader.trips()] == [2, 2]
 
 

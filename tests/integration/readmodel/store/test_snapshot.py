@@ -79,8 +79,8 @@ def test_readers_follow_a_switch(store: Store, live: str) -> None:
     switcher = Store(store.redis)
     announce_generation(switcher, Generations("g1"), "g2")
     switcher.apply(PROJECTION.fold(EVENTS))
-    assert generations.swap(store.redis, Generations("g2", "g1"), Generations("g2"))
-    generations.drop_all_but(store.redis, "g2")
+    assert generations.swap(store.redis, store.names, Generations("g2", "g1"), Generations("g2"))
+    generations.drop_all_but(store.redis, store.names, "g2")
     assert reader.read(lambda snapshot: orders.allocations(snapshot, "order-1")) == before != []
 
 

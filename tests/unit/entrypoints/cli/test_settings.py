@@ -33,6 +33,15 @@ def test_a_missing_url_comes_from_the_running_service(monkeypatch: pytest.Monkey
     assert (settings.database_url, settings.redis_url) == (DATABASE_URL, REDIS_URL)
 
 
+def test_the_prefix_comes_with_the_url_of_redis(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The running service uses its Redis under its own prefix. Another Redis has nothing to do with that prefix."""
+    found = {"DATABASE_URL": DATABASE_URL, "REDIS_URL": "redis://elsewhere/0", "ALLOCATION_REDIS_PREFIX": "shop"}
+    with locked(tmp_path), env_file(tmp_path, found):
+        assert settings_with("redis_url").redis_prefix == "shop"
+        monkeypatch.setenv("REDIS_URL", REDIS_URL)
+        assert settings_with("database_url", "redis_url").redis_prefix == ""
+
+
 @pytest.mark.parametrize("name", ["database_url", "redis_url"])
 def test_a_missing_url_is_named_when_no_service_runs(name: str) -> None:
     with pytest.raises(BadSettings, match=f"{name.upper()} is not set"):

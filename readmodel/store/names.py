@@ -1,0 +1,44 @@
+"""The names that the processes of one service share on a Redis server. README.md describes the prefix.
+
+    allocation:generations      string   "<live> <other>": readers use the live generation. Writers also write the other
+                                         one: a generation under rebuild, or the former generation
+    allocation:generation       string   counter for the names of generations
+    allocation:etas             string   token of the reader cache: a writer replaces it when a cached value changes
+    allocation:committed        channel  wakes the relay
+    allocation:database:<name>  channel  the relays of this database subscribe to it
+    g<n>:…                      keys     the generation n; keys.py lists its keys
+    readmodel                   library  the Redis Functions
+
+With the prefix `shop`, they are `shop:allocation:generations`, `shop:g<n>:…`, `shop_readmodel` and so on. Channels and
+functions belong to the whole server. So services in two databases of one server also need different names.
+"""
+
+
+class Names:
+    """The names of the service with this prefix. A prefix consists of letters a to z, digits and underscores.
+
+    It is empty for the first service of a server.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._start = f"{prefix}:" if prefix else ""
+        self.generations = f"{self._start}allocation:generations"
+        self.generation_counter = f"{self._start}allocation:generation"
+        self.cache_token = f"{self._start}allocation:etas"
+        self.committed = f"{self._start}allocation:committed"
+        self.library = f"{prefix}_readmodel" if prefix else "readmodel"
+        self.apply = f"{self.library}_apply"
+        self.swap = f"{self.library}_swap"
+
+    def generation(self, number: int | str) -> str:
+        return f"{self._start}g{number}"
+
+    def channel(self, name: str) -> str:
+        """Return the channel that README.md lists under this name."""
+        return f"{self._start}{name}"
+
+    def presence(self, database: str) -> str:
+        return f"{self._start}allocation:database:{database}"
+
+
+PLAIN = Names()
