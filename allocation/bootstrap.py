@@ -109,8 +109,8 @@ def create_notifications(settings: Settings) -> "Notifications":
 
 
 def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":
-    from allocation.adapters.inbox import Inbox
     from allocation.entrypoints.consumer import CHANNEL, Consumer
+    from allocation.entrypoints.inbox import Inbox
 
     bus = create_message_bus(create_engine(settings), create_fast_path(settings))
     # No retries: if the Redis client reconnected silently, the consumer could not log that messages are lost.
@@ -145,7 +145,7 @@ def create_fast_path(settings: Settings) -> "Publish":
 
 
 def create_engine(settings: Settings, *, connections: int = 5, direct: bool = False) -> "Engine":
-    """Build an engine. A `direct` one must not connect through a pooler: it holds locks beyond transactions."""
+    """Build an engine. A `direct` engine must not use a pooler: its locks and settings outlive transactions."""
     from allocation.adapters.postgres.driver.engine import create_postgres_engine
 
     return create_postgres_engine(

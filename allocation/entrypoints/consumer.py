@@ -4,14 +4,14 @@ import logging
 import time
 from collections import Counter
 
-from allocation.adapters.inbox import Inbox
 from allocation.adapters.schemas.commands import COMMANDS
 from allocation.adapters.schemas.errors import InvalidInput
 from allocation.domain.errors import Refusal
-from allocation.outage import Outage
+from allocation.entrypoints.inbox import Inbox
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable
 from allocation.shutdown import Shutdown
+from readmodel.outage import Outage
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +46,18 @@ class Consumer:
         while time.monotonic() < deadline and self._consume_next():
             pass
         logger.info(
-            "The consumer stops. Handled: %s. Refused: %s. Failed: %s",
+            "The consumer stops. Handled: %s. Refused: %s. Failed: %s. Not handled: %s",
             self.counts["handled"],
             self.counts["refused"],
             self.counts["failed"],
+            self._inbox.waiting,
         )
 
     def _consume_next(self) -> bool:
-        """Wait up to POLL seconds for a message and consume it. Return False if no message arrives."""
+        """Wait up to POLL seconds for a message and consume it. Return False if no message arrives.
+
+        Raise the error of the inbox if a bug has ended it.
+        """
         data = self._inbox.next(POLL)
         if data is not None:
             self._consume(data)
@@ -64,7 +68,10 @@ class Consumer:
         number = self.counts.total() + 1
         try:
             self._handle(data)
+            self.counts["handled"] += 1
+            self._outage.over("The consumer executes commands")
         except (InvalidInput, Refusal) as refusal:
+            self._outage.over("The consumer executes commands")
             self.counts["refused"] += 1
             logger.error("Message %s on %s was refused: %s: %s", number, CHANNEL, refusal, shortened(data))
         except StoreUnavailable as error:
@@ -73,8 +80,6 @@ class Consumer:
         except Exception:
             self.counts["failed"] += 1
             logger.exception("Message %s on %s failed because of a bug: %s", number, CHANNEL, shortened(data))
-        else:
-            self.counts["handled"] += 1
 
     def _handle(self, data: bytes) -> None:
         """Execute the command in the message. Raise InvalidInput or Refusal if the message is bad.
@@ -86,7 +91,6 @@ class Consumer:
         while True:
             try:
                 self._bus.handle(command)
-                self._outage.over("The consumer executes commands")
                 return
             except StoreUnavailable as error:
                 self._outage.failed(f"The consumer is interrupted, and retries every {PAUSE:.0f} s", error)

@@ -8,6 +8,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from readmodel.outage import Outage
 from readmodel.projector.fold import Projection
 from readmodel.store.errors import ModelAbsent
 from readmodel.store.store import Store
@@ -22,7 +23,7 @@ APPLIED_AT_ONCE = 1_000
 class FastPath:
     """Applies the events of a commit, and does not retry.
 
-    It only logs a failure: the command has succeeded, and the relay applies the same events. After an error of Redis it
+    It only logs failures: the command has succeeded, and the relay applies the same events. After an error of Redis it
     pauses for a second, so that a slow Redis does not delay every command. Any number of threads may share it.
     """
 
@@ -31,7 +32,7 @@ class FastPath:
         self._projection = projection
         self._clock = clock
         self._paused_until = clock()
-        self._silent_until = clock()
+        self._outage = Outage(logger, clock)
 
     def __call__(self, events: Sequence[Mapping[str, Any]]) -> None:
         if self._clock() < self._paused_until:
@@ -40,15 +41,10 @@ class FastPath:
             registers = iter(self._projection.fold(events))
             while part := list(islice(registers, APPLIED_AT_ONCE)):
                 self._store.apply(part)
+            self._outage.over("Commands update the views")
         except RedisError as error:
             self._paused_until = self._clock() + PAUSE
-            logger.warning("The views were not updated after a commit. The relay updates them later: %s", error)
+            self._outage.failed("Commands do not update the views now. The relay updates them later", error)
         except ModelAbsent as error:
             # No pause: a try costs one round trip, and the next command must update the model that the relay rebuilds.
-            self._log_absence(error)
-
-    def _log_absence(self, error: ModelAbsent) -> None:
-        """Log at most one line in PAUSE seconds, because each try fails until the rebuild begins."""
-        if self._clock() >= self._silent_until:
-            self._silent_until = self._clock() + PAUSE
-            logger.warning("The views were not updated after a commit. The relay rebuilds them: %s", error)
+            self._outage.failed("Commands do not update the views now. The relay rebuilds them", error)

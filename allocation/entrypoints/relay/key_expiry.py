@@ -6,9 +6,9 @@ from sqlalchemy import Engine
 
 from allocation.adapters.postgres.idempotency import DELETED_AT_ONCE, delete_old_keys
 from allocation.entrypoints.relay.background import BackgroundThread
-from allocation.outage import Outage
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown
+from readmodel.outage import Outage
 
 logger = logging.getLogger(__name__)
 
@@ -33,5 +33,5 @@ class KeyExpiry(BackgroundThread):
                 self._outage.over("Old idempotency keys are deleted")
                 self.shutdown.wait(BETWEEN_STEPS if more else self._every)
             except (StoreUnavailable, RetryableError) as error:
-                self._outage.failed(f"The deletion of old idempotency keys failed. Retry in {self._every:.0f} s", error)
+                self._outage.failed("Old idempotency keys are not deleted, and the relay retries", error)
                 self.shutdown.wait(self._every)

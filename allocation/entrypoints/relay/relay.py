@@ -11,9 +11,9 @@ from redis.exceptions import RedisError
 
 from allocation.adapters.postgres.event_log import READ_AT_ONCE, EventLog, LogBehind
 from allocation.entrypoints.relay.background import BackgroundThread
-from allocation.outage import Outage
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown, ShutdownRequested
+from readmodel.outage import Outage
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import RebuildFailed, rebuild

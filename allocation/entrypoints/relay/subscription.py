@@ -9,10 +9,10 @@ from sqlalchemy import Engine
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.adapters.postgres.subscriptions import Cursor, locked_cursor
 from allocation.entrypoints.relay.background import BackgroundThread
-from allocation.outage import Outage
 from allocation.service_layer.out_of_stock import NotSent
 from allocation.service_layer.unit_of_work import LoggedEvent, RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown
+from readmodel.outage import Outage
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,8 @@ class Subscription(BackgroundThread):
         while not self.shutdown.requested:
             try:
                 with locked_cursor(self._engine, self.name) as cursor:
+                    if cursor is None:
+                        self._outage.over(f"Another process runs the subscription {self.name}")
                     while cursor is not None and not self.shutdown.requested:
                         self._handle_page(cursor)
                         self._outage.over(f"The subscription {self.name} works")

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import pytest
 from redis import Redis
 
-from allocation.adapters.inbox import Inbox
 from allocation.domain.commands import CreateBatch
 from allocation.entrypoints.consumer import CHANNEL, Consumer
+from allocation.entrypoints.inbox import Inbox
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import LockSet
 from allocation.shutdown import Shutdown

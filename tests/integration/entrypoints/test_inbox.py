@@ -4,16 +4,19 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from allocation.adapters import inbox
-from allocation.adapters.inbox import Inbox
+from allocation.entrypoints import inbox
+from allocation.entrypoints.inbox import Inbox
 from allocation.shutdown import Shutdown
 from readmodel.store.client import redis_client
 from tests.support.eventually import eventually
 from tests.support.patience import PATIENCE
+from tests.support.servers import redis_in
+from tests.support.servers import running as serving
 
 CHANNEL = "news"
 
@@ -74,21 +77,64 @@ def listeners(redis: Redis) -> int:
     return int(redis.pubsub_numsub(CHANNEL)[0][1])
 
 
-def test_a_lost_subscription_is_renewed_before_old_messages_are_handled(
+def test_a_lost_subscription_is_renewed_before_old_messages(
     redis: Redis, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     with receiving(undecoded(redis_url)) as received:
         eventually(lambda: listeners(redis) == 1)
         for number in range(20_000):
             redis.publish(CHANNEL, str(number))
+        eventually(lambda: received.waiting == 20_000)
         redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-        eventually(lambda: "Messages until then are lost" in caplog.text)
-        eventually(lambda: listeners(redis) == 1)
+        eventually(lambda: f"The consumer listens on {CHANNEL} again after" in caplog.text)
+        assert received.waiting == 20_000, "the inbox waited for its handler before it subscribed again"
         redis.publish(CHANNEL, "new")
-        messages = [received.next(PATIENCE)]
-        while messages[-1] != b"new":
-            messages.append(received.next(PATIENCE))
-    assert messages[0] == b"0", "no old message was handled before the subscription was renewed"
+        eventually(lambda: received.waiting == 20_001)
+
+
+def test_an_outage_of_redis_takes_two_log_lines(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    caplog.set_level("INFO")
+    with serving(redis_in(tmp_path)) as server:
+        server.kill()
+        with receiving(undecoded(server.url)):
+            refused = "Connection refused"
+            eventually(lambda: refused in caplog.text)
+            server.start()
+            eventually(lambda: "again after" in caplog.text)
+    assert len([message for message in caplog.messages if refused in message]) == 1
+
+
+def test_an_inbox_drops_messages_beyond_its_limit(
+    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(inbox, "MOST_BYTES", 1_000)
+    with receiving(undecoded(redis_url)) as received:
+        eventually(lambda: listeners(redis) == 1)
+        for _ in range(20):
+            redis.publish(CHANNEL, "x" * 100)
+        eventually(lambda: "are dropped, because 11 messages wait" in caplog.text)
+        for _ in range(11):
+            assert received.next(PATIENCE) == b"x" * 100
+        eventually(lambda: redis.publish(CHANNEL, "later") and received.next(0.2) == b"later")
+    assert [message for message in caplog.messages if "were dropped" in message] == [
+        f"9 messages on {CHANNEL} were dropped"
+    ]
+
+
+def test_a_bug_in_the_inbox_reaches_its_reader(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the consumer would run on, without a subscription."""
+
+    def fail(*_: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(Inbox, "_keep", fail)
+    with receiving(undecoded(redis_url)) as received:
+        eventually(lambda: listeners(redis) == 1)
+        redis.publish(CHANNEL, "x")
+        received.join(PATIENCE)
+        with pytest.raises(ValueError, match="a bug"):
+            received.next(0.1)
 
 
 def test_a_silent_connection_is_replaced(
@@ -111,13 +157,17 @@ def test_a_silent_connection_is_replaced(
 
 
 def test_an_idle_connection_stays(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis counts the commands of a connection: after the subscription, only pings add to them."""
     monkeypatch.setattr(inbox, "PING_AFTER", 0.1)
-    monkeypatch.setattr(inbox, "PONG_WITHIN", 20.0)
-    with receiving(undecoded(redis_url)) as received:
+    monkeypatch.setattr(inbox, "PONG_WITHIN", PATIENCE)
+    with receiving(undecoded(redis_url)):
         eventually(lambda: listeners(redis) == 1)
         [before] = redis.client_list(_type="pubsub")
-        for _ in range(10):
-            assert received.next(0.2) is None
+        pings = calls_of_ping(redis)
+        eventually(lambda: calls_of_ping(redis) >= pings + 3)
         [after] = redis.client_list(_type="pubsub")
         assert after["id"] == before["id"]
-        assert int(after["idle"]) <= 1, "it was pinged"
+
+
+def calls_of_ping(redis: Redis) -> int:
+    return int(redis.info("commandstats").get("cmdstat_ping", {}).get("calls", 0))
