@@ -15,7 +15,7 @@ class VisibleFormatter(logging.Formatter):
         escaped = logging.makeLogRecord(record.__dict__ | {"msg": visible(record.getMessage()), "args": None})
         return super().format(escaped)
 
-    def formatException(self, ei: "logging._SysExcInfoType") -> str:  # noqa: N802
+    def formatException(self, ei: "logging._SysExcInfoType") -> str:  # noqa: N802  # The base class names it.
         """Indent each line, so that a newline in an error's message does not look like a new record."""
         return "\n".join("  " + visible(line) for line in super().formatException(ei).split("\n"))
 

@@ -4,7 +4,6 @@ A rebuild fills a new generation, and then makes it the live generation.
 """
 
 import re
-import time
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import islice
@@ -33,7 +32,7 @@ class Generations(NamedTuple):
 
     @classmethod
     def parse(cls, stored: str | None) -> "Generations":
-        """Raises ModelDamaged."""
+        """Raise ModelDamaged if the text has another format."""
         if not FORMAT.fullmatch(stored or ""):
             raise ModelDamaged(f"the key of the generations holds {stored!r}")
         live, _, other = (stored or "").partition(" ")
@@ -57,8 +56,8 @@ def new_name(redis: Redis, names: Names, live: str | None) -> str:
 def next_number(redis: Redis, names: Names) -> int:
     try:
         return int(redis.incr(names.generation_counter))
-    except ResponseError:  # It is no number. The time is above every number that was drawn before.
-        redis.set(names.generation_counter, int(time.time()))
+    except ResponseError:  # It is no number, or the largest one. Start again: `new_name` skips the live generation.
+        redis.delete(names.generation_counter)
         return int(redis.incr(names.generation_counter))
 
 

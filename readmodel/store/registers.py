@@ -5,8 +5,7 @@ Writers need no deduplication and no order.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from types import UnionType
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -15,9 +14,11 @@ from readmodel.store import keys
 from readmodel.store.errors import ModelDamaged
 
 State = dict[str, Any]
-Shape = Mapping[str, type | UnionType]
-"""The members that a state must have, and their types."""
+Shape = Mapping[str, Callable[[Any], bool]]
+"""The members that a state must have, each with a check of its value."""
 
+LARGEST = 2**63 - 1
+"""The largest number that the log can hold."""
 LONGEST_SHOWN = 80
 
 
@@ -42,15 +43,30 @@ def encode(version: int, state: State) -> bytes:
 
 
 def decode(value: str, shape: Shape) -> tuple[int, State]:
-    """Return the version and the state of a stored value. Raises ModelDamaged if the state lacks the shape."""
+    """Return the version and the state of a stored value.
+
+    Raise ModelDamaged if the value can't be parsed, or if the state lacks a member of the shape.
+    """
     version, _, text = value.partition(" ")
     try:
-        state = orjson.loads(text)
-        if all(isinstance(state[name], types) for name, types in shape.items()):
-            return int(version), state
+        number, state = int(version), orjson.loads(text)
+        if is_number(number) and all(is_valid(state[name]) for name, is_valid in shape.items()):
+            return number, state
     except (ValueError, LookupError, TypeError):
         pass
     raise ModelDamaged(f"a register can't be parsed: {value[:LONGEST_SHOWN]!r}")
+
+
+def is_number(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= LARGEST
+
+
+def is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def is_text_or_null(value: Any) -> bool:
+    return value is None or isinstance(value, str)
 
 
 def state_of(value: str, shape: Shape) -> State:

@@ -1,13 +1,14 @@
 """Reads from one generation of the views."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 
 from redis.exceptions import RedisError
 
 from readmodel.store import keys
 from readmodel.store.connection import ThreadConnection
-from readmodel.store.errors import ModelAbsent, TornRead
+from readmodel.store.errors import ModelAbsent, ModelDamaged, TornRead
 from readmodel.store.generations import Generations
 from readmodel.store.names import Names
 from readmodel.store.reader_cache import Cached, ReaderCache
@@ -45,6 +46,7 @@ class Snapshot:
             [*commands, ("GET", self._names.cache_token), ("GET", self._names.generations)]
         )
         self._require_live(stored)
+        require_text(found)
         if not all(found):
             hashes = zip(view_keys, found, strict=True)
             self._require_buckets(keys.bucket_of(key) for key, fields in hashes if not fields)
@@ -61,7 +63,7 @@ class Snapshot:
             raise ModelAbsent
 
     def mark_damaged(self, reason: str) -> None:
-        """Replace the cursors of the buckets that were read by the reason, so that the relay rebuilds the model."""
+        """Store the reason in the cursor of each bucket that this snapshot has read, so that the relay rebuilds."""
         cursors = [f"{self._generation}:{keys.cursor(bucket)}" for bucket in self._buckets]
         with suppress(RedisError):  # A replica takes no writes. A reader of the primary finds the same damage.
             self._connection.send([("SET", cursor, f"damaged: {reason}", "XX") for cursor in cursors])
@@ -69,3 +71,11 @@ class Snapshot:
     def _require_live(self, stored: str | None) -> None:
         if Generations.parse(stored).live != self._generation:
             raise TornRead
+
+
+def require_text(hashes: Iterable[Mapping[str, str]]) -> None:
+    """Raise ModelDamaged if the name of a field is not UTF-8."""
+    try:
+        "".join(chain.from_iterable(hashes)).encode()
+    except UnicodeEncodeError as error:
+        raise ModelDamaged(f"a field is not UTF-8: {error.object[error.start : error.end]!r}") from error

@@ -45,7 +45,7 @@ class Store:
         self._invalidate_caches()  # An older process may have changed a cached value without a new token.
 
     def generations(self) -> Generations:
-        """Raises ModelDamaged, RedisError."""
+        """Return the stored generations. Raise ModelDamaged or RedisError."""
         try:
             stored = self.redis.get(self.names.generations)
         except ResponseError as error:
@@ -109,8 +109,8 @@ class Store:
     def cursor(self, generation: str, identity: str) -> int | None:
         """Return the position that all buckets of the generation have reached.
 
-        Return None if a bucket is missing, or if the generation was built from a log with another identity. Raises
-        ModelDamaged.
+        Return None if a bucket is missing, or if the generation was built from a log with another identity. Raise
+        ModelDamaged if a cursor is no number.
         """
         names = [keys.LOG, *map(keys.cursor, keys.BUCKETS)]
         found, *cursors = self._connection.send([("GET", f"{generation}:{name}") for name in names])

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from readmodel.store import keys
 from readmodel.store.errors import TornRead
 from readmodel.store.reader_cache import Cached
-from readmodel.store.registers import Register, Shape, State, encode, state_of
+from readmodel.store.registers import Register, Shape, State, encode, is_number, is_text, is_text_or_null, state_of
 from readmodel.store.snapshot import Snapshot
 
 STATE = "state"
-SHAPE: Shape = {"sku": str, "qty": int, "allocated": int, "eta": str | None}
+SHAPE: Shape = {"sku": is_text, "qty": is_number, "allocated": is_number, "eta": is_text_or_null}
 
 
 @keys.cached
@@ -50,9 +50,9 @@ class BatchView:
 def batch(snapshot: Snapshot, ref: str) -> State | None:
     """Return {"ref", "sku", "qty", "allocated", "eta", "available"}, or None if the batch does not exist."""
     [stored] = snapshot.hashes(batch_key(ref))
-    if STATE not in stored:
+    if not stored:
         return None
-    state = state_of(stored[STATE], SHAPE)
+    state = stored_state(stored)
     return {"ref": ref} | state | {"available": state["qty"] - state["allocated"]}
 
 
@@ -62,4 +62,9 @@ def add_etas(snapshot: Snapshot, refs: Iterable[str], etas: Cached) -> None:
     found = snapshot.hashes(*map(batch_key, unknown)) if unknown else []
     if not all(found):
         raise TornRead
-    etas.update((ref, state_of(stored[STATE], SHAPE)["eta"]) for ref, stored in zip(unknown, found, strict=True))
+    etas.update((ref, stored_state(stored)["eta"]) for ref, stored in zip(unknown, found, strict=True))
+
+
+def stored_state(stored: Mapping[str, str]) -> State:
+    """Return the state of a batch. Raise ModelDamaged."""
+    return state_of(stored.get(STATE, ""), SHAPE)

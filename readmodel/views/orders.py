@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from readmodel.store import keys
-from readmodel.store.registers import Register, Shape, State, decode, encode
+from readmodel.store.registers import Register, Shape, State, decode, encode, is_number, is_text_or_null
 from readmodel.store.snapshot import Snapshot
 from readmodel.views.batches import add_etas
 
-SHAPE: Shape = {"qty": int, "status": str, "batchref": str | None}
+STATUSES = ("allocated", "waiting", "deallocated", "shipped")
+SHAPE: Shape = {"qty": is_number, "status": lambda status: status in STATUSES, "batchref": is_text_or_null}
 
 
 @keys.cached

@@ -8,12 +8,25 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from readmodel.store import keys
-from readmodel.store.registers import Register, Shape, State, decode, encode, state_of
+from readmodel.store.registers import (
+    Register,
+    Shape,
+    State,
+    decode,
+    encode,
+    is_number,
+    is_text,
+    is_text_or_null,
+    state_of,
+)
 from readmodel.store.snapshot import Snapshot
 
 TOTALS = "totals"
-TOTALS_SHAPE: Shape = {"available": int, "waiting": dict}
-BATCH_SHAPE: Shape = {"ref": str, "qty": int, "allocated": int, "eta": str | None}
+TOTALS_SHAPE: Shape = {
+    "available": is_number,
+    "waiting": lambda waiting: is_number(waiting["lines"]) and is_number(waiting["units"]),
+}
+BATCH_SHAPE: Shape = {"ref": is_text, "qty": is_number, "allocated": is_number, "eta": is_text_or_null}
 
 
 @keys.cached
@@ -64,9 +77,9 @@ def product(snapshot: Snapshot, sku: str) -> State | None:
     Return None if the SKU never had a batch.
     """
     [stored] = snapshot.hashes(product_key(sku))
-    if TOTALS not in stored:
+    if not stored:
         return None
-    version, totals = decode(stored.pop(TOTALS), TOTALS_SHAPE)
+    version, totals = decode(stored.pop(TOTALS, ""), TOTALS_SHAPE)
     with_room = sorted((state_of(value, BATCH_SHAPE) for value in stored.values()), key=preference)
     return {"sku": sku} | totals | {"batches": [with_available(batch) for batch in with_room], "version": version}
 

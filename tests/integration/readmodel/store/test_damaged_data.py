@@ -32,6 +32,11 @@ def replace_by_list(redis: Redis, key: str) -> None:
     redis.rpush(key, "x")
 
 
+def rename_field(redis: Redis, key: str, former: str, new: str) -> None:
+    redis.hset(key, new, str(redis.hget(key, former)))
+    redis.hdel(key, former)
+
+
 OF_THE_WHOLE_MODEL: dict[str, Damage] = {
     "generations that are not UTF-8": lambda redis, live: redis.set(PLAIN.generations, b"\xff\xfe"),
     "generations of another format": lambda redis, live: redis.set(PLAIN.generations, "x y z"),
@@ -55,6 +60,26 @@ FOUND_BY_A_QUERY: dict[str, Damage] = {
     "a line that is not UTF-8": lambda redis, live: redis.hset(f"{live}:{order_key('o1')}", "S", b"\xff"),
     "a batch without members": lambda redis, live: redis.hset(f"{live}:{batch_key('b1')}", "state", "7 {}"),
     "a product without members": lambda redis, live: redis.hset(f"{live}:{product_key('S')}", "batch:b1", "7 {}"),
+    "a version that is too large": lambda redis, live: redis.hset(
+        f"{live}:{order_key('o1')}", "S", f'{10**30} {{"qty": 3, "status": "allocated", "batchref": "b1"}}'
+    ),
+    "a SKU that is not UTF-8": lambda redis, live: redis.hset(
+        f"{live}:{order_key('o1')}", b"\xff", '7 {"qty": 3, "status": "allocated", "batchref": "b1"}'
+    ),
+    "an unknown status": lambda redis, live: redis.hset(
+        f"{live}:{order_key('o1')}", "S", '7 {"qty": 3, "status": "lost", "batchref": "b1"}'
+    ),
+    "a quantity that is true": lambda redis, live: redis.hset(
+        f"{live}:{order_key('o1')}", "S", '7 {"qty": true, "status": "allocated", "batchref": "b1"}'
+    ),
+    "a quantity that is too large": lambda redis, live: redis.hset(
+        f"{live}:{batch_key('b1')}", "state", f'7 {{"sku": "S", "qty": {2**64 - 1}, "allocated": -5, "eta": null}}'
+    ),
+    "totals of another shape": lambda redis, live: redis.hset(
+        f"{live}:{product_key('S')}", "totals", '7 {"available": 3, "waiting": {"x": 1}}'
+    ),
+    "a product without totals": lambda redis, live: redis.hdel(f"{live}:{product_key('S')}", "totals"),
+    "a batch without its register": lambda redis, live: rename_field(redis, f"{live}:{batch_key('b1')}", "state", "x"),
     "a quantity that is no number": lambda redis, live: redis.hset(
         f"{live}:{batch_key('b1')}", "state", '7 {"sku": "S", "qty": "x", "allocated": 0, "eta": null}'
     ),
