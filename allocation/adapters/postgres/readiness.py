@@ -1,4 +1,4 @@
-"""Whether commands can be executed now: the schema, the columns, the privileges, and a server that takes writes."""
+"""Reports why the service can't execute commands now: the schema, a column, a privilege, or a read-only server."""
 
 from sqlalchemy import Engine, text
 
@@ -12,15 +12,25 @@ COLUMNS = {
     "batches": statements.BATCH_COLUMNS,
     "order_lines": statements.LINE_COLUMNS,
     "events": statements.EVENT_COLUMNS,
+    "events_position_seq": ("last_value",),  # The trigger of the fence reads it.
     "idempotency_keys": ("scope", "key", "fingerprint", "outcome", "effects"),
 }
+PRIVILEGES = {
+    "products": ("INSERT", "UPDATE", "DELETE"),
+    "batches": ("INSERT", "UPDATE"),
+    "order_lines": ("INSERT", "UPDATE"),
+    "events": ("INSERT",),
+    "idempotency_keys": ("INSERT", "UPDATE"),
+}
+"""The privileges that commands need in addition to SELECT."""
 READ_NOTHING = text(
     "; ".join(f"SELECT {', '.join(columns)} FROM {table} LIMIT 0" for table, columns in COLUMNS.items())
 )
-IS_WRITABLE = text(f"""
-    SELECT current_setting('transaction_read_only') = 'off',
-           (SELECT string_agg(name, ', ') FROM unnest(CAST('{{{",".join(COLUMNS)}}}' AS text[])) AS name
-            WHERE NOT has_table_privilege(name, 'INSERT'))
+IS_WRITABLE = text("SELECT current_setting('transaction_read_only') = 'off'")
+NEEDED = ", ".join(f"('{table}', '{name}')" for table, names in PRIVILEGES.items() for name in names)
+READ_REFUSED = text(f"""
+    SELECT concat(privilege, ' on ', name) FROM (VALUES {NEEDED}) AS needed (name, privilege)
+    WHERE NOT has_table_privilege(name, privilege)
 """)
 
 
@@ -36,10 +46,10 @@ def reason_not_ready(engine: Engine) -> str | None:
         with translated_errors(), engine.connect() as connection:
             require_current(connection)
             connection.execute(READ_NOTHING)
-            writable, refused = connection.execute(IS_WRITABLE).one()
-            if not writable:
+            if not connection.execute(IS_WRITABLE).scalar_one():
                 connection.invalidate()  # After a failover, a new session reaches the new primary.
                 return "the database is read-only"
+            refused = connection.execute(READ_REFUSED).scalars().all()
     except (StoreUnavailable, RetryableError) as error:
         return public_reason(error) or "the database can't be reached"
-    return f"the database refuses access: no privilege to write to {refused}" if refused else None
+    return f"the database refuses access: no privilege for {', '.join(refused)}" if refused else None

@@ -45,17 +45,17 @@ def translated_errors() -> Iterator[None]:
     except DBAPIError as error:
         code = code_of(error)
         if code == LOCK_TIMEOUT:
-            raise Busy(in_one_line(error.orig)) from error
+            raise Busy(message_of(error.orig)) from error
         if code in REASONS:
-            raise StoreUnavailable(f"{REASONS[code]}: {in_one_line(error.orig)}") from error
+            raise StoreUnavailable(f"{REASONS[code]}: {message_of(error.orig)}") from error
         if code in LOST_RACES or is_duplicate_batch(error) or error.connection_invalidated:
-            raise RetryableError(in_one_line(error.orig)) from error
+            raise RetryableError(message_of(error.orig)) from error
         if code is None or code.startswith(UNAVAILABLE):
-            raise StoreUnavailable(in_one_line(error.orig)) from error
+            raise StoreUnavailable(message_of(error.orig)) from error
         raise
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         # If a connection is broken when it returns to the pool, SQLAlchemy raises the driver's own error.
-        raise RetryableError(in_one_line(error)) from error
+        raise RetryableError(message_of(error)) from error
 
 
 def code_of(error: DBAPIError) -> str | None:
@@ -63,8 +63,11 @@ def code_of(error: DBAPIError) -> str | None:
     return getattr(error.orig, "pgcode", None)
 
 
-def in_one_line(error: BaseException | None) -> str:
-    return " ".join(str(error).split())
+def message_of(error: BaseException | None) -> str:
+    """Return the server's message in one line, without the statement that the driver's text quotes."""
+    diagnosis = getattr(error, "diag", None)
+    message = None if diagnosis is None else diagnosis.message_primary
+    return " ".join((message or str(error)).split())
 
 
 def is_duplicate_batch(error: DBAPIError) -> bool:

@@ -1,14 +1,29 @@
-"""Trouble with the database that is no lost connection: readiness reports it, and commands are unavailable."""
+"""The database is reachable but unusable: readiness reports the reason, and commands are unavailable."""
+
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine, text
 
 from allocation import bootstrap
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
-from allocation.adapters.postgres.readiness import reason_not_ready
+from allocation.adapters.postgres.readiness import COLUMNS, PRIVILEGES, reason_not_ready
 from allocation.domain.commands import Allocate, CreateBatch
+from allocation.domain.errors import BatchConflict
+from allocation.service_layer.command_requests import CommandRequest
+from allocation.service_layer.idempotency import IdempotencyKey
 from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.outcomes import Done
 from allocation.service_layer.unit_of_work import StoreUnavailable
+
+KEYED = CommandRequest(Allocate("o1", "S", 1), IdempotencyKey("s", "k", "f"))
+NEEDING_EVERY_PRIVILEGE = [
+    CommandRequest(CreateBatch("b1", "S", 1)),
+    KEYED,
+    CommandRequest(CreateBatch("b2", "S", 1)),
+    CommandRequest(CreateBatch("b1", "NEW", 1)),  # The same transaction creates the product, and deletes it again.
+    KEYED,  # The service reads the events of the first command.
+]
 
 
 def bus_over(engine: Engine) -> MessageBus:
@@ -21,38 +36,58 @@ def run(engine: Engine, statement: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "reason"),
+    "trouble",
     [
-        ("ALTER TABLE batches RENAME COLUMN allocated TO taken", "the database is not migrated"),
-        ("ALTER TABLE order_lines DROP COLUMN placed", "the database is not migrated"),
-        ("ALTER TABLE events RENAME TO happenings", "the database is not migrated"),
-        ("ALTER TABLE idempotency_keys RENAME COLUMN effects TO ranges", "the database is not migrated"),
+        "ALTER TABLE batches RENAME COLUMN allocated TO taken",
+        "ALTER TABLE order_lines DROP COLUMN placed",
+        "ALTER TABLE events RENAME TO happenings",
+        "ALTER TABLE idempotency_keys RENAME COLUMN effects TO ranges",
     ],
 )
-def test_a_changed_table_makes_commands_unavailable(engine: Engine, trouble: str, reason: str) -> None:
+def test_a_changed_table_makes_commands_unavailable(engine: Engine, trouble: str) -> None:
     bus = bus_over(engine)
     bus.handle(CreateBatch("b0", "S", 1))
     run(engine, trouble)
+    reason = "the database is not migrated"
     assert reason_not_ready(engine) == reason
-    if "idempotency_keys" not in trouble:  # This command has no key.
-        with pytest.raises(StoreUnavailable, match=reason):
-            bus.handle(Allocate("o1", "S", 1))
+    with pytest.raises(StoreUnavailable, match=reason):
+        bus.handle(KEYED.command, KEYED.key)
 
 
-def test_a_role_without_privileges_makes_commands_unavailable(engine: Engine, database_url: str) -> None:
-    run(engine, "DROP ROLE IF EXISTS reader")
-    run(engine, "CREATE ROLE reader LOGIN PASSWORD 'secret'")
-    run(engine, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+@pytest.fixture
+def restricted(engine: Engine, database_url: str) -> Iterator[Engine]:
+    """Yield an engine whose role has every privilege that the service needs. Tests revoke some."""
+    run(engine, "DROP ROLE IF EXISTS restricted")
+    run(engine, "CREATE ROLE restricted LOGIN PASSWORD 'secret'")
+    run(engine, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO restricted")
+    run(engine, "GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO restricted")
     address = database_url.rpartition("@")[2]
-    restricted = create_postgres_engine(f"postgresql://reader:secret@{address}")
-    try:
-        assert (reason_not_ready(restricted) or "").startswith("the database refuses access")
-        with pytest.raises(StoreUnavailable, match="the database refuses access"):
-            bus_over(restricted).handle(CreateBatch("b1", "S", 1))
-    finally:
-        restricted.dispose()
-        run(engine, "DROP OWNED BY reader")
-        run(engine, "DROP ROLE reader")
+    restricted = create_postgres_engine(f"postgresql://restricted:secret@{address}")
+    yield restricted
+    restricted.dispose()
+    run(engine, "DROP OWNED BY restricted")
+    run(engine, "DROP ROLE restricted")
+
+
+def test_a_role_with_the_needed_privileges_is_ready(restricted: Engine) -> None:
+    assert reason_not_ready(restricted) is None
+    outcomes = list(bus_over(restricted).handle_requests(NEEDING_EVERY_PRIVILEGE))
+    assert [type(outcome) for outcome in outcomes] == [Done, Done, Done, BatchConflict, Done]
+
+
+@pytest.mark.parametrize(
+    "privilege",
+    [f"{name} ON {table}" for table in COLUMNS for name in ("SELECT", *PRIVILEGES.get(table, ()))],
+)
+def test_a_missing_privilege_makes_commands_unavailable(engine: Engine, restricted: Engine, privilege: str) -> None:
+    """Some command needs the privilege, and readiness does not have to wait for that command."""
+    bus = bus_over(restricted)
+    run(engine, f"REVOKE {privilege} FROM restricted")
+    reason = reason_not_ready(restricted)
+    assert reason is not None
+    assert reason.startswith("the database refuses access")
+    outcomes = list(bus.handle_requests(NEEDING_EVERY_PRIVILEGE))
+    assert any("the database refuses access" in str(outcome) for outcome in outcomes)
 
 
 def test_commands_work_again_after_a_read_only_phase(engine: Engine) -> None:
@@ -70,7 +105,7 @@ def test_commands_work_again_after_a_read_only_phase(engine: Engine) -> None:
             bus.handle(CreateBatch(f"b{number + 1}", "S", 1))
         except StoreUnavailable as error:
             reasons.append(str(error))
-    assert 0 < len(reasons) <= 3, "each read-only session fails once and is discarded"
+    assert len(reasons) == 1, "after one failure, the engine opens new sessions"
     assert all("the database is read-only" in reason for reason in reasons)
     bus.handle(CreateBatch("last", "S", 1))
 
@@ -99,7 +134,7 @@ def test_readiness_shows_no_address() -> None:
     assert reason_not_ready(nowhere) == "the database can't be reached"
 
 
-def test_every_transaction_has_time_outs_without_those_of_the_role(engine: Engine, database_url: str) -> None:
+def test_a_transaction_needs_no_time_outs_of_its_role(engine: Engine, database_url: str) -> None:
     """A restored database, or another role, lacks the role's settings."""
     name = database_url.rpartition("/")[2]
     run(engine, f"ALTER ROLE CURRENT_USER IN DATABASE {name} RESET ALL")
@@ -128,7 +163,7 @@ def test_no_time_out_stays_in_a_session_of_a_pooler(engine: Engine, database_url
     fresh.dispose()
 
 
-def test_the_names_of_transactions_do_not_restart_with_their_numbers(engine: Engine) -> None:
+def test_names_of_transactions_do_not_restart_with_numbers(engine: Engine) -> None:
     """A dump that is restored into a new cluster gets transaction numbers that the log has already."""
     bus_over(engine).handle(CreateBatch("b1", "S", 1))
     with engine.connect() as connection:
