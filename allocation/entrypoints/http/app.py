@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable
 
-from flask import Blueprint, Flask, Response, abort, request
+from flask import Blueprint, Flask, Response, request
 
 from allocation.adapters.schemas import results
 from allocation.adapters.schemas.commands import COMMANDS, CommandSchema
 from allocation.domain.commands import Command
-from allocation.entrypoints.http.bulk import BulkEndpoint, require_whole
+from allocation.entrypoints.http.bodies import read_body
+from allocation.entrypoints.http.bulk import BulkEndpoint
 from allocation.entrypoints.http.idempotency_keys import HEADER, checked_header, key_of, key_scope
 from allocation.entrypoints.http.responses import FAILURES, PREVIEW_FAILED, RETRYABLE, failure, success_status
 from allocation.service_layer.idempotency import IdempotencyKey
@@ -21,14 +22,12 @@ from readmodel.web.problems import RETRY_LATER, problem
 
 logger = logging.getLogger(__name__)
 
-LARGEST_BODY = 1_000_000
 
-
-def create_app(bus: MessageBus, store: Store, not_ready: Callable[[], str | None], bulks_at_once: int) -> Flask:
+def create_app(bus: MessageBus, store: Store, reason_not_ready: Callable[[], str | None], bulks_at_once: int) -> Flask:
     """Return the app of a web worker. It opens no connection, so the worker starts even if a store is unavailable.
 
-    `not_ready` returns the reason why the worker can't execute commands, or None. At most `bulks_at_once` bulk requests
-    run at the same time.
+    `reason_not_ready` returns the reason why the worker can't execute commands, or None. At most `bulks_at_once` bulk
+    requests run at the same time.
     """
     app = create_bare_app()
     app.register_blueprint(command_routes(bus, bulks_at_once))
@@ -36,7 +35,7 @@ def create_app(bus: MessageBus, store: Store, not_ready: Callable[[], str | None
     app.register_blueprint(
         health_routes(
             "commands",
-            lambda: {"commands": not_ready(), "queries": queries.reason_not_ready(store)},
+            lambda: {"commands": reason_not_ready(), "queries": queries.reason_not_ready(store)},
         )
     )
     return app
@@ -85,25 +84,6 @@ def request_key(command: Command) -> IdempotencyKey | None:
         return None
     scope = key_scope(request.path, request.headers.get("Authorization"))
     return key_of(scope, checked_header(value), command)
-
-
-def read_body() -> bytes:
-    """Return the body of the request. Abort with 415 if the media type is not JSON, and with 413 if it is too large.
-
-    Abort with 411 or 400 if the body may have been cut, since a part can be complete JSON. The web server reports a cut
-    stream as a normal end, so only the Content-Length shows a cut.
-    """
-    if request.mimetype != "application/json":
-        abort(415, f"The body must be application/json, not {request.mimetype or 'untyped'}")
-    if request.content_length is None:
-        abort(411, "A command needs a Content-Length. No command was executed")
-    # If the app set max_content_length, it could not read the rest of a large body. Then the server would close the
-    # connection, and the client would not receive the 413.
-    body = request.stream.read(LARGEST_BODY + 1)
-    if len(body) > LARGEST_BODY:
-        abort(413)
-    require_whole(len(body), request.content_length)
-    return body
 
 
 def failure_response(error: Exception) -> Response:

@@ -1,6 +1,6 @@
-"""Bulk requests: NDJSON with one command per line. The response has one result per line, in the same order.
+"""Bulk requests: NDJSON with one command per line. The response has one result per command, in the same order.
 
-A failed line does not affect the other lines.
+A failed line does not affect the other lines. Blank lines and the end line get no result.
 
 The server stores the whole body before it executes the first line. So it refuses an oversized or incomplete body before
 it executes any command. The client can send its whole body before it reads the response.
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from tempfile import SpooledTemporaryFile
 from threading import BoundedSemaphore
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from flask import Response, abort, request
@@ -19,6 +19,7 @@ from flask import Response, abort, request
 from allocation.adapters.schemas import results
 from allocation.adapters.schemas.commands import COMMANDS, CommandSchema, Envelope, parse
 from allocation.adapters.schemas.errors import InvalidInput, invalid, shorten
+from allocation.entrypoints.http.bodies import LARGEST_BULK, LONGEST_LINE, TOO_LARGE, copy_body, read_lines
 from allocation.entrypoints.http.idempotency_keys import HEADER, key_of, key_scope
 from allocation.entrypoints.http.responses import BUG, failure, status_of, success_status
 from allocation.service_layer.command_requests import CommandRequest
@@ -29,15 +30,8 @@ from readmodel.web.problems import RETRY_LATER, problem
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
-LARGEST_BODY = 100_000_000
-LONGEST_LINE = 1_000_000
 KEPT_IN_MEMORY = 1_000_000
-READ_AT_ONCE = 65_536
-END = "end"
-NO_END = 'A body without a Content-Length must end with the line {"type": "end"}. No command was executed'
-LONGEST_END = 1_000
 LINES_AT_ONCE, BYTES_AT_ONCE = 500, 1_000_000
-TOO_LARGE = f"The body has more than {LARGEST_BODY} bytes. No command was executed. Send the body in parts"
 
 
 class BulkLine(NamedTuple):
@@ -64,7 +58,7 @@ class BulkEndpoint:
             abort(415, f"The body must be {MEDIA_TYPES[0]}, not {request.mimetype or 'untyped'}")
         if HEADER in request.headers:
             abort(400, f"{HEADER} is for a single command. Add an id to each line instead")
-        if (request.content_length or 0) > LARGEST_BODY:
+        if (request.content_length or 0) > LARGEST_BULK:
             abort(413, TOO_LARGE)
         scope = key_scope(request.path, request.headers.get("Authorization"))
         if not self._slots.acquire(blocking=False):
@@ -76,58 +70,6 @@ class BulkEndpoint:
             response = Response(bulk_results(read_lines(body), self._bus, scope), content_type=MEDIA_TYPES[0])
             response.call_on_close(stack.pop_all().close)
             return response
-
-
-def copy_body(stream: IO[bytes], body: IO[bytes], length: int | None) -> None:
-    """Copy the request's body and rewind the copy. `length` is the Content-Length, or None.
-
-    Abort with 413 if the body is too large, and with 400 if it is shorter than `length`. If the client disconnects, the
-    stream ends early without an error.
-    """
-    size = 0
-    while data := stream.read(READ_AT_ONCE):
-        size += len(data)
-        if size > LARGEST_BODY:
-            abort(413, TOO_LARGE)
-        body.write(data)
-    ended = remove_end(body, size)
-    if length is not None:
-        require_whole(size, length)
-    elif not ended:
-        abort(400, NO_END)
-    body.seek(0)
-
-
-def require_whole(size: int, length: int) -> None:
-    if size < length:
-        abort(400, f"The body ended after {size} of {length} bytes. No command was executed")
-
-
-def remove_end(body: IO[bytes], size: int) -> bool:
-    """Remove the end marker if it is the last line. Return whether it was: without a length, only it shows a cut."""
-    start = max(0, size - LONGEST_END)
-    body.seek(start)
-    before, newline, last = body.read().rstrip().rpartition(b"\n")
-    try:
-        ended = bool(parse(Envelope, last).type == END)
-    except InvalidInput:
-        ended = False
-    if ended:
-        body.truncate(start + len(before) + len(newline))
-    return ended
-
-
-def read_lines(body: IO[bytes]) -> Iterator[bytes]:
-    """Yield each line that is not blank, without its newline. Truncate a very long line.
-
-    A truncated line is still longer than LONGEST_LINE bytes, so `parse_line` refuses it.
-    """
-    while line := body.readline(LONGEST_LINE + 2):
-        rest = line
-        while not rest.endswith(b"\n") and (rest := body.readline(READ_AT_ONCE)):
-            pass
-        if line.strip():
-            yield line.removesuffix(b"\n")
 
 
 def in_parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from allocation.entrypoints.http import bulk
+from allocation.entrypoints.http import bodies
 from tests.support.api import Answer, Api
 from tests.support.e2e.media_types import NDJSON, PROBLEM
 from tests.support.eventually import eventually
@@ -36,7 +36,7 @@ def test_a_bulk_has_one_result_per_nonblank_line_in_order(shared_api: Api) -> No
         {"type": "allocate_order", "orderid": "bulk-2", "lines": [{"sku": "BULK", "qty": 2}], "id": "f"},
         allocate("bulk", "BULK", 5, id="a"),
         b"[" * 2_000,
-        b'"' + b"x" * bulk.LONGEST_LINE + b'"',
+        b'"' + b"x" * bodies.LONGEST_LINE + b'"',
         allocate("bulk-3", "BULK", 1),
     )
     expected = [
@@ -104,7 +104,7 @@ def test_a_bulk_that_is_too_large_has_no_effect(shared_api: Api, with_content_le
 
 def too_large_body() -> Iterator[bytes]:
     yield json.dumps(allocate("tl", "TL")).encode() + b"\n"
-    yield from [b" " * 1_000_000] * (bulk.LARGEST_BODY // 1_000_000 + 60)
+    yield from [b" " * 1_000_000] * (bodies.LARGEST_BULK // 1_000_000 + 60)
 
 
 def test_a_bulk_has_no_effect_if_its_client_disconnects(shared_api: Api, shared_port: int) -> None:

@@ -43,8 +43,19 @@ def test_a_command_shorter_than_its_length_has_no_effect(shared_port: int, share
     body = b'{"orderid": "short", "sku": "CUT", "qty": 1}'
     head = f"POST /allocate HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {len(body) + 5}"
     response = raw_request(shared_port, head, body)
-    assert b" 202 " not in response.split(b"\r\n")[0]
+    assert b" 400 " in response.split(b"\r\n")[0]
+    assert f"The body ended after {len(body)} of {len(body) + 5} bytes" in response.decode()
     assert shared_api.allocations("short").status == 404
+
+
+def test_a_cut_stream_of_commands_has_no_effect(shared_port: int, shared_api: Api) -> None:
+    """The stream ends after a whole line, without its last chunk. The web server reports a normal end."""
+    head = f"POST /commands HTTP/1.1\r\nContent-Type: {NDJSON}\r\nTransfer-Encoding: chunked"
+    part = line("cut-1")
+    response = raw_request(shared_port, head, b"%x\r\n%b\r\n" % (len(part), part))
+    assert b" 400 " in response.split(b"\r\n")[0]
+    assert "must end with the line" in response.decode()
+    assert shared_api.allocations("cut-1").status == 404
 
 
 @pytest.mark.parametrize("route", ["allocate", "preview/allocate"])
@@ -64,7 +75,11 @@ def test_a_bulk_without_a_length_needs_an_end(shared_api: Api) -> None:
     assert [json.loads(result) for result in answer.body.splitlines()] == [{"status": 202}] * 2
 
 
-@pytest.mark.parametrize("end", [END, END.strip(), END + b"\n \n", b'{"id": "x", "type": "end", "more": 1}'])
+@pytest.mark.parametrize(
+    "end",
+    [END, END.strip(), END + b"\n \n", END + b" \n" * 100_000, b'{"id": "x", "type": "end", "more": 1}'],
+    ids=["line", "no-newline", "blank-lines", "many-blank-lines", "more-members"],
+)
 def test_an_end_is_allowed_with_a_length_and_gives_no_result(end: bytes, shared_api: Api) -> None:
     answer = shared_api.post("commands", line("with-length") + end, NDJSON)
     assert [json.loads(result)["status"] for result in answer.body.splitlines()] == [202]
@@ -85,6 +100,18 @@ def test_a_bulk_without_commands_has_no_results(body: bytes, shared_api: Api) ->
 def test_blank_lines_cost_no_answer(shared_api: Api) -> None:
     answer = shared_api.post("commands", b"\n" * 100_000 + line("blank") + b"\r\n \t\n" * 1_000, NDJSON)
     assert (answer.status, answer.body) == (200, '{"status":202}\n')
+
+
+def test_a_long_line_that_begins_blank_gets_a_result(shared_api: Api) -> None:
+    answer = shared_api.post("commands", b" " * 1_000_002 + line("long") + line("after-long"), NDJSON)
+    assert [json.loads(result)["status"] for result in answer.body.splitlines()] == [400, 202]
+
+
+def test_the_end_of_a_long_line_is_no_end_line(shared_api: Api) -> None:
+    """Otherwise the server would cut the line off, and the client would get no result for it."""
+    long = b'{"type": "allocate", "more": "' + b"x" * 2_000 + b'"} ' + END
+    answer = shared_api.post("commands", line("before-long") + long, NDJSON)
+    assert [json.loads(result)["status"] for result in answer.body.splitlines()] == [202, 400]
 
 
 def test_a_key_with_a_comma_is_refused(shared_api: Api) -> None:

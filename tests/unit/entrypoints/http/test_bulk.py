@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from allocation.domain.commands import CreateBatch
-from allocation.entrypoints.http import bulk
+from allocation.entrypoints.http import bodies, bulk
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
 from tests.support.service_layer.fakes import FakeStore, FakeUnitOfWork
@@ -38,7 +38,7 @@ class BulkClient:
     def send(self, *lines: dict[str, Any]) -> list[dict[str, Any]]:
         body = io.BytesIO(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
         bus = MessageBus(self.begin, lambda events: None)
-        parts = bulk.bulk_results(bulk.read_lines(body), bus, "- /commands")
+        parts = bulk.bulk_results(bodies.read_lines(body), bus, "- /commands")
         return [json.loads(line) for line in b"".join(parts).splitlines()]
 
 
@@ -61,7 +61,7 @@ def test_bulk_yields_results_before_it_executes_all_lines() -> None:
     client = BulkClient()
     bus = MessageBus(client.begin, lambda events: None)
     body = io.BytesIO(b"".join(json.dumps(allocate(f"o{n}")).encode() + b"\n" for n in range(2 * bulk.LINES_AT_ONCE)))
-    first = next(bulk.bulk_results(bulk.read_lines(body), bus, "- /commands"))
+    first = next(bulk.bulk_results(bodies.read_lines(body), bus, "- /commands"))
     assert json.loads(first) == {"status": 202}
     assert len(client.store.lines) == bulk.LINES_AT_ONCE
 
@@ -79,9 +79,9 @@ def test_result_names_the_first_twenty_wrong_members() -> None:
     assert result["message"].endswith("lines.19 must be a JSON object, not 1; and 980 more")
 
 
-@pytest.mark.parametrize("length", [bulk.READ_AT_ONCE - 1, bulk.LONGEST_LINE + 1, 3 * bulk.LONGEST_LINE])
+@pytest.mark.parametrize("length", [bodies.READ_AT_ONCE - 1, bodies.LONGEST_LINE + 1, 3 * bodies.LONGEST_LINE])
 @pytest.mark.parametrize("end", [b"", b"\n", b"\nlast", b"\nlast\n"])
 def test_line_of_any_length_is_read_as_one_line(length: int, end: bytes) -> None:
-    lines = list(bulk.read_lines(io.BytesIO(b"first\n" + b"x" * length + end)))
+    lines = list(bodies.read_lines(io.BytesIO(b"first\n" + b"x" * length + end)))
     assert [line.strip()[:5] for line in lines] == [b"first", b"xxxxx", *([b"last"] if b"last" in end else [])]
-    assert (len(lines[1]) > bulk.LONGEST_LINE) == (length > bulk.LONGEST_LINE)
+    assert (len(lines[1]) > bodies.LONGEST_LINE) == (length > bodies.LONGEST_LINE)
