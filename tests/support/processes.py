@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,11 @@ CONSOLE_SCRIPT = [sys.executable, "-m", "allocation.entrypoints.cli"]
 
 def allocation(arguments: str, environment: Mapping[str, str], **options: Any) -> "subprocess.Popen[str]":
     """Start `allocation` with these arguments. It gets only these of the service's environment variables."""
-    return subprocess.Popen([*CONSOLE_SCRIPT, *arguments.split()], env=only(environment), text=True, **options)
+    return program([*CONSOLE_SCRIPT, *arguments.split()], environment, **options)
+
+
+def program(command: Sequence[str], environment: Mapping[str, str], **options: Any) -> "subprocess.Popen[str]":
+    return subprocess.Popen(command, env=only(environment), text=True, **options)
 
 
 def only(environment: Mapping[str, str]) -> dict[str, str]:
@@ -26,7 +30,15 @@ def only(environment: Mapping[str, str]) -> dict[str, str]:
 @contextmanager
 def running(arguments: str, environment: Mapping[str, str], **options: Any) -> Iterator["subprocess.Popen[str]"]:
     """Start `allocation` as the function `allocation` does. Terminate it at the end of the block."""
-    process = allocation(arguments, environment, **options)
+    with running_program([*CONSOLE_SCRIPT, *arguments.split()], environment, **options) as process:
+        yield process
+
+
+@contextmanager
+def running_program(
+    command: Sequence[str], environment: Mapping[str, str], **options: Any
+) -> Iterator["subprocess.Popen[str]"]:
+    process = program(command, environment, **options)
     try:
         yield process
     finally:

@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters.postgres import statements
+from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
 from allocation.adapters.postgres.driver.arrays import array, arrays
 from allocation.adapters.postgres.driver.errors import translated_errors
 from allocation.adapters.postgres.event_pages import EventPage, read_whole_transactions
@@ -162,17 +163,3 @@ def last_position_and_fence(connection: Connection) -> tuple[int, int]:
     last = last_position(connection)
     held = connection.execute(READ_SMALLEST_HELD_KEY, {"tag": FENCE_TAG}).scalar()
     return last, last if held is None else min(last, held)
-
-
-@contextmanager
-def advisory_lock(connection: Connection, key: int) -> Iterator[bool]:
-    """Yield True if the connection acquires the lock, or False if another connection holds it.
-
-    The connection holds the lock until the context ends or the connection is lost.
-    """
-    mine = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one()
-    try:
-        yield mine
-    finally:
-        if mine and not connection.closed and not connection.invalidated:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})

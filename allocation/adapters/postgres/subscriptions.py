@@ -6,8 +6,8 @@ from zlib import crc32
 
 from sqlalchemy import Connection, Engine, text
 
+from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
 from allocation.adapters.postgres.driver.errors import translated_errors
-from allocation.adapters.postgres.event_log import advisory_lock
 
 SUBSCRIPTION_LOCK = 0x2A14 << 48
 STORED_EVERY = 10_000

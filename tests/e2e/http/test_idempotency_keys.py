@@ -4,11 +4,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from tests.support.api import Api
-from tests.support.e2e.database import set_for_new_sessions
 from tests.support.e2e.media_types import PROBLEM
 from tests.support.eventually import eventually
 from tests.support.processes import running
-from tests.support.services import web
+from tests.support.services import web_with_time_outs
 
 
 def test_a_key_returns_the_stored_answer_and_has_no_effect(shared_api: Api) -> None:
@@ -70,8 +69,7 @@ def test_a_key_gets_a_409_while_its_first_request_is_running(
 ) -> None:
     body = {"orderid": "o1", "sku": "S", "qty": 1}
     first = "INSERT INTO idempotency_keys VALUES ('- /allocate', 'k1', 'x')"
-    set_for_new_sessions(engine, "lock_timeout", "100ms")
-    with engine.connect() as other, web(environment) as port:
+    with engine.connect() as other, web_with_time_outs(environment, lock_timeout="100ms") as port:
         other.execute(text(first))
         api = Api(port)
         answer = api.keyed("k1", "allocate", body)

@@ -1,6 +1,7 @@
-"""What a killed PostgreSQL leaves behind does not prevent the next start."""
+"""A killed PostgreSQL leaves files that do not prevent the next start."""
 
-import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
@@ -11,12 +12,20 @@ from allocation.local.postgres import Postgres
 from tests.support import servers
 
 
-@pytest.mark.parametrize("text", [f"{os.getpid()}\n/elsewhere\n", ""], ids=["id of another program", "empty"])
-def test_a_stale_process_id_file_does_not_prevent_a_start(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder: Path = tmp_path_factory.mktemp("stale")
-    with servers.running(Postgres(folder, free_port())):
+@pytest.fixture
+def stranger() -> Iterator[int]:
+    """Yield the process id of a program that has nothing to do with PostgreSQL."""
+    program = subprocess.Popen(["sleep", "infinity"])
+    yield program.pid
+    program.terminate()
+    program.wait()
+
+
+@pytest.mark.parametrize("text", ["{}\n/elsewhere\n", ""], ids=["id-of-another-program", "empty"])
+def test_a_stale_process_id_file_does_not_prevent_a_start(text: str, stranger: int, tmp_path: Path) -> None:
+    with servers.running(Postgres(tmp_path, free_port())):
         pass
-    (folder / "data" / "postmaster.pid").write_text(text)
-    server = Postgres(folder, free_port())
+    (tmp_path / "data" / "postmaster.pid").write_text(text.format(stranger))
+    server = Postgres(tmp_path, free_port())
     with servers.running(server):
         psycopg2.connect(server.url).close()

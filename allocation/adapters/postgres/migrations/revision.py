@@ -13,7 +13,7 @@ REVISION = text("SELECT version_num FROM alembic_version")
 
 
 class SchemaGate:
-    """Lets no unit of work pass before the database is migrated. Afterwards the gate costs nothing."""
+    """Refuses each unit of work until the database is migrated. Later calls send no query."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -46,7 +46,7 @@ def test_the_command_reports_a_missing_file_in_one_line(folder: Folder, missing:
     assert not folder.path.exists() or "allocations.csv" not in folder.names
 
 
-def test_a_report_is_one_visible_line_despite_control_characters_in_names(folder: Folder) -> None:
+def test_a_report_escapes_control_characters_in_names(folder: Folder) -> None:
     done = folder.orders("o1,X\u2028Y\x1b[31m\x85,1").command()
     assert done.stderr == f"{folder.path}/orders.csv, line 2: Invalid sku X\\u2028Y\\x1b[31m\\x85\n"
 

@@ -6,7 +6,7 @@ import pytest
 
 from allocation.adapters.csv.rows import Row, Rows
 from allocation.adapters.schemas.commands import LineQuantity
-from allocation.adapters.schemas.errors import InvalidInput as InvalidInput
+from allocation.adapters.schemas.errors import InvalidInput
 
 BAD = "row has a misplaced quote, or a line break inside a field"
 
@@ -46,3 +46,11 @@ def test_a_bad_quote_spoils_one_line(tmp_path: Path, lines: list[str], expected:
 def test_blank_lines_and_a_missing_last_ending_are_fine(tmp_path: Path) -> None:
     rows, _ = read(tmp_path, "orderid,sku,qty\n\na,S,1\n\n\nb,S,2")
     assert rows == [(3, ("a", "S", "1")), (6, ("b", "S", "2"))]
+
+
+def test_a_header_with_a_misplaced_quote_makes_the_file_bad(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text('orderid,"sku,qty\na,S,1\n')
+    rows = Rows(path, LineQuantity)
+    assert list(rows) == []
+    assert str(rows.broken) == f"{path}, line 1: the header has a misplaced quote"

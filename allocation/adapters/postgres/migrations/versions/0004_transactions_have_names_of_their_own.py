@@ -1,4 +1,4 @@
-"""The name of a transaction in the log is unique even after a restore into a cluster whose numbers start again."""
+"""The name of a transaction stays unique after a restore into a new cluster, whose numbers start again."""
 
 from alembic import op
 
@@ -7,7 +7,8 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    # Both parts are the same for a whole transaction: now() is its start. No second has 2^20 transactions.
+    # Both parts are the same for a whole transaction: now() is its start. Two names are equal only if 2^20 transactions
+    # start in a second.
     op.execute("""
         ALTER TABLE events ALTER COLUMN transaction SET DEFAULT
             (CAST(extract(epoch FROM now()) AS bigint) << 20)
