@@ -15,7 +15,7 @@ class LinesInMemory:
     def require_line(self, orderid: str, sku: str) -> None:
         """Do nothing: every line is in memory."""
 
-    # This method ignores `units`: the product skips the lines that no longer fit.
+    # This method ignores `units`, because the product skips the lines that no longer fit.
     def oldest_waiting(self, sku: str, after: int, largest: int, units: int) -> Sequence[TrackedLine]:  # noqa: ARG002
         waiting = [line for line in self._lines.values() if line.status is Status.WAITING]
         fitting = [line for line in waiting if line.arrived > after and line.qty <= largest]

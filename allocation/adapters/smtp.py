@@ -79,7 +79,7 @@ class Mail:
         secure = self._url.scheme == "smtps"
         server = smtplib.SMTP_SSL(timeout=TIMEOUT, context=encryption) if secure else smtplib.SMTP(timeout=TIMEOUT)
         # The constructor sets _host only if it connects. TLS checks the server's certificate against _host.
-        server._host = host  # type: ignore[attr-defined]
+        server._host = host  # type: ignore[attr-defined]  # The stub hides this attribute.
         with ends_within(self._done_within, server), server:
             server.connect(host, port)
             if self._url.scheme == "smtp+starttls":
@@ -95,7 +95,7 @@ def is_plain(text: str) -> bool:
 
 
 def subject_header(subject: str) -> str:
-    """Return ASCII as it is. Encode other texts, and a text that a mail program would decode, as a whole."""
+    """Return an ASCII subject unchanged. Encode a subject that is long, is not ASCII, or looks encoded."""
     if subject.isascii() and "=?" not in subject and len(subject) <= LONGEST_SUBJECT:
         return subject
     return Header(subject, "utf-8", header_name="Subject").encode()

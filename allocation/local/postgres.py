@@ -83,7 +83,7 @@ class Postgres:
         self._binaries, self._account = find_binaries(), self.account or find_account()
         if not self._data.exists():
             self._initialize()
-        self._stop_leftover_server()
+        self._remove_leftovers()
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", **self.settings}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Child(
@@ -157,11 +157,11 @@ class Postgres:
             ) from error
         new.rename(self._data)
 
-    def _stop_leftover_server(self) -> None:
+    def _remove_leftovers(self) -> None:
         """Stop the server that a killed supervisor left running. Raise CannotStart if the server does not stop.
 
-        A killed server leaves its file. PostgreSQL refuses to start if another program has that process id now, or if
-        the file is empty. Such a file is removed. No other supervisor may use the folder at the same time.
+        A killed server leaves `postmaster.pid`. PostgreSQL refuses to start if the file is empty, or if another program
+        has that process id now. In these cases, remove the file. No other supervisor may use the folder meanwhile.
         """
         pid_file = self._data / "postmaster.pid"
         try:

@@ -15,7 +15,7 @@ from allocation.local.files import write_secret
 def create_private(folder: Path) -> None:
     """Create the folder if it is missing. Other accounts can't list it, but PostgreSQL's account can enter it."""
     if not folder.is_dir():
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)  # Another start may have created it just now.
         folder.chmod(0o711)
 
 

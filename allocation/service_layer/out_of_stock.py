@@ -80,17 +80,17 @@ def new_events_by_sku(events: Sequence[LoggedEvent], history: NoticeHistory) -> 
     return new_events
 
 
-def listed(line: Mapping[str, Any]) -> str:
-    return f"- order {line['orderid']!r}: {count(line['qty'], 'unit')}"
+def list_item(line: Mapping[str, Any]) -> str:
+    return f"- order {line['orderid']!r}: {counted(line['qty'], 'unit')}"
 
 
-def count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def notice(sku: str, events: Sequence[LoggedEvent]) -> Notice:
     waiting = events[-1]["waiting"]
-    lines = [listed(event["line"]) for event in events[:MOST_LISTED]]
+    lines = [list_item(event["line"]) for event in events[:MOST_LISTED]]
     more = [f"- and {len(events) - MOST_LISTED} more"] if len(events) > MOST_LISTED else []
     text = [
         f"No batch of {sku!r} has room for:",
@@ -98,7 +98,7 @@ def notice(sku: str, events: Sequence[LoggedEvent]) -> Notice:
         *lines,
         *more,
         "",
-        f"Waiting for this SKU in total: {count(waiting['lines'], 'line')}, {count(waiting['units'], 'unit')}.",
+        f"Waiting for this SKU in total: {counted(waiting['lines'], 'line')}, {counted(waiting['units'], 'unit')}.",
         "These lines get new stock in the order in which they arrived.",
         "",
     ]

@@ -73,8 +73,10 @@ class Rows:
             with open_text(self.path) as file:
                 lines = recorded(file, read)
                 reader: CsvReader | LineReader = CsvReader(lines) if self._strict else LineReader(lines)
-                header = next(reader, None)
-                self.header = header or []
+                header = next(reader, [])
+                if header is None:
+                    raise BadFile(f"{self.path}, line 1: the header has a misplaced quote")
+                self.header = header
                 check_header(self.path, self.header, self._schema, strict=self._strict)
                 self.head, number = pop_text(read), reader.line_num + 1
                 for fields in reader:

@@ -25,7 +25,8 @@ def audit() -> None:
     for finding in audit(bootstrap.create_engine(settings_with("database_url"), direct=True)):
         broken += finding.breaches > 0
         example = visible(str(finding.example))
-        result = f"{finding.breaches} breaches, for example {example}" if finding.breaches else "ok"
+        noun = "breach" if finding.breaches == 1 else "breaches"
+        result = f"{finding.breaches} {noun}, for example {example}" if finding.breaches else "ok"
         click.echo(f"{finding.invariant}: {result}")
     if broken:
         raise click.ClickException(f"Broken invariants: {broken}")

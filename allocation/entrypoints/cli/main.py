@@ -16,7 +16,6 @@ EXPECTED = (
     ("allocation.service_layer.unit_of_work", "StoreUnavailable"),
     ("readmodel.projector.rebuild", "RebuildFailed"),
     ("readmodel.store.errors", "ModelAbsent"),
-    ("readmodel.store.errors", "ModelDamaged"),
     ("readmodel.store.presence", "RedisShared"),
     ("redis.exceptions", "RedisError"),
 )

@@ -9,7 +9,7 @@ from allocation.entrypoints.cli.settings import settings_with
 
 @click.command()
 def env() -> None:
-    """Print the URLs of the running service as shell commands, for eval $(allocation env)."""
+    """Print the URLs of the running service as shell commands, for eval "$(allocation env)"."""
     from allocation.config import load_settings
     from allocation.local.running import service_urls
 
