@@ -1,41 +1,34 @@
 """Reads the settings from environment variables."""
 
-import re
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings
 
-
-def url_of(*schemes: str) -> AfterValidator:
-    def check(url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in schemes:
-            raise ValueError(f"must begin with {schemes[0]}://")
-        _ = parts.port  # Raises ValueError if the port is invalid.
-        if "redis" in schemes:
-            require_redis_options(url, parts.path)
-        if "smtp" in schemes and not parts.hostname:
-            raise ValueError("must name a host")
-        return url
-
-    return AfterValidator(check)
+from allocation import urls
 
 
-def require_redis_options(url: str, path: str) -> None:
-    """Raise ValueError for a database or an option that the client would ignore or fail with later."""
-    from redis.connection import parse_url
+def check_host(host: str) -> str:
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ValueError("must be an IP address or the name of a host") from None
+    return host
 
-    if not re.fullmatch(r"(/\d*)?", path):
-        raise ValueError(f"must end with the number of a database, not {path!r}")
-    parse_url(url)
+
+def check_folder(folder: Path) -> Path:
+    if not str(folder).isprintable():  # Other programs show it, and Redis reads it from its configuration.
+        raise ValueError("must consist of printable characters")
+    return folder
 
 
-DatabaseUrl = Annotated[str, url_of("postgresql", "postgres", "postgresql+psycopg2")]
-RedisUrl = Annotated[str, url_of("redis", "rediss")]
-SmtpUrl = Annotated[str, url_of("smtp", "smtp+starttls", "smtps")]
+DatabaseUrl = Annotated[str, AfterValidator(urls.check_database)]
+RedisUrl = Annotated[str, AfterValidator(urls.check_redis)]
+SmtpUrl = Annotated[str, AfterValidator(urls.check_smtp)]
+Host = Annotated[str, AfterValidator(check_host)]
+Folder = Annotated[Path, AfterValidator(check_folder)]
+YEAR = 31_536_000
 MOST_WORKERS, MOST_THREADS = 256, 1_000
 REDIS_PREFIX = "^[a-z0-9_]{0,40}$"
 ADDRESS = r"^[!-+\--:=?A-~]+@[A-Za-z0-9.-]+$"
@@ -52,17 +45,17 @@ class Settings(BaseSettings):
     database_url: DatabaseUrl | None = None
     redis_url: RedisUrl | None = None
     redis_prefix: str = Field("", validation_alias="ALLOCATION_REDIS_PREFIX", pattern=REDIS_PREFIX)
-    host: str = Field("127.0.0.1", validation_alias="ALLOCATION_HOST")
+    host: Host = Field("127.0.0.1", validation_alias="ALLOCATION_HOST")
     port: int = Field(5005, validation_alias="ALLOCATION_PORT", ge=1, le=65535)
     workers: int = Field(2, validation_alias="ALLOCATION_WORKERS", ge=1, le=MOST_WORKERS)
     threads: int = Field(32, validation_alias="ALLOCATION_THREADS", ge=1, le=MOST_THREADS)
-    commands_together: int = Field(100, validation_alias="ALLOCATION_COMMANDS_TOGETHER", ge=1)
+    commands_together: int = Field(100, validation_alias="ALLOCATION_COMMANDS_TOGETHER", ge=1, le=10_000)
     smtp_url: SmtpUrl | None = None
     mail_from: str = Field("allocations@example.com", validation_alias="ALLOCATION_MAIL_FROM", pattern=ADDRESS)
     mail_to: str = Field("stock@example.com", validation_alias="ALLOCATION_MAIL_TO", pattern=ADDRESS)
-    mail_window: int = Field(600, validation_alias="ALLOCATION_MAIL_WINDOW", ge=0)
-    keys_kept: int = Field(86_400, validation_alias="ALLOCATION_KEYS_KEPT", ge=1)
-    data: Path = Field(Path(".data"), validation_alias="ALLOCATION_DATA")
+    mail_window: int = Field(600, validation_alias="ALLOCATION_MAIL_WINDOW", ge=0, le=YEAR)
+    keys_kept: int = Field(86_400, validation_alias="ALLOCATION_KEYS_KEPT", ge=1, le=10 * YEAR)
+    data: Folder = Field(Path(".data"), validation_alias="ALLOCATION_DATA")
 
 
 class BadSettings(Exception):

@@ -13,6 +13,11 @@ def free_port() -> int:
         return port
 
 
+def authority(host: str, port: int) -> str:
+    """Return the host and port as in a URL: an IPv6 address has brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def require_free(host: str, port: int, *, within: float = 0.0) -> None:
     """Wait up to `within` seconds until this process can listen on the port. Raise CannotStart if it can't."""
     deadline = time.monotonic() + within
@@ -29,8 +34,10 @@ def reason_not_free(host: str, port: int) -> str | None:
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
+    except UnicodeError:
+        return f"ALLOCATION_HOST={host} is no name of a host"
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return f"Port {port} is in use. Stop the program that uses it, or set ALLOCATION_PORT to another port"
-        return f"Can't listen on {host}:{port}: {error.strerror or error}"
+        return f"Can't listen on {authority(host, port)}: {error.strerror or error}. Change ALLOCATION_HOST"
     return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGINT
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 import psycopg2
@@ -17,10 +18,11 @@ import psycopg2
 from allocation.local.account import Account, find_account
 from allocation.local.child import Child
 from allocation.local.errors import CannotStart
-from allocation.local.files import write_secret
+from allocation.local.files import create_secret_folder, write_secret
 
 DATABASE = "allocation"
 LEFTOVER_STOPS_WITHIN = 10.0
+REFUSES_LOGIN = "password authentication failed"
 
 
 def find_binaries() -> Path:
@@ -72,7 +74,13 @@ class Postgres:
         return self.url_of(DATABASE)
 
     def url_of(self, database: str) -> str:
-        return f"postgresql://postgres:{self._password.read_text()}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://postgres:{self._read_password()}@127.0.0.1:{self.port}/{database}"
+
+    def _read_password(self) -> str:
+        try:
+            return quote(self._password.read_text(), safe="")
+        except (OSError, UnicodeError) as error:
+            raise CannotStart(f"Can't read the password of PostgreSQL in {self._password}") from error
 
     def prepare(self) -> Child:
         """Return a child that runs the server. The caller starts it.
@@ -115,6 +123,8 @@ class Postgres:
             except psycopg2.OperationalError as error:
                 if child.exit_code() is not None:
                     raise CannotStart(f"PostgreSQL did not start. Its log is {self.folder / 'log'}") from error
+                if REFUSES_LOGIN in str(error):
+                    raise CannotStart(f"PostgreSQL refuses the password in {self._password}") from error
                 time.sleep(0.05)
             else:
                 break
@@ -131,7 +141,7 @@ class Postgres:
             connection.close()
 
     def _initialize(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        create_secret_folder(self.folder)
         self._account.become_owner_of(self.folder)
         write_secret(self._password, secrets.token_urlsafe(24))
         self._account.become_owner_of(self._password)
@@ -160,8 +170,8 @@ class Postgres:
     def _remove_leftovers(self) -> None:
         """Stop the server that a killed supervisor left running. Raise CannotStart if the server does not stop.
 
-        A killed server leaves `postmaster.pid`. PostgreSQL refuses to start if the file is empty, or if another program
-        has that process id now. In these cases, remove the file. No other supervisor may use the folder meanwhile.
+        A killed server leaves `postmaster.pid`. PostgreSQL refuses to start if the file holds no process id, or if
+        another program has that id now. In these cases, remove the file. No other supervisor may use the folder.
         """
         pid_file = self._data / "postmaster.pid"
         try:
@@ -171,9 +181,9 @@ class Postgres:
                 return
             server.send_signal(SIGINT)
             server.wait(LEFTOVER_STOPS_WITHIN)
-        except (ValueError, psutil.ZombieProcess):
-            pid_file.unlink()
-        except (FileNotFoundError, psutil.NoSuchProcess):
+        except (ValueError, OverflowError, psutil.NoSuchProcess):  # That includes a zombie.
+            pid_file.unlink(missing_ok=True)
+        except FileNotFoundError:
             return
         except (psutil.AccessDenied, psutil.TimeoutExpired) as error:
             raise CannotStart(f"An earlier PostgreSQL server does not stop. Its process id is {server.pid}") from error

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from allocation.local.child import Child
 from allocation.local.errors import CannotStart
-from allocation.local.files import write_secret
+from allocation.local.files import create_secret_folder, write_secret
 
 OLDEST = 7
 """The first version with Redis Functions."""
@@ -62,7 +62,8 @@ class Redis:
 
         Raise CannotStart if no server is installed.
         """
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        create_secret_folder(self.folder)
+        folder = str(self.folder).replace("\\", "\\\\").replace('"', '\\"')
         configuration = self.folder / "redis.conf"
         write_secret(
             configuration,
@@ -70,7 +71,7 @@ class Redis:
             bind 127.0.0.1
             port {self.port}
             requirepass {self._password}
-            dir "{self.folder}"
+            dir "{folder}"
             save 60 1
             maxmemory-policy noeviction
             """,

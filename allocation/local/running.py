@@ -82,7 +82,8 @@ def remove_stale_env_file(data: Path) -> bool:
 def service_urls(data: Path) -> dict[str, str] | None:
     """Return DATABASE_URL, REDIS_URL and API_URL of the service that runs from the folder.
 
-    Return None if no service runs from the folder, or if the service is still starting.
+    Return None if no service runs from the folder, or if the service is still starting. Raise CannotStart if the folder
+    is unusable.
     """
     try:
         with (data / "lock").open() as lock:
@@ -91,6 +92,8 @@ def service_urls(data: Path) -> dict[str, str] | None:
         return None
     except BlockingIOError:
         return read_urls(data / "env")
+    except OSError as error:
+        raise CannotStart(f"Can't use ALLOCATION_DATA={data}: {error.strerror}") from error
     return None
 
 

@@ -15,7 +15,7 @@ from allocation.config import Settings
 from allocation.local import running
 from allocation.local.child import Child
 from allocation.local.errors import CannotStart
-from allocation.local.ports import free_port, require_free
+from allocation.local.ports import authority, free_port, require_free
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
 from allocation.local.supervisor import Supervisor
@@ -51,8 +51,7 @@ class Service:
         self._require_alone = require_alone
         self._shutdown = Shutdown()
         self._supervisor = Supervisor()
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        self._url = f"http://{host}:{settings.port}"
+        self._url = f"http://{authority(settings.host, settings.port)}"
 
     def run(self) -> None:
         """Run until SIGINT, SIGTERM or SIGHUP, or until the terminal closes. Then stop every child process.

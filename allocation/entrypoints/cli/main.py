@@ -10,6 +10,7 @@ from readmodel import logs
 
 EXPECTED = (
     ("allocation.adapters.csv.rows", "BadFile"),
+    ("allocation.adapters.postgres.schema", "MigrationFailed"),
     ("allocation.config", "BadSettings"),
     ("allocation.local.errors", "CannotStart"),
     ("allocation.service_layer.unit_of_work", "RetryableError"),
@@ -27,10 +28,18 @@ class ReportingGroup(click.Group):
         """Report an expected error in one line. Any other error is a bug: Python prints its traceback."""
         try:
             return super().invoke(ctx)
+        except click.UsageError:
+            raise
+        except click.ClickException as error:
+            raise click.ClickException(in_one_line(error.message)) from error
         except Exception as error:
             if isinstance(error, loaded_errors()):
-                raise click.ClickException(logs.visible(" ".join(str(error).split()))) from error
+                raise click.ClickException(in_one_line(str(error))) from error
             raise
+
+
+def in_one_line(text: str) -> str:
+    return logs.visible(" ".join(text.split()))
 
 
 def loaded_errors() -> tuple[type[Exception], ...]:
