@@ -55,10 +55,13 @@ def new_name(redis: Redis, names: Names, live: str | None) -> str:
 
 def next_number(redis: Redis, names: Names) -> int:
     try:
-        return int(redis.incr(names.generation_counter))
-    except ResponseError:  # It is no number, or the largest one. Start again: `new_name` skips the live generation.
-        redis.delete(names.generation_counter)
-        return int(redis.incr(names.generation_counter))
+        number = int(redis.incr(names.generation_counter))
+    except ResponseError:  # It is no number, or the largest one.
+        number = 0
+    if number < 1:
+        redis.delete(names.generation_counter)  # Start again: `new_name` skips the live generation.
+        number = int(redis.incr(names.generation_counter))
+    return number
 
 
 def swap(redis: Redis, names: Names, expected: Generations, new: Generations) -> bool:

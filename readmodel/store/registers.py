@@ -50,11 +50,18 @@ def decode(value: str, shape: Shape) -> tuple[int, State]:
     version, _, text = value.partition(" ")
     try:
         number, state = int(version), orjson.loads(text)
-        if is_number(number) and all(is_valid(state[name]) for name, is_valid in shape.items()):
+        if is_number(number) and has_shape(state, shape):
             return number, state
-    except (ValueError, LookupError, TypeError):
+    except ValueError:
         pass
     raise ModelDamaged(f"a register can't be parsed: {value[:LONGEST_SHOWN]!r}")
+
+
+def has_shape(state: Any, shape: Shape) -> bool:
+    try:
+        return all(is_valid(state[name]) for name, is_valid in shape.items())
+    except (LookupError, TypeError):
+        return False
 
 
 def is_number(value: Any) -> bool:

@@ -7,12 +7,25 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from readmodel.store import keys
-from readmodel.store.registers import Register, Shape, State, decode, encode, is_number, is_text_or_null
+from readmodel.store.errors import ModelDamaged
+from readmodel.store.registers import (
+    LONGEST_SHOWN,
+    Register,
+    Shape,
+    State,
+    decode,
+    encode,
+    has_shape,
+    is_number,
+    is_text,
+    is_text_or_null,
+)
 from readmodel.store.snapshot import Snapshot
 from readmodel.views.batches import add_etas
 
 STATUSES = ("allocated", "waiting", "deallocated", "shipped")
 SHAPE: Shape = {"qty": is_number, "status": lambda status: status in STATUSES, "batchref": is_text_or_null}
+WHY_SHAPE: Shape = {"ref": is_text, "eta": is_text_or_null, "available": is_number}
 
 
 @keys.cached
@@ -77,10 +90,18 @@ def stored_lines(stored: Mapping[str, str]) -> list[State]:
 
 
 def stored_line(sku: str, version: int, state: State) -> State:
-    return {"sku": sku} | state | {"version": version}
+    """Return the line with its `why`, which is None if the event had no reason. Raise ModelDamaged."""
+    why = state.get("why")
+    if why is not None and not is_why(why):
+        raise ModelDamaged(f"the reason of a line has another shape: {str(why)[:LONGEST_SHOWN]}")
+    return {"sku": sku} | {name: state[name] for name in SHAPE} | {"version": version, "why": why}
+
+
+def is_why(why: Any) -> bool:
+    return isinstance(why, list) and all(isinstance(batch, dict) and has_shape(batch, WHY_SHAPE) for batch in why)
 
 
 def with_eta(line: State, etas: Mapping[str, str | None], explain: bool) -> State:
-    why = line.pop("why", None)
+    why = line.pop("why")
     line["eta"] = etas.get(line["batchref"])
     return line | {"why": why} if explain else line

@@ -11,6 +11,7 @@ from allocation.domain.commands import Allocate, CreateBatch
 from allocation.entrypoints.relay.shown_position import shown_position
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
+from readmodel.projector.digest import digest
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
 from readmodel.store import keys
@@ -49,6 +50,10 @@ OF_THE_WHOLE_MODEL: dict[str, Damage] = {
         redis.set(PLAIN.generation_counter, "abc"),
         redis.set(PLAIN.generations, "x"),
     ),
+    "a counter below zero": lambda redis, live: (
+        redis.set(PLAIN.generation_counter, "-300"),
+        redis.set(PLAIN.generations, "x"),
+    ),
 }
 FOUND_BY_A_QUERY: dict[str, Damage] = {
     "a token of another type": lambda redis, live: replace_by_list(redis, PLAIN.cache_token),
@@ -68,6 +73,11 @@ FOUND_BY_A_QUERY: dict[str, Damage] = {
     ),
     "an unknown status": lambda redis, live: redis.hset(
         f"{live}:{order_key('o1')}", "S", '7 {"qty": 3, "status": "lost", "batchref": "b1"}'
+    ),
+    "a reason of another shape": lambda redis, live: redis.hset(
+        f"{live}:{order_key('o1')}",
+        "S",
+        '7 {"qty": 3, "status": "waiting", "batchref": null, "why": ' + "[" * 300 + "]" * 300 + "}",
     ),
     "a quantity that is true": lambda redis, live: redis.hset(
         f"{live}:{order_key('o1')}", "S", '7 {"qty": true, "status": "allocated", "batchref": "b1"}'
@@ -154,3 +164,10 @@ def test_commands_after_a_flush_find_the_rebuilt_model(
     rebuild(damaged, log, PROJECTION)
     projecting_bus.handle(Allocate("o3", "S", 1))
     assert damaged.read(lambda snapshot: orders.order(snapshot, "o3")) is not None
+
+
+def test_a_digest_of_a_damaged_model_is_a_digest(damaged: Store) -> None:
+    live = damaged.generations().live or ""
+    sound = digest(damaged.redis, live)
+    damaged.redis.hset(f"{live}:{order_key('o1')}", b"\xff", b"\xff")
+    assert digest(damaged.redis, live) != sound
