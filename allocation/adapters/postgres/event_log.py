@@ -17,12 +17,12 @@ from sqlalchemy import Connection, Engine, text
 from allocation.adapters.postgres import statements
 from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
 from allocation.adapters.postgres.driver.arrays import array, arrays
-from allocation.adapters.postgres.driver.errors import translated_errors
+from allocation.adapters.postgres.driver.errors import NOT_MIGRATED, translated_errors
 from allocation.adapters.postgres.event_pages import EventPage, read_whole_transactions
 from allocation.adapters.schemas.events import event_as_json, moment_as_text
 from allocation.domain.events import Event
 from allocation.service_layer.idempotency import EventRange
-from allocation.service_layer.unit_of_work import LoggedEvent
+from allocation.service_layer.unit_of_work import LoggedEvent, StoreUnavailable
 
 FENCE_TAG = 0x2A11
 APPENDED_AT_ONCE = 5_000
@@ -96,7 +96,10 @@ class EventLog:
         """Return the random name of the log. A dump or a replica of the log has the same name."""
         if self._identity is None:
             with self._connection() as connection:
-                self._identity = str(connection.execute(text("SELECT identity FROM log")).scalar_one())
+                identity = connection.execute(text("SELECT identity FROM log")).scalar()
+            if identity is None:
+                raise StoreUnavailable(f"{NOT_MIGRATED}: the table log has no row")
+            self._identity = str(identity)
         return self._identity
 
     def database(self) -> str:

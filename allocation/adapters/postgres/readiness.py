@@ -9,7 +9,7 @@ from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailab
 
 COLUMNS = {
     "products": statements.PRODUCT_COLUMNS,
-    "batches": statements.BATCH_COLUMNS,
+    "batches": (*statements.BATCH_COLUMNS, "used_up"),
     "order_lines": statements.LINE_COLUMNS,
     "events": statements.EVENT_COLUMNS,
     "events_position_seq": ("last_value",),  # The trigger of the fence reads it.

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
 from allocation.adapters.postgres.driver.engine import TIMEOUTS
-from allocation.adapters.postgres.driver.errors import translated_errors
+from allocation.adapters.postgres.driver.errors import message_of, translated_errors
+from allocation.adapters.postgres.migrations.revision import IS_MIGRATED, REVISION, revisions
 from allocation.service_layer.unit_of_work import Busy, RetryableError, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -22,11 +24,16 @@ PAUSE = 1.0
 DONE_WITHIN = 600.0
 
 
+class MigrationFailed(Exception):
+    """No migration can upgrade this schema. The schema is unchanged."""
+
+
 def migrate(engine: Engine) -> None:
     """Upgrade the schema to the newest revision, and set the time-outs of the role. There are no downgrades.
 
     One process migrates at a time, and the others wait. A migration waits only WAIT_FOR_LOCK for each lock, because all
     commands would queue behind it. Then it rolls back and retries. Raise StoreUnavailable after DONE_WITHIN seconds.
+    Raise MigrationFailed if the schema is not that of any revision.
     """
     retrying = Retrying(
         retry=retry_if_exception_type((Busy, RetryableError)),
@@ -39,6 +46,8 @@ def migrate(engine: Engine) -> None:
         retrying(try_to_migrate, engine)
     except (Busy, RetryableError) as error:
         raise StoreUnavailable(f"The migration did not succeed within {DONE_WITHIN:.0f} s: {error}") from error
+    except DBAPIError as error:
+        raise MigrationFailed(f"The schema is not that of its revision: {message_of(error.orig)}") from error
 
 
 def try_to_migrate(engine: Engine) -> None:
@@ -46,10 +55,18 @@ def try_to_migrate(engine: Engine) -> None:
     with the_only_migration(engine), translated_errors(), engine.begin() as connection:
         connection.execute(text(f"SET LOCAL lock_timeout = '{WAIT_FOR_LOCK}'"))
         connection.execute(text("SET LOCAL statement_timeout = 0"))
+        require_known(connection)
         config = configuration()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         limit_waits(connection)
+
+
+def require_known(connection: Connection) -> None:
+    """Raise MigrationFailed if the database has another revision than those of this code, or several of them."""
+    found = connection.execute(REVISION).scalars().all() if connection.execute(IS_MIGRATED).scalar_one() else None
+    if found is not None and (len(found) != 1 or found[0] not in revisions()):
+        raise MigrationFailed(f"The database has the revisions {found}. This version knows {', '.join(revisions())}")
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from zlib import crc32
 from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
-from allocation.adapters.postgres.driver.errors import translated_errors
+from allocation.adapters.postgres.driver.errors import NOT_MIGRATED, translated_errors
+from allocation.service_layer.unit_of_work import StoreUnavailable
 
 SUBSCRIPTION_LOCK = 0x2A14 << 48
 STORED_EVERY = 10_000
@@ -40,14 +41,16 @@ class Cursor:
 def locked_cursor(engine: Engine, name: str) -> Iterator[Cursor | None]:
     """Yield the subscription's cursor, or None if another process holds the subscription's lock.
 
-    If the context ends with a driver's error, raise RetryableError or StoreUnavailable instead. Raise NoResultFound
-    if no migration has inserted the subscription's row.
+    If the context ends with a driver's error, raise RetryableError or StoreUnavailable instead. Raise StoreUnavailable
+    if the subscription has no row.
     """
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
     key = SUBSCRIPTION_LOCK | crc32(name.encode())
     with translated_errors(), autocommit.connect() as connection, advisory_lock(connection, key) as mine:
         if mine:
-            position = int(connection.execute(READ_CURSOR, {"name": name}).scalar_one())
-            yield Cursor(connection, name, position)
+            position = connection.execute(READ_CURSOR, {"name": name}).scalar()
+            if position is None:
+                raise StoreUnavailable(f"{NOT_MIGRATED}: the table subscriptions has no row for {name}")
+            yield Cursor(connection, name, int(position))
         else:
             yield None

@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 
-READ_ONLY = "25006"
+from allocation.adapters.postgres.driver.errors import REASONS
+
 TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "30s"}
 LIMIT_SESSION = "".join(f"SET {name} = '{value}'; " for name, value in TIMEOUTS.items())
 
@@ -29,13 +30,14 @@ def create_postgres_engine(
         connect_args={
             "connect_timeout": 5,
             "application_name": "allocation",
+            "client_encoding": "utf8",
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 30_000,
         },
     )
-    event.listen(engine, "handle_error", discard_read_only_sessions)
+    event.listen(engine, "handle_error", discard_unusable_sessions)
     if direct:
         event.listen(engine, "connect", limit_session)
     else:
@@ -44,9 +46,12 @@ def create_postgres_engine(
     return engine
 
 
-def discard_read_only_sessions(context: ExceptionContext) -> None:
-    """Discard a session that became read-only: after a failover, new sessions reach the new primary."""
-    if getattr(context.original_exception, "pgcode", None) == READ_ONLY:
+def discard_unusable_sessions(context: ExceptionContext) -> None:
+    """Open new sessions after an error that a new session may not have.
+
+    For example, the session is read-only because another server is the primary now, or it has an old search_path.
+    """
+    if getattr(context.original_exception, "pgcode", None) in REASONS:
         context.is_disconnect = True
 
 

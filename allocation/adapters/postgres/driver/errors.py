@@ -19,8 +19,12 @@ REASONS = {
     "42P01": NOT_MIGRATED,  # a table is missing
     "42703": NOT_MIGRATED,  # a column is missing
     "42883": NOT_MIGRATED,  # a function is missing
+    "42P10": NOT_MIGRATED,  # a unique constraint is missing
+    "42804": NOT_MIGRATED,  # a column has another type
+    "42809": NOT_MIGRATED,  # another kind of object has the name of a table
     "3F000": NOT_MIGRATED,  # a schema is missing
 }
+"""Maps a code to the reason why no command can succeed."""
 UNAVAILABLE = (
     "08",  # connection failure
     "28",  # wrong role or password

@@ -42,6 +42,7 @@ def run(engine: Engine, statement: str) -> None:
         "ALTER TABLE order_lines DROP COLUMN placed",
         "ALTER TABLE events RENAME TO happenings",
         "ALTER TABLE idempotency_keys RENAME COLUMN effects TO ranges",
+        "ALTER TABLE batches RENAME COLUMN used_up TO empty",
     ],
 )
 def test_a_changed_table_makes_commands_unavailable(engine: Engine, trouble: str) -> None:
@@ -127,6 +128,28 @@ def test_readiness_discards_a_session_that_became_read_only(engine: Engine) -> N
         session.commit()
     assert reason_not_ready(engine) == "the database is read-only"
     assert reason_not_ready(engine) is None
+
+
+def test_sessions_do_not_keep_a_bad_setting_of_their_role(engine: Engine, database_url: str) -> None:
+    name = database_url.rpartition("/")[2]
+    run(engine, f"ALTER DATABASE {name} SET search_path = nowhere")
+    fresh = create_postgres_engine(database_url)
+    try:
+        assert reason_not_ready(fresh) == "the database is not migrated"
+        run(engine, f"ALTER DATABASE {name} RESET search_path")
+        assert reason_not_ready(fresh) is None
+    finally:
+        fresh.dispose()
+
+
+def test_identifiers_do_not_depend_on_the_encoding_of_a_role(engine: Engine, database_url: str) -> None:
+    name = database_url.rpartition("/")[2]
+    run(engine, f"ALTER DATABASE {name} SET client_encoding = 'SQL_ASCII'")
+    fresh = create_postgres_engine(database_url)
+    try:
+        bus_over(fresh).handle(CreateBatch("größe", "S", 1))
+    finally:
+        fresh.dispose()
 
 
 def test_readiness_shows_no_address() -> None:

@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from zlib import crc32
 
 import pytest
 from redis import Redis
 from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.subscriptions import SUBSCRIPTION_LOCK
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.entrypoints.relay.relay import Relay
 from allocation.entrypoints.relay.subscription import LONGEST_PAUSE_OF_MAIL, Subscription
@@ -105,6 +107,46 @@ def test_the_cursor_is_stored_although_no_event_matches(
             bus.handle(CreateBatch(f"b{n}", "S", 1))
         eventually(lambda: stored_cursor(engine) >= before + 40)
     assert handled == []
+
+
+def test_a_subscription_without_a_row_waits_for_it(
+    bus: MessageBus, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If its thread ended, the relay would end too, and its supervisor would restart it forever."""
+    handled: list[LoggedEvent] = []
+    before = stored_cursor(engine)
+    execute(engine, f"DELETE FROM subscriptions WHERE name = '{NAME}'")
+    with subscription(engine, handled.extend):
+        run_out_of_stock(bus, "S")
+        eventually(lambda: f"the table subscriptions has no row for {NAME}" in caplog.text)
+        execute(engine, f"INSERT INTO subscriptions (name, cursor) VALUES ('{NAME}', {before})")
+        eventually(lambda: [event["sku"] for event in handled] == ["S"])
+
+
+def test_a_standby_subscription_ends_its_outage(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    """It does not hold the lock, so it never handles a page. Its next outage must appear in the log again."""
+    caplog.set_level("INFO")
+    missing = "the table subscriptions has no row"
+    execute(engine, f"DELETE FROM subscriptions WHERE name = '{NAME}'")
+    with subscription(engine, lambda _: None):
+        eventually(lambda: missing in caplog.text)
+        with locked_by_another_process(engine):
+            eventually(lambda: f"Another process runs the subscription {NAME} again after" in caplog.text)
+        eventually(lambda: caplog.text.count(missing) == 2)
+
+
+@contextmanager
+def locked_by_another_process(engine: Engine) -> Iterator[None]:
+    key = {"key": SUBSCRIPTION_LOCK | crc32(NAME.encode())}
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), key)
+        yield
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+
+def execute(engine: Engine, statement: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(statement))
 
 
 @pytest.mark.parametrize("redis_is_available", [True, False], ids=["redis-available", "redis-unavailable"])

@@ -11,7 +11,7 @@ from allocation.adapters.postgres import schema
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.migrations.revision import revisions
 from allocation.adapters.postgres.readiness import reason_not_ready
-from allocation.adapters.postgres.schema import migrate
+from allocation.adapters.postgres.schema import MigrationFailed, migrate
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.local.postgres import Postgres
 from allocation.service_layer.messagebus import MessageBus
@@ -105,3 +105,27 @@ def test_a_second_migration_waits_for_the_first(
         assert revision(behind) == BEFORE
     second.join(PATIENCE)
     assert revision(behind) == NEWEST
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE alembic_version SET version_num = '9999'",
+        "UPDATE alembic_version SET version_num = ''",
+        "UPDATE alembic_version SET version_num = '0001'",
+        "DELETE FROM alembic_version",
+    ],
+)
+def test_a_migration_of_an_unknown_schema_fails(engine: Engine, damage: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(damage))
+    before = revision_rows(engine)
+    with pytest.raises(MigrationFailed, match=r"The database has the revisions|The schema is not that of") as error:
+        migrate(engine)
+    assert "\n" not in str(error.value)
+    assert revision_rows(engine) == before
+
+
+def revision_rows(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return list(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
