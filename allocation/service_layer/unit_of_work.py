@@ -20,7 +20,14 @@ class RetryableError(Exception):
 
 
 class StoreUnavailable(Exception):
-    """The store is unreachable, did not answer in time, or is not ready."""
+    """The store is unreachable, did not answer in time, or is not ready.
+
+    `reason` is the part of the message that clients may see. The rest can contain addresses and names of tables.
+    """
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Busy(StoreUnavailable):

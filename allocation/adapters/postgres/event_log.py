@@ -98,7 +98,7 @@ class EventLog:
             with self._connection() as connection:
                 identity = connection.execute(text("SELECT identity FROM log")).scalar()
             if identity is None:
-                raise StoreUnavailable(f"{NOT_MIGRATED}: the table log has no row")
+                raise StoreUnavailable(f"{NOT_MIGRATED}: the table log has no row", NOT_MIGRATED)
             self._identity = str(identity)
         return self._identity
 

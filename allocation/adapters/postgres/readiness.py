@@ -34,10 +34,7 @@ READ_REFUSED = text(f"""
 """)
 
 
-def public_reason(error: Exception) -> str | None:
-    """Return the part of an error that clients may see, or None: the driver's text can contain addresses."""
-    reason = str(error).partition(":")[0]
-    return reason if reason.startswith("the database ") else None
+UNREACHABLE = "the database can't be reached"
 
 
 def reason_not_ready(engine: Engine) -> str | None:
@@ -50,6 +47,8 @@ def reason_not_ready(engine: Engine) -> str | None:
                 connection.invalidate()  # After a failover, a new session reaches the new primary.
                 return "the database is read-only"
             refused = connection.execute(READ_REFUSED).scalars().all()
-    except (StoreUnavailable, RetryableError) as error:
-        return public_reason(error) or "the database can't be reached"
+    except StoreUnavailable as error:
+        return error.reason or UNREACHABLE
+    except RetryableError:
+        return UNREACHABLE
     return f"the database refuses access: no privilege for {', '.join(refused)}" if refused else None

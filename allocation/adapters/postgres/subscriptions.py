@@ -50,7 +50,7 @@ def locked_cursor(engine: Engine, name: str) -> Iterator[Cursor | None]:
         if mine:
             position = connection.execute(READ_CURSOR, {"name": name}).scalar()
             if position is None:
-                raise StoreUnavailable(f"{NOT_MIGRATED}: the table subscriptions has no row for {name}")
+                raise StoreUnavailable(f"{NOT_MIGRATED}: the table subscriptions has no row for {name}", NOT_MIGRATED)
             yield Cursor(connection, name, int(position))
         else:
             yield None

@@ -32,9 +32,8 @@ FAILURES: dict[type[Exception], int] = {
 
 BUG = 500
 RETRYABLE = (StillRunning, StoreUnavailable)
-UNCONFIRMED = (
-    "The service could not confirm the command. You can send it again: a repeated command has no further effect"
-)
+UNCONFIRMED = "The service could not confirm the command"
+REPEAT = "You can send it again: a repeated command has no further effect"
 PREVIEW_FAILED = "The preview failed. Send it again"
 
 
@@ -60,8 +59,13 @@ def status_of(error: Exception) -> int:
 
 def failure(error: Exception) -> Failure:
     """Describe an error of a command. The error must have a status in FAILURES."""
-    message = UNCONFIRMED if isinstance(error, StoreUnavailable) else str(error)
+    message = unconfirmed(error) if isinstance(error, StoreUnavailable) else str(error)
     return Failure(status_of(error), message, problem_members(error))
+
+
+def unconfirmed(error: StoreUnavailable) -> str:
+    reason = "" if error.reason is None else f", because {error.reason}"
+    return f"{UNCONFIRMED}{reason}. {REPEAT}"
 
 
 def problem_members(error: Exception) -> dict[str, Any]:

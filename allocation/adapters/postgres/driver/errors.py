@@ -51,7 +51,7 @@ def translated_errors() -> Iterator[None]:
         if code == LOCK_TIMEOUT:
             raise Busy(message_of(error.orig)) from error
         if code in REASONS:
-            raise StoreUnavailable(f"{REASONS[code]}: {message_of(error.orig)}") from error
+            raise StoreUnavailable(f"{REASONS[code]}: {message_of(error.orig)}", REASONS[code]) from error
         if code in LOST_RACES or is_duplicate_batch(error) or error.connection_invalidated:
             raise RetryableError(message_of(error.orig)) from error
         if code is None or code.startswith(UNAVAILABLE):

@@ -36,7 +36,7 @@ def require_current(connection: Connection) -> None:
     found = connection.execute(REVISION).scalar() if connection.execute(IS_MIGRATED).scalar_one() else None
     if found is None or found in revisions()[:-1]:
         connection.invalidate()  # Its role may have had another search_path when the session began.
-        raise StoreUnavailable(NOT_MIGRATED)
+        raise StoreUnavailable(NOT_MIGRATED, NOT_MIGRATED)
 
 
 @cache

@@ -8,12 +8,13 @@ from flask.testing import FlaskClient
 
 from allocation.domain.errors import UnknownSku
 from allocation.entrypoints.http.app import command_routes
-from allocation.entrypoints.http.responses import BUG, status_of
+from allocation.entrypoints.http.responses import BUG, failure, status_of
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
 from readmodel.web.kit import create_bare_app
 
 ALLOCATE = {"orderid": "o1", "sku": "S", "qty": 1}
+NOT_MIGRATED = "the database is not migrated"
 UNCONFIRMED = "The service could not confirm the command. You can send it again"
 PREVIEW_FAILED = "The preview failed. Send it again"
 
@@ -64,3 +65,11 @@ def test_bulk_line_has_the_status_of_its_nearest_base_class(client: FlaskClient)
         result = json.loads(response.data)
     assert result["status"] == 503
     assert result["message"].startswith(UNCONFIRMED)
+
+
+def test_the_client_sees_the_reason_but_no_detail() -> None:
+    error = StoreUnavailable("the database is not migrated: relation secret_table is missing", NOT_MIGRATED)
+    assert failure(error).message == (
+        "The service could not confirm the command, because the database is not migrated. "
+        "You can send it again: a repeated command has no further effect"
+    )
