@@ -112,7 +112,7 @@ class Inbox(threading.Thread):
             self._dropped = (self._dropped or 0) + 1
             return
         if self._dropped is not None:
-            logger.error("%s messages on %s were dropped", self._dropped, self._channel)
+            logger.error("Dropped messages on %s: %s", self._channel, self._dropped)
             self._dropped = None
         self._received += len(data)
         self._messages.put(data)
