@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from allocation.entrypoints.load import Loader
     from allocation.entrypoints.relay.background import BackgroundThread
     from allocation.entrypoints.relay.relay import Relay
+    from allocation.entrypoints.verification import Scope, Verification
     from allocation.service_layer.messagebus import MessageBus, Publish
     from allocation.service_layer.out_of_stock import Notifications
     from allocation.shutdown import Shutdown
@@ -32,7 +33,7 @@ RELAY_CONNECTIONS = 10
 
 def create_web_app(settings: Settings | None = None) -> "Flask":
     """Build the app of a web worker. It executes commands on PostgreSQL and answers queries from Redis."""
-    from allocation.adapters.postgres.readiness import reason_not_ready
+    from allocation.adapters.postgres.checks.readiness import reason_not_ready
     from allocation.entrypoints.http.app import create_app
     from readmodel.web import queries
 
@@ -127,6 +128,15 @@ def create_loader(settings: Settings, report: Callable[[str], None], done: Calla
 
 def leave_to_relay(_: object) -> None:
     """Publish nothing: the relay reads the events from the log."""
+
+
+def create_verification(settings: Settings, scope: "Scope") -> "Verification":
+    from allocation.adapters.postgres.checks.state import StateReader
+    from allocation.entrypoints.verification import Verification
+    from allocation.event_handlers import PROJECTION
+
+    engine = create_engine(settings, direct=True)
+    return Verification(create_store(settings), create_log(engine), PROJECTION, StateReader(engine), scope)
 
 
 def create_message_bus(engine: "Engine", publish: "Publish", commands_together: int = 1) -> "MessageBus":

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from readmodel.projector.fill import ModelLost, Progress, fill
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Log, advance
-from readmodel.projector.verify import outdated_totals
+from readmodel.projector.totals import outdated_totals
 from readmodel.store import generations
 from readmodel.store.errors import ModelAbsent, ModelDamaged
 from readmodel.store.generations import Generations

@@ -1,23 +1,93 @@
-"""Checks that each product's totals are as new as the log."""
+"""Verifies the live views against the state, and repairs them register by register, while others read and write."""
 
-from collections.abc import Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 
-from redis import Redis
+from readmodel.projector.differences import NO_HASH, Comparison, Difference, State, stored_name
+from readmodel.projector.fold import Projection
+from readmodel.projector.follow import Log
+from readmodel.projector.strangers import dead_generations, ghosts, strangers
+from readmodel.store import functions, generations, keys
+from readmodel.store.errors import ModelAbsent
+from readmodel.store.store import Store
+from readmodel.views.orders import order_key
 
-from readmodel.store.registers import decode
-from readmodel.views.products import TOTALS, TOTALS_SHAPE, product_key
 
-VERIFIED_AT_ONCE = 10_000
+class Verifier:
+    """Compares the live generation with the state, and corrects what differs. Its methods raise ModelAbsent.
+
+    Call `organisation` first: the other methods need every cursor.
+    """
+
+    def __init__(self, store: Store, log: Log, projection: Projection, state: State) -> None:
+        self._store = store
+        self._log = log
+        self._projection = projection
+        self._state = state
+
+    def organisation(self) -> list[Difference]:
+        """Return a difference for each cursor that is no position, and for a log of another identity."""
+        live, identity = self._live(), self._log.identity()
+        names = [keys.LOG, *map(keys.cursor, keys.BUCKETS)]
+        pipeline = self._store.redis.pipeline(transaction=False)
+        for name in names:
+            pipeline.get(f"{live}:{name}")
+        log, *cursors = (as_text(value) for value in pipeline.execute(raise_on_error=False))
+        found = [] if log == identity else [Difference(keys.LOG, None, log, identity)]
+        return found + [
+            Difference(name, None, cursor, "a position")
+            for name, cursor in zip(names[1:], cursors, strict=True)
+            if not (cursor or "").isdigit()
+        ]
+
+    def products(self, pages: Iterable[Sequence[str]]) -> Iterator[Difference]:
+        """Yield the differences of these products, and of their batches and lines."""
+        comparison = self._comparison(self._live())
+        for skus in pages:
+            yield from comparison.differences(skus)
+
+    def order(self, orderid: str, skus: Sequence[str]) -> Iterator[Difference]:
+        """Yield the differences of an order, whose lines have these SKUs."""
+        live, key = self._live(), order_key(orderid)
+        comparison = self._comparison(live)
+        yield from (difference for difference in comparison.differences(skus) if difference.key == key)
+        yield from ghosts(comparison.read([key]), self._state)
+
+    def strangers(self) -> Iterator[Difference]:
+        """Yield a difference for each key or field of the live generation that must not exist."""
+        live = self._live()
+        yield from strangers(self._store, self._comparison(live), self._state, live)
+
+    def dead_generations(self) -> Iterator[Difference]:
+        """Yield a difference for each generation that no process uses. The caller holds the rebuild lock."""
+        yield from dead_generations(self._store)
+
+    def drop_dead_generations(self) -> None:
+        """The caller holds the rebuild lock."""
+        generations.drop_all_but(self._store.redis, self._store.names, *self._store.generations())
+
+    def repair(self, differences: Iterable[Difference]) -> None:
+        """Correct each register that still holds what was found. Verify again afterwards: others may have changed."""
+        live = self._live()
+        for key, field, found, expected in differences:
+            name = stored_name(live, key)
+            if field is not None:
+                functions.repair(self._store.redis, self._store.names, name, (field, found, expected))
+            elif found == NO_HASH:
+                functions.repair(self._store.redis, self._store.names, name, None)
+            else:
+                self._store.redis.unlink(name)
+        self._store.invalidate_caches()
+
+    def _live(self) -> str:
+        live = self._store.generations().live
+        if live is None:
+            raise ModelAbsent
+        return live
+
+    def _comparison(self, live: str) -> Comparison:
+        return Comparison(self._store, self._log, self._projection, self._state, live)
 
 
-def outdated_totals(redis: Redis, generation: str, versions: Mapping[str, int]) -> list[str]:
-    """Return the SKUs whose totals are missing in the generation, or have an older version than in `versions`."""
-    skus, outdated = iter(versions), list[str]()
-    while chunk := list(islice(skus, VERIFIED_AT_ONCE)):
-        pipeline = redis.pipeline(transaction=False)
-        for sku in chunk:
-            pipeline.hget(f"{generation}:{product_key(sku)}", TOTALS)
-        stored = zip(chunk, pipeline.execute(), strict=True)
-        outdated += [sku for sku, value in stored if value is None or decode(value, TOTALS_SHAPE)[0] < versions[sku]]
-    return outdated
+def as_text(value: object) -> str | None:
+    """Return a reply of Redis as text. An error is a value of another type."""
+    return None if value is None else str(value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from typing import Any, cast
 
 from redis import Redis
 
@@ -44,3 +45,19 @@ def apply_command(
 def swap_generations(redis: Redis, names: Names, expected: str, new: str) -> bool:
     """Set the stored generations if they have the expected value. Return True if this call set them."""
     return bool(redis.fcall(names.swap, 1, names.generations, expected, new))
+
+
+def repair(redis: Redis, names: Names, key: bytes, register: tuple[str, str | None, str | None] | None) -> bool:
+    """Correct a register if it still holds what was found. Return True if this call corrected it.
+
+    `register` is its field, the value that was found, and the value that it should have. None means a missing field.
+    Without a register, delete the key if it is no hash.
+    """
+    values = [] if register is None else [register[0], *(mark(value) for value in register[1:])]
+    encoded: list[Any] = [value.encode(errors="surrogateescape") for value in values]
+    return bool(redis.fcall(names.repair, 1, cast("Any", key), *encoded))
+
+
+def mark(value: str | None) -> str:
+    """Return a text that distinguishes a missing value from an empty one."""
+    return "" if value is None else f"={value}"

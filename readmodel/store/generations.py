@@ -118,13 +118,12 @@ def open_for_writers(redis: Redis, generation: str) -> None:
     pipeline.execute()
 
 
-def drop_all_but(redis: Redis, names: Names, live: str | None) -> None:
-    """Delete all generations except `live`, cursors first. Without its cursor, a bucket accepts no late writes."""
+def drop_all_but(redis: Redis, names: Names, *kept: str | None) -> None:
+    """Delete all generations but `kept`, cursors first. Without its cursor, a bucket accepts no late writes."""
     connection, dropped = ThreadConnection(redis), set[str]()
     found = redis.scan_iter(match=names.generation("[0-9]*:{[0-9][0-9]}:*"), count=DROPPED_AT_ONCE)
-    is_ours = re.compile(names.generation(r"\d+")).fullmatch  # The pattern also finds keys of a service named g1.
     while chunk := list(islice(found, DROPPED_AT_ONCE)):
-        doomed = [key for key in chunk if generation_of(key) != live and is_ours(generation_of(key))]
+        doomed = [key for key in chunk if generation_of(key) not in kept and is_generation(generation_of(key), names)]
         for generation in set(map(generation_of, doomed)) - dropped:
             delete(connection, [f"{generation}:{keys.cursor(bucket)}" for bucket in keys.BUCKETS])
             dropped.add(generation)
@@ -137,3 +136,8 @@ def delete(connection: ThreadConnection, names: Iterable[str]) -> None:
 
 def generation_of(key: str) -> str:
     return key.partition(":{")[0]
+
+
+def is_generation(text: str, names: Names) -> bool:
+    """Return whether this is the name of a generation. The pattern of SCAN also finds keys of a service named g1."""
+    return re.fullmatch(names.generation(r"\d+"), text) is not None

@@ -28,6 +28,7 @@ class Names:
         self.committed = f"{self._start}allocation:committed"
         self.library = f"{prefix}_readmodel" if prefix else "readmodel"
         self.apply = f"{self.library}_apply"
+        self.repair = f"{self.library}_repair"
         self.swap = f"{self.library}_swap"
 
     def generation(self, number: int | str) -> str:

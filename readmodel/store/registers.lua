@@ -68,5 +68,31 @@ local function swap(keys, args)
     return 1
 end
 
+-- Corrects a register, or a whole key, if it still is what `verify` found. Returns 1 if it did, and otherwise 0.
+--
+-- KEYS: the key
+-- ARGV: for a register: its field; '=' and the value that was found, or '' if the field was missing; '=' and the value
+-- that it should have, or '' to delete it. For a whole key: nothing; the key is deleted if it is no hash
+local function repair(keys, args)
+    local kind = redis.call('TYPE', keys[1]).ok
+    if #args == 0 then
+        return kind ~= 'hash' and redis.call('DEL', keys[1]) or 0
+    end
+    if kind ~= 'hash' and kind ~= 'none' then
+        return 0
+    end
+    local stored = redis.call('HGET', keys[1], args[1])
+    if (stored and '=' .. stored or '') ~= args[2] then
+        return 0
+    end
+    if args[3] == '' then
+        redis.call('HDEL', keys[1], args[1])
+    else
+        redis.call('HSET', keys[1], args[1], string.sub(args[3], 2))
+    end
+    return 1
+end
+
 redis.register_function('readmodel_apply', apply)
+redis.register_function('readmodel_repair', repair)
 redis.register_function('readmodel_swap', swap)

@@ -42,7 +42,7 @@ class Store:
     def install(self, cached_members: Mapping[str, str]) -> None:
         """Load the functions. Processes may call this method repeatedly."""
         load_functions(self.redis, self.names, cached_members)
-        self._invalidate_caches()  # An older process may have changed a cached value without a new token.
+        self.invalidate_caches()  # An older process may have changed a cached value without a new token.
 
     def generations(self) -> Generations:
         """Return the stored generations. Raise ModelDamaged or RedisError."""
@@ -99,7 +99,7 @@ class Store:
             self._connection.send(
                 [apply_command(self.names, generation, bucket, buckets[bucket]) for bucket in buckets]
             )
-            self._invalidate_caches()
+            self.invalidate_caches()
         commands = [
             apply_command(self.names, generation, bucket, buckets.get(bucket, ()), expected, position)
             for bucket in keys.BUCKETS
@@ -121,7 +121,7 @@ class Store:
         except ValueError as error:
             raise ModelDamaged(f"a cursor of generation {generation} is no number: {error}") from error
 
-    def _invalidate_caches(self) -> None:
+    def invalidate_caches(self) -> None:
         """Make all readers drop their caches. Call this after the views show the new values."""
         self._connection.send([("SET", self.names.cache_token, uuid4().hex)])
 
@@ -137,7 +137,7 @@ class Store:
             [*commands, ("PUBLISH", self.names.committed, ""), ("GET", self.names.generations)]
         )
         if invalidates_caches(buckets) or CACHED_MEMBER_CHANGED in applied:
-            self._invalidate_caches()
+            self.invalidate_caches()
         return all(applied), Generations.parse(stored)
 
 

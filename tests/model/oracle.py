@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from allocation.adapters.postgres.audit import audit
+from allocation.adapters.postgres.checks.audit import audit
 from readmodel.store.snapshot import Snapshot
 from readmodel.store.store import Store
 from readmodel.views import batches, orders, products

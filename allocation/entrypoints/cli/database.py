@@ -19,7 +19,7 @@ def migrate() -> None:
 def audit() -> None:
     """Check the invariants of the database. The exit code is 1 if an invariant is broken."""
     from allocation import bootstrap
-    from allocation.adapters.postgres.audit import audit
+    from allocation.adapters.postgres.checks.audit import audit
 
     broken = 0
     for finding in audit(bootstrap.create_engine(settings_with("database_url"), direct=True)):

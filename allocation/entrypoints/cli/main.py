@@ -5,13 +5,14 @@ import sys
 
 import click
 
-from allocation.entrypoints.cli import csv_files, database, processes, service, views
+from allocation.entrypoints.cli import csv_files, database, processes, service, verification, views
 from readmodel import logs
 
 EXPECTED = (
     ("allocation.adapters.csv.rows", "BadFile"),
     ("allocation.adapters.postgres.schema", "MigrationFailed"),
     ("allocation.config", "BadSettings"),
+    ("allocation.entrypoints.verification", "StillDifferent"),
     ("allocation.local.errors", "CannotStart"),
     ("allocation.service_layer.unit_of_work", "RetryableError"),
     ("allocation.service_layer.unit_of_work", "StoreUnavailable"),
@@ -63,6 +64,8 @@ main.add_command(database.migrate)
 main.add_command(database.audit)
 main.add_command(views.rebuild)
 main.add_command(views.digest)
+main.add_command(verification.verify)
+main.add_command(verification.repair)
 main.add_command(csv_files.load)
 main.add_command(csv_files.allocate_from_csv)
 main.add_command(service.env)

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.audit import audit
+from allocation.adapters.postgres.checks.audit import audit
 from readmodel.store.store import Store
 from tests.model.oracle import views_are_the_state
 from tests.support.adapters.waits import lock_waits

@@ -8,9 +8,9 @@ from sqlalchemy import Engine, text
 
 from allocation import bootstrap
 from allocation.adapters.postgres import schema
+from allocation.adapters.postgres.checks.readiness import reason_not_ready
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.migrations.revision import revisions
-from allocation.adapters.postgres.readiness import reason_not_ready
 from allocation.adapters.postgres.schema import MigrationFailed, migrate
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.local.postgres import Postgres

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from allocation import bootstrap
-from allocation.adapters.postgres.audit import audit
+from allocation.adapters.postgres.checks.audit import audit
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.schema import migrate
 from allocation.domain.commands import Allocate, CreateBatch

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
-from allocation.adapters.postgres.audit import BREACHES, audit
+from allocation.adapters.postgres.checks.audit import BREACHES, audit
 from allocation.domain.commands import (
     Allocate,
     AllocateOrder,

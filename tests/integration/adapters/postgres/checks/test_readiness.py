@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from allocation import bootstrap
+from allocation.adapters.postgres.checks.readiness import COLUMNS, PRIVILEGES, reason_not_ready
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
-from allocation.adapters.postgres.readiness import COLUMNS, PRIVILEGES, reason_not_ready
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.domain.errors import BatchConflict
 from allocation.service_layer.command_requests import CommandRequest

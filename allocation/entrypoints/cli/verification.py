@@ -1,0 +1,64 @@
+"""The subcommands that compare the views with the database, and correct them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+import orjson
+
+from allocation.entrypoints.cli.settings import settings_with
+from readmodel.logs import visible
+
+if TYPE_CHECKING:
+    from allocation.entrypoints.verification import Verification
+    from readmodel.projector.differences import Difference
+
+
+def with_scope(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--sku", help="Only this product, its batches and its lines."),
+        click.option("--order", "orderid", help="Only the lines of this order."),
+        click.option("--sample", type=click.IntRange(1), help="Only this number of products, chosen at random."),
+        click.option("--json", "as_json", is_flag=True, help="Print each difference as a line of JSON."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@with_scope
+def verify(sku: str | None, orderid: str | None, sample: int | None, as_json: bool) -> None:
+    """Compare the views with the database, while others read and write. The exit code is 1 if a register differs."""
+    found = 0
+    for difference in verification(sku, orderid, sample).differences():
+        found += 1
+        show(difference, as_json)
+    if found:
+        raise click.ClickException(f"Differences: {found}. To correct them, run allocation repair")
+    if not as_json:
+        click.echo("The views match the database")
+
+
+@click.command()
+@with_scope
+def repair(sku: str | None, orderid: str | None, sample: int | None, as_json: bool) -> None:
+    """Correct the registers that differ from the database, while others read and write."""
+    corrected = 0
+    for difference in verification(sku, orderid, sample).repair():
+        corrected += 1
+        show(difference, as_json)
+    if not as_json:
+        click.echo(f"Corrected differences: {corrected}")
+
+
+def verification(sku: str | None, orderid: str | None, sample: int | None) -> "Verification":
+    from allocation import bootstrap
+    from allocation.entrypoints.verification import Scope
+
+    if sum(value is not None for value in (sku, orderid, sample)) > 1:
+        raise click.UsageError("Use only one of --sku, --order and --sample")
+    return bootstrap.create_verification(settings_with("database_url", "redis_url"), Scope(sku, orderid, sample))
+
+
+def show(difference: "Difference", as_json: bool) -> None:
+    click.echo(orjson.dumps(difference._asdict()) if as_json else visible(str(difference)))

@@ -1,0 +1,82 @@
+"""Compares the views, or a part of them, with the database, and corrects them."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from allocation.adapters.postgres.checks.state import StateReader
+from allocation.adapters.postgres.event_log import EventLog
+from readmodel.projector.differences import Difference
+from readmodel.projector.fold import Projection
+from readmodel.projector.rebuild import rebuild
+from readmodel.projector.verify import Verifier
+from readmodel.store.store import Store
+
+ROUNDS = 5
+
+
+class Scope(NamedTuple):
+    """What to verify: one product, the lines of one order, a number of random products, or everything."""
+
+    sku: str | None = None
+    orderid: str | None = None
+    sample: int | None = None
+
+
+class StillDifferent(Exception):
+    """The views still differ from the database after a number of corrections."""
+
+
+class Verification:
+    """Verifies and repairs the live views while others read and write.
+
+    The methods raise ModelAbsent, and the errors of the log and of Redis.
+    """
+
+    def __init__(self, store: Store, log: EventLog, projection: Projection, state: StateReader, scope: Scope) -> None:
+        self._store = store
+        self._log = log
+        self._projection = projection
+        self._state = state
+        self._scope = scope
+        self._verifier = Verifier(store, log, projection, state)
+
+    def differences(self) -> Iterator[Difference]:
+        """Yield the differences. If a cursor or the log's identity is wrong, yield only such differences."""
+        damage = self._verifier.organisation()
+        yield from damage or self._registers()
+
+    def _registers(self) -> Iterator[Difference]:
+        sku, orderid, sample = self._scope
+        if orderid is not None:
+            yield from self._verifier.order(orderid, self._state.skus_of_order(orderid))
+        elif sku is not None:
+            yield from self._verifier.products([[sku]])
+        elif sample is not None:
+            yield from self._verifier.products([self._state.sample(sample)])
+        else:
+            yield from self._verifier.products(self._state.skus())
+            yield from self._verifier.strangers()
+            with self._log.rebuild_lock() as mine:
+                if mine:  # Otherwise a rebuild is filling a generation that no process knows yet.
+                    yield from self._verifier.dead_generations()
+
+    def repair(self) -> Iterator[Difference]:
+        """Correct the differences, and yield them. Raise StillDifferent if there are new ones after ROUNDS rounds."""
+        for _ in range(ROUNDS):
+            differences = list(self.differences())
+            if not differences:
+                return
+            yield from differences
+            self._correct(differences)
+        raise StillDifferent(f"The views still differ after {ROUNDS} corrections")
+
+    def _correct(self, differences: list[Difference]) -> None:
+        """Rebuild the views if a cursor is wrong. Otherwise correct each register."""
+        with self._log.rebuild_lock() as mine:
+            if self._verifier.organisation():
+                if mine:
+                    rebuild(self._store, self._log, self._projection)
+                return
+            self._verifier.repair(differences)
+            if mine:
+                self._verifier.drop_dead_generations()

@@ -1,0 +1,180 @@
+"""Finds the differences between the live views and the state, under live traffic and without false alarms.
+
+A reader sees the state and the views at different times. So the first comparison only finds suspects:
+
+1. Read the state, and then the views.
+2. Wait until the cursors have passed the log's end. The views are then at least as new as the state of step 1.
+3. Read the views, and then the state again. The views were not newer than this state: a commit precedes its view.
+
+So a register is wrong if its state did not change from step 1 to step 3, or if its version is not between the two.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from redis.exceptions import ResponseError
+
+from readmodel.projector.fold import Projection
+from readmodel.projector.follow import Log
+from readmodel.store.errors import ModelAbsent
+from readmodel.store.store import Store
+
+ATTEMPTS = 10
+"""Comparisons of registers that change all the time. After the last one, they count as right."""
+POLL = 0.05
+SHOWN_WITHIN = 10.0
+"""Seconds. If the relay is down, the views do not reach the log's end, and their differences count."""
+NO_HASH = "a value that is no hash"
+
+Place = tuple[str, str | None]
+"""A key without its generation, and a field. The field is None if the difference concerns the whole key."""
+
+
+class State(Protocol):
+    """The state from which the views follow. Each method reads it anew."""
+
+    def events_of(self, skus: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """Return an event for each product, batch and line of these SKUs, with the version of its last change."""
+
+    def unknown_lines(self, lines: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return the pairs of order id and SKU that the state does not have."""
+
+    def unknown(self, kind: str, names: Sequence[str]) -> set[str]:
+        """Return the names that the state does not have. `kind` is "order", "product" or "batch"."""
+
+
+class Difference(NamedTuple):
+    """A register of the live generation that differs from the state. None means that it is or should be missing."""
+
+    key: str
+    field: str | None
+    found: str | None
+    expected: str | None
+
+    def __str__(self) -> str:
+        place = self.key if self.field is None else f"{self.key} {self.field}"
+        return f"{place}: found {shown(self.found)}, expected {shown(self.expected)}"
+
+
+class Expected(NamedTuple):
+    """What the state says of a place. The value is None if the register must not be there. `sku` names its product."""
+
+    version: int
+    value: str | None
+    sku: str
+
+
+class Comparison:
+    """Compares registers of one generation with the state."""
+
+    def __init__(self, store: Store, log: Log, projection: Projection, state: State, generation: str) -> None:
+        self._store = store
+        self._log = log
+        self._projection = projection
+        self._state = state
+        self._generation = generation
+
+    def differences(self, skus: Sequence[str]) -> list[Difference]:
+        """Return the differences of these products, batches and lines. Raise ModelAbsent if the generation is lost."""
+        confirmed = list[Difference]()
+        before = self._expected(skus)
+        suspects = self._compare(before)
+        for _ in range(ATTEMPTS):
+            if not suspects:
+                break
+            suspected = skus_of(suspects, before)
+            before = {place: expected for place, expected in before.items() if expected.sku in suspected}
+            self._wait_until_shown()
+            found = self._compare(before)
+            later = self._expected(suspected)
+            real = {place for place in found if is_real(before.get(place), later.get(place), found[place])}
+            confirmed += [found[place] for place in real]
+            before = later
+            suspects = {place: found for place, found in self._compare(later).items() if place not in real}
+        return confirmed
+
+    def _expected(self, skus: Collection[str]) -> dict[Place, Expected]:
+        expected: dict[Place, Expected] = {}
+        events = defaultdict(list)
+        for event in self._state.events_of(list(skus)):
+            events[event["sku"]].append(event)
+        for sku in events:
+            for register in self._projection.fold(events[sku]):
+                expected[register.key, register.field] = Expected(register.version, register.value.decode(), sku)
+                if register.former_key is not None:
+                    expected[register.former_key, register.field] = Expected(register.version, None, sku)
+        return expected
+
+    def _compare(self, expected: Mapping[Place, Expected]) -> dict[Place, Difference]:
+        """Return the registers that differ, and further fields of hashes that belong to one product or batch."""
+        found = self.read({key for key, _ in expected})
+        differences: dict[Place, Difference] = {}
+        for (key, field), (_, value, _) in expected.items():
+            fields = found[key]
+            if fields is None:
+                differences[key, None] = Difference(key, None, NO_HASH, "a hash")
+            elif fields.get(field or "") != value:
+                differences[key, field] = Difference(key, field, fields.get(field or ""), value)
+        for key, fields in found.items():
+            if fields is not None and kind_of(key) != "order":  # An order's lines belong to many products.
+                for field, value in fields.items():
+                    if (key, field) not in expected:
+                        differences[key, field] = Difference(key, field, value, None)
+        return differences
+
+    def read(self, keys: Iterable[str]) -> dict[str, dict[str, str] | None]:
+        """Return the hash of each key, or None if the key has a value of another type."""
+        names = list(keys)
+        pipeline = self._store.redis.pipeline(transaction=False)
+        for key in names:
+            pipeline.hgetall(stored_name(self._generation, key))
+        found = pipeline.execute(raise_on_error=False)
+        for fields in found:
+            if isinstance(fields, Exception) and not (isinstance(fields, ResponseError) and "WRONGTYPE" in str(fields)):
+                raise fields
+        return {
+            key: None if isinstance(fields, Exception) else fields for key, fields in zip(names, found, strict=True)
+        }
+
+    def _wait_until_shown(self) -> None:
+        """Wait until the cursors have passed the log's end, or for SHOWN_WITHIN seconds."""
+        end, deadline = self._log.end(), time.monotonic() + SHOWN_WITHIN
+        while time.monotonic() < deadline:
+            cursor = self._store.cursor(self._generation, self._log.identity())
+            if cursor is None:
+                raise ModelAbsent
+            if cursor >= end:
+                return
+            time.sleep(POLL)
+
+
+def stored_name(generation: str, key: str) -> Any:
+    """Return the name of the key in Redis, as bytes. The client decodes bytes that are not UTF-8 as surrogates."""
+    return f"{generation}:{key}".encode(errors="surrogateescape")
+
+
+def skus_of(places: Iterable[Place], expected: Mapping[Place, Expected]) -> set[str]:
+    """Return the products of these places. A strange field belongs to the product of its key."""
+    keys = {key for key, _ in places}
+    return {sku for (key, _), (_, _, sku) in expected.items() if key in keys}
+
+
+def is_real(before: Expected | None, later: Expected | None, difference: Difference) -> bool:
+    """Return whether the view is wrong, given the state before and after it was read. If unsure, return False."""
+    if before == later:
+        return True
+    if before is None or later is None or before.value is None or later.value is None or difference.found is None:
+        return False  # The register has appeared or moved in the meantime.
+    version, _, _ = difference.found.partition(" ")
+    return not version.isdigit() or not before.version <= int(version) <= later.version
+
+
+def kind_of(key: str) -> str:
+    """Return the kind of a view key: {07}:order:o1 is an order."""
+    return key.split(":", 2)[1]
+
+
+def shown(value: str | None) -> str:
+    return "nothing" if value is None else value

@@ -1,0 +1,98 @@
+"""Verify and repair beside writers and the relay."""
+
+import json
+import random
+import subprocess
+import threading
+from itertools import count
+
+import pytest
+from sqlalchemy import Engine
+
+from allocation.adapters.postgres.checks.state import StateReader
+from allocation.adapters.postgres.event_log import EventLog
+from allocation.domain.commands import Allocate, CreateBatch
+from allocation.entrypoints.verification import Scope, Verification
+from allocation.event_handlers import PROJECTION
+from allocation.service_layer.messagebus import MessageBus
+from readmodel.projector.differences import Comparison
+from readmodel.store.store import Store
+from readmodel.views.orders import order_key
+from readmodel.views.products import product_key
+from tests.support.e2e.threads import in_threads
+from tests.support.eventually import eventually
+from tests.support.patience import PATIENCE
+from tests.support.processes import CONSOLE_SCRIPT, only, running
+from tests.support.service_layer.random_commands import random_commands
+
+VERIFICATIONS = 5
+QUIET = order_key("quiet")
+
+
+class Traffic:
+    """Threads that execute random commands. `commands` is the number of executed commands."""
+
+    def __init__(self, bus: MessageBus) -> None:
+        self.commands = 0
+        self._bus = bus
+
+    def run(self, done: threading.Event) -> None:
+        for command in random_commands(random.Random()):
+            if done.is_set():
+                return
+            list(self._bus.handle_all([command]))
+            self.commands += 1
+
+
+def test_verify_raises_no_false_alarm_under_load(
+    projecting_bus: MessageBus,
+    model: Store,
+    engine: Engine,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first comparison finds suspects that the relay or a worker has not shown yet."""
+    waits = list[str]()
+    wait = Comparison._wait_until_shown
+
+    def observed_wait(comparison: Comparison) -> None:
+        waits.append("a suspect")
+        wait(comparison)
+
+    monkeypatch.setattr(Comparison, "_wait_until_shown", observed_wait)
+    verification = Verification(model, EventLog(engine), PROJECTION, StateReader(engine), Scope())
+    traffic = Traffic(projecting_bus)
+    with running("relay", environment), in_threads(traffic.run, traffic.run, traffic.run):
+        for verifications in count(1):
+            assert list(verification.differences()) == []
+            if verifications >= VERIFICATIONS and waits:  # Without a wait, no comparison has met a commit.
+                break
+
+
+def test_repair_restores_the_views_under_load(
+    projecting_bus: MessageBus, model: Store, environment: dict[str, str]
+) -> None:
+    list(projecting_bus.handle_all([CreateBatch("q1", "Q", 10), Allocate("quiet", "Q", 3)]))
+    traffic = Traffic(projecting_bus)
+    live = model.generations().live
+    with running("relay", environment), in_threads(traffic.run, traffic.run):
+        eventually(lambda: traffic.commands > 200)
+        sound = model.redis.hgetall(f"{live}:{QUIET}")
+        model.redis.hset(f"{live}:{QUIET}", "Q", '99 {"qty":3,"status":"waiting","batchref":null}')
+        model.redis.hset(f"{live}:{QUIET}", "NEVER", "1 {}")
+        model.redis.hset(f"{live}:{product_key('S')}", "totals", "999999999 {}")
+        code, output = run("verify --json", environment)
+        assert code == 1
+        found = {(line["key"], line["field"]) for line in map(json.loads, output.splitlines()[:-1])}
+        assert found == {(QUIET, "Q"), (QUIET, "NEVER"), (product_key("S"), "totals")}, output
+        assert output.splitlines()[-1] == "Error: Differences: 3. To correct them, run allocation repair"
+        code, output = run("repair", environment)
+        assert (code, output.splitlines()[-1][:-1]) == (0, "Corrected differences: ")
+        assert run("verify", environment) == (0, "The views match the database\n")
+        assert model.redis.hgetall(f"{live}:{QUIET}") == sound
+
+
+def run(arguments: str, environment: dict[str, str]) -> tuple[int, str]:
+    command = [*CONSOLE_SCRIPT, *arguments.split()]
+    process = subprocess.run(command, env=only(environment), capture_output=True, text=True, timeout=PATIENCE)
+    return process.returncode, process.stdout + process.stderr

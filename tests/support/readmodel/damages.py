@@ -1,0 +1,137 @@
+"""Damages of the views, each with the places that are then wrong. They fit the orders of test_verification.py."""
+
+from collections.abc import Callable
+
+from redis import Redis
+
+from readmodel.store import keys
+from readmodel.views.batches import batch_key
+from readmodel.views.orders import order_key
+from readmodel.views.products import product_key, used_up_key
+
+Damage = Callable[[Redis, str], object]
+Place = tuple[str, str | None]
+LINE = order_key("o1")
+
+
+def copy(redis: Redis, source: str, field: str, target: str, new_field: str) -> None:
+    redis.hset(target, new_field, str(redis.hget(source, field)))
+
+
+def lose_bucket(redis: Redis, live: str, bucket: str) -> None:
+    for key in redis.scan_iter(f"{live}:{bucket}:*"):
+        redis.delete(key)
+
+
+def replace(redis: Redis, key: str, value: str = "x") -> None:
+    redis.delete(key)
+    redis.set(key, value)
+
+
+REGISTERS: dict[str, tuple[Damage, set[Place]]] = {
+    "a lost field": (lambda redis, live: redis.hdel(f"{live}:{LINE}", "S"), {(LINE, "S")}),
+    "an older value": (
+        lambda redis, live: redis.hset(f"{live}:{LINE}", "S", '1 {"qty":4,"status":"waiting","batchref":null}'),
+        {(LINE, "S")},
+    ),
+    "a value of another line": (
+        lambda redis, live: copy(redis, f"{live}:{order_key('o4')}", "T", f"{live}:{LINE}", "S"),
+        {(LINE, "S")},
+    ),
+    "a higher version": (
+        lambda redis, live: redis.hset(f"{live}:{LINE}", "S", '999 {"qty":4,"status":"allocated","batchref":"b1"}'),
+        {(LINE, "S")},
+    ),
+    "bytes that are no register": (lambda redis, live: redis.hset(f"{live}:{LINE}", "S", b"\xff"), {(LINE, "S")}),
+    "a changed reason": (
+        lambda redis, live: redis.hset(
+            f"{live}:{order_key('o2')}", "S", str(redis.hget(f"{live}:{order_key('o2')}", "S")).replace('"b1"', '"b0"')
+        ),
+        {(order_key("o2"), "S")},
+    ),
+    "wrong totals": (
+        lambda redis, live: redis.hset(
+            f"{live}:{product_key('S')}", "totals", '9 {"available":0,"waiting":{"lines":0,"units":0}}'
+        ),
+        {(product_key("S"), "totals")},
+    ),
+    "a wrong eta": (
+        lambda redis, live: redis.hset(
+            f"{live}:{batch_key('ship')}", "state", '7 {"sku":"S","qty":20,"allocated":0,"eta":"2030-01-01"}'
+        ),
+        {(batch_key("ship"), "state")},
+    ),
+    "a line that does not exist": (
+        lambda redis, live: copy(redis, f"{live}:{LINE}", "S", f"{live}:{LINE}", "NEVER"),
+        {(LINE, "NEVER")},
+    ),
+    "a batch of a product that does not exist": (
+        lambda redis, live: redis.hset(f"{live}:{product_key('S')}", "batch:never", "1 {}"),
+        {(product_key("S"), "batch:never")},
+    ),
+    "a further field of a batch": (
+        lambda redis, live: redis.hset(f"{live}:{batch_key('b1')}", "more", "1 {}"),
+        {(batch_key("b1"), "more")},
+    ),
+    "a used-up batch among those with room": (
+        lambda redis, live: copy(
+            redis, f"{live}:{used_up_key('T')}", "batch:used", f"{live}:{product_key('T')}", "batch:used"
+        ),
+        {(product_key("T"), "batch:used")},
+    ),
+    "an order that does not exist": (
+        lambda redis, live: copy(redis, f"{live}:{LINE}", "S", f"{live}:{order_key('never')}", "S"),
+        {(order_key("never"), "S")},
+    ),
+    "a batch that does not exist": (
+        lambda redis, live: copy(redis, f"{live}:{batch_key('b1')}", "state", f"{live}:{batch_key('never')}", "state"),
+        {(batch_key("never"), "state")},
+    ),
+    "a product that does not exist": (
+        lambda redis, live: copy(
+            redis, f"{live}:{product_key('S')}", "totals", f"{live}:{product_key('never')}", "totals"
+        ),
+        {(product_key("never"), "totals")},
+    ),
+    "an order with a name that is not UTF-8": (
+        lambda redis, live: redis.hset(f"{live}:{{00}}:order:".encode() + b"\xff", "S", "1 {}"),
+        {("{00}:order:\udcff", "S")},
+    ),
+    "a lost order": (
+        lambda redis, live: redis.delete(f"{live}:{LINE}"),
+        {(LINE, "S"), (LINE, "T")},
+    ),
+    "a lost batch": (lambda redis, live: redis.delete(f"{live}:{batch_key('b1')}"), {(batch_key("b1"), "state")}),
+    "a lost product": (
+        lambda redis, live: redis.delete(f"{live}:{product_key('Ünï S:KU')}"),
+        {(product_key("Ünï S:KU"), "totals"), (product_key("Ünï S:KU"), "batch:größe")},
+    ),
+    "an order of another type": (lambda redis, live: replace(redis, f"{live}:{LINE}"), {(LINE, None)}),
+    "a batch of another type": (
+        lambda redis, live: replace(redis, f"{live}:{batch_key('b1')}"),
+        {(batch_key("b1"), None)},
+    ),
+    "a key that is no view": (lambda redis, live: redis.set(f"{live}:{{00}}:note", "x"), {("{00}:note", None)}),
+    "a hash that is no view": (
+        lambda redis, live: redis.hset(f"{live}:{{00}}:note:1", "a", "x"),
+        {("{00}:note:1", None)},
+    ),
+    "a dead generation": (lambda redis, live: redis.set("g77:{00}:cursor", 5), {("g77:*", None)}),
+}
+ORGANISATION: dict[str, tuple[Damage, set[Place]]] = {
+    "a lost cursor": (lambda redis, live: redis.delete(f"{live}:{{03}}:cursor"), {("{03}:cursor", None)}),
+    "a cursor that is no number": (
+        lambda redis, live: redis.set(f"{live}:{{03}}:cursor", "abc"),
+        {("{03}:cursor", None)},
+    ),
+    "a cursor of another type": (
+        lambda redis, live: redis.delete(f"{live}:{{03}}:cursor") and redis.rpush(f"{live}:{{03}}:cursor", "x"),
+        {("{03}:cursor", None)},
+    ),
+    "a lost bucket": (
+        lambda redis, live: lose_bucket(redis, live, keys.bucket_of(LINE)),
+        {(keys.cursor(keys.bucket_of(LINE)), None)},
+    ),
+    "another log": (lambda redis, live: redis.set(f"{live}:{keys.LOG}", "another"), {(keys.LOG, None)}),
+}
+ALL = REGISTERS | ORGANISATION
