@@ -52,7 +52,8 @@ def create_query_app(settings: Settings | None = None) -> "Flask":
 
 
 def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
-    """Build the relay with its subscriptions and with the thread that deletes old idempotency keys."""
+    """Build the relay with its subscriptions, the fence watch, and the thread that deletes old idempotency keys."""
+    from allocation.entrypoints.relay.fence_watch import FenceWatch
     from allocation.entrypoints.relay.key_expiry import KeyExpiry
     from allocation.entrypoints.relay.relay import Relay
     from allocation.event_handlers import PROJECTION
@@ -62,6 +63,7 @@ def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
         create_announcements(engine, settings, shutdown),
         create_mails(engine, settings, shutdown),
         KeyExpiry(engine, settings.keys_kept, shutdown),
+        FenceWatch(engine, shutdown),
     ]
     return Relay(create_log(engine), create_store(settings), PROJECTION, shutdown, threads)
 

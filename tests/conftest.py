@@ -7,7 +7,7 @@ from redis import Redis as RedisClient
 from sqlalchemy import Engine
 
 from allocation import bootstrap
-from allocation.adapters.postgres.driver.engine import create_postgres_engine
+from allocation.adapters.postgres.driver.engine import TIMEOUTS, create_postgres_engine
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.config import Settings
 from allocation.event_handlers import PROJECTION
@@ -18,6 +18,7 @@ from readmodel.projector.rebuild import rebuild
 from readmodel.store.client import redis_client
 from readmodel.store.store import Store
 from tests.support.adapters.databases import fresh_database, make_template
+from tests.support.patience import PATIENCE
 from tests.support.servers import postgres_in, redis_in, running
 
 
@@ -55,7 +56,9 @@ def redis_url(redis_server: Redis) -> Iterator[str]:
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    engine = create_postgres_engine(database_url, connections=40)
+    """Yield an engine like that of production. Only, a test may hold a transaction open for longer."""
+    time_outs = TIMEOUTS | {"idle_in_transaction_session_timeout": f"{PATIENCE}s"}
+    engine = create_postgres_engine(database_url, connections=40, timeouts=time_outs)
     yield engine
     engine.dispose()
 

@@ -19,25 +19,16 @@ from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
 from allocation.adapters.postgres.driver.arrays import array, arrays
 from allocation.adapters.postgres.driver.errors import NOT_MIGRATED, translated_errors
 from allocation.adapters.postgres.event_pages import EventPage, read_whole_transactions
+from allocation.adapters.postgres.fence import last_position, last_position_and_fence
 from allocation.adapters.schemas.events import event_as_json, moment_as_text
 from allocation.domain.events import Event
 from allocation.service_layer.idempotency import EventRange
 from allocation.service_layer.unit_of_work import LoggedEvent, StoreUnavailable
 
-FENCE_TAG = 0x2A11
 APPENDED_AT_ONCE = 5_000
 READ_AT_ONCE = 5_000
 SEARCHED_AT_ONCE = 100_000
 REBUILD_LOCK = 0x2A12 << 48
-
-READ_LAST_POSITION = text("SELECT last_value FROM events_position_seq")
-
-# pg_locks shows the key of an advisory lock in two columns. classid has the upper 32 bits, and objid the lower 32 bits.
-READ_SMALLEST_HELD_KEY = text("""
-    SELECT min(((classid::bigint & 65535) << 32) | objid::bigint) FROM pg_locks
-    WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 16 = :tag
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-""")
 
 READ_DATABASE = text("""
     SELECT concat(system_identifier, '-', oid) FROM pg_control_system(), pg_database WHERE datname = current_database()
@@ -153,16 +144,3 @@ class EventLog:
     def _connection(self) -> Iterator[Connection]:
         with translated_errors(), self._engine.connect() as connection:
             yield connection
-
-
-def last_position(connection: Connection) -> int:
-    return int(connection.execute(READ_LAST_POSITION).scalar_one())
-
-
-def last_position_and_fence(connection: Connection) -> tuple[int, int]:
-    """Return the last assigned position, and the fence. No other event can appear at or below the fence."""
-    # The order matters. If this function read the locks first, a writer could lock and append before the second read.
-    # The fence would then be above an uncommitted event.
-    last = last_position(connection)
-    held = connection.execute(READ_SMALLEST_HELD_KEY, {"tag": FENCE_TAG}).scalar()
-    return last, last if held is None else min(last, held)

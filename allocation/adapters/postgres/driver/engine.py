@@ -7,7 +7,8 @@ from sqlalchemy.engine import ExceptionContext
 
 from allocation.adapters.postgres.driver.errors import REASONS
 
-TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "30s"}
+TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "5s"}
+"""An idle transaction that has appended events holds back every reader of the log. So its limit is short."""
 LIMIT_SESSION = "".join(f"SET {name} = '{value}'; " for name, value in TIMEOUTS.items())
 
 
