@@ -10,12 +10,15 @@ from readmodel.projector.fold import Projection
 from readmodel.projector.rebuild import rebuild
 from readmodel.projector.verify import Verifier
 from readmodel.store.store import Store
+from readmodel.views.orders import order_key
+from readmodel.views.products import product_key, used_up_key
 
 ROUNDS = 5
+KINDS = ("product", "batch", "line")
 
 
 class Scope(NamedTuple):
-    """What to verify: one product, the lines of one order, a number of random products, or everything."""
+    """What to verify: one product with its batches and lines, one order, a number of random rows, or everything."""
 
     sku: str | None = None
     orderid: str | None = None
@@ -41,20 +44,31 @@ class Verification:
         self._verifier = Verifier(store, log, projection, state)
 
     def differences(self) -> Iterator[Difference]:
-        """Yield the differences. If a cursor or the log's identity is wrong, yield only such differences."""
-        damage = self._verifier.organisation()
-        yield from damage or self._registers()
+        """Yield each difference once. If a cursor or the log's identity is wrong, yield only such differences."""
+        seen = set[tuple[str, str | None]]()
+        for difference in self._verifier.organisation() or self._registers():
+            place = difference.key, difference.field
+            if place not in seen:
+                seen.add(place)
+                yield difference
 
     def _registers(self) -> Iterator[Difference]:
         sku, orderid, sample = self._scope
         if orderid is not None:
-            yield from self._verifier.order(orderid, self._state.skus_of_order(orderid))
-        elif sku is not None:
-            yield from self._verifier.products([[sku]])
+            key = order_key(orderid)
+            lines = self._verifier.rows("line", self._state.pages("line", orderid=orderid))
+            yield from (difference for difference in lines if difference.key == key)
+            yield from self._verifier.strange_fields([key])
         elif sample is not None:
-            yield from self._verifier.products([self._state.sample(sample)])
+            for kind in KINDS:
+                yield from self._verifier.rows(kind, [self._state.sample(kind, sample)])
+        elif sku is not None:
+            for kind in KINDS:
+                yield from self._verifier.rows(kind, self._state.pages(kind, sku=sku))
+            yield from self._verifier.strange_fields([product_key(sku), used_up_key(sku)])
         else:
-            yield from self._verifier.products(self._state.skus())
+            for kind in KINDS:
+                yield from self._verifier.rows(kind, self._state.pages(kind))
             yield from self._verifier.strangers()
             with self._log.rebuild_lock() as mine:
                 if mine:  # Otherwise a rebuild is filling a generation that no process knows yet.

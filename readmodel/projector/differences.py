@@ -10,7 +10,6 @@ So a register is wrong if its state did not change from step 1 to step 3, or if 
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -32,17 +31,18 @@ Place = tuple[str, str | None]
 """A key without its generation, and a field. The field is None if the difference concerns the whole key."""
 
 
+Name = tuple[str, ...]
+"""The SKU of a product, the reference of a batch, or the order id and the SKU of a line."""
+
+
 class State(Protocol):
-    """The state from which the views follow. Each method reads it anew."""
+    """The state from which the views follow. Each method reads it anew. `kind` is "product", "batch" or "line"."""
 
-    def events_of(self, skus: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-        """Return an event for each product, batch and line of these SKUs, with the version of its last change."""
+    def events_of(self, kind: str, names: Sequence[Name]) -> Mapping[Name, Sequence[Mapping[str, Any]]]:
+        """Map each name to events with the state of its row and of its product. Omit names that do not exist."""
 
-    def unknown_lines(self, lines: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Return the pairs of order id and SKU that the state does not have."""
-
-    def unknown(self, kind: str, names: Sequence[str]) -> set[str]:
-        """Return the names that the state does not have. `kind` is "order", "product" or "batch"."""
+    def unknown(self, kind: str, names: Sequence[Name]) -> set[Name]:
+        """Return the names that the state does not have. Two further kinds are "order" and "stock": SKU and batch."""
 
 
 class Difference(NamedTuple):
@@ -59,11 +59,11 @@ class Difference(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """What the state says of a place. The value is None if the register must not be there. `sku` names its product."""
+    """What the state says of a place. If the value is None, no register may be there. `name` identifies the row."""
 
     version: int
     value: str | None
-    sku: str
+    name: Name
 
 
 class Comparison:
@@ -76,52 +76,43 @@ class Comparison:
         self._state = state
         self._generation = generation
 
-    def differences(self, skus: Sequence[str]) -> list[Difference]:
-        """Return the differences of these products, batches and lines. Raise ModelAbsent if the generation is lost."""
+    def differences(self, kind: str, names: Collection[Name]) -> list[Difference]:
+        """Return the differences of the registers of these rows. Raise ModelAbsent if the generation is lost."""
         confirmed = list[Difference]()
-        before = self._expected(skus)
+        before = self._expected(kind, names)
         suspects = self._compare(before)
         for _ in range(ATTEMPTS):
             if not suspects:
                 break
-            suspected = skus_of(suspects, before)
-            before = {place: expected for place, expected in before.items() if expected.sku in suspected}
+            suspected = {before[place].name for place in suspects}
+            before = {place: expected for place, expected in before.items() if expected.name in suspected}
             self._wait_until_shown()
             found = self._compare(before)
-            later = self._expected(suspected)
-            real = {place for place in found if is_real(before.get(place), later.get(place), found[place])}
+            later = self._expected(kind, suspected)
+            real = {place for place in found if is_real(before[place], later.get(place), found[place])}
             confirmed += [found[place] for place in real]
             before = later
             suspects = {place: found for place, found in self._compare(later).items() if place not in real}
         return confirmed
 
-    def _expected(self, skus: Collection[str]) -> dict[Place, Expected]:
+    def _expected(self, kind: str, names: Collection[Name]) -> dict[Place, Expected]:
         expected: dict[Place, Expected] = {}
-        events = defaultdict(list)
-        for event in self._state.events_of(list(skus)):
-            events[event["sku"]].append(event)
-        for sku in events:
-            for register in self._projection.fold(events[sku]):
-                expected[register.key, register.field] = Expected(register.version, register.value.decode(), sku)
+        for name, events in self._state.events_of(kind, list(names)).items():
+            for register in self._projection.fold(events):
+                expected[register.key, register.field] = Expected(register.version, register.value.decode(), name)
                 if register.former_key is not None:
-                    expected[register.former_key, register.field] = Expected(register.version, None, sku)
+                    expected[register.former_key, register.field] = Expected(register.version, None, name)
         return expected
 
     def _compare(self, expected: Mapping[Place, Expected]) -> dict[Place, Difference]:
-        """Return the registers that differ, and further fields of hashes that belong to one product or batch."""
+        """Return the registers that differ. If a key is no hash, return one difference for each register in it."""
         found = self.read({key for key, _ in expected})
         differences: dict[Place, Difference] = {}
         for (key, field), (_, value, _) in expected.items():
             fields = found[key]
-            if fields is None:
-                differences[key, None] = Difference(key, None, NO_HASH, "a hash")
-            elif fields.get(field or "") != value:
-                differences[key, field] = Difference(key, field, fields.get(field or ""), value)
-        for key, fields in found.items():
-            if fields is not None and kind_of(key) != "order":  # An order's lines belong to many products.
-                for field, value in fields.items():
-                    if (key, field) not in expected:
-                        differences[key, field] = Difference(key, field, value, None)
+            stored = NO_HASH if fields is None else fields.get(field or "")
+            if stored != value:
+                differences[key, field] = Difference(key, field, stored, value)
         return differences
 
     def read(self, keys: Iterable[str]) -> dict[str, dict[str, str] | None]:
@@ -155,18 +146,12 @@ def stored_name(generation: str, key: str) -> Any:
     return f"{generation}:{key}".encode(errors="surrogateescape")
 
 
-def skus_of(places: Iterable[Place], expected: Mapping[Place, Expected]) -> set[str]:
-    """Return the products of these places. A strange field belongs to the product of its key."""
-    keys = {key for key, _ in places}
-    return {sku for (key, _), (_, _, sku) in expected.items() if key in keys}
-
-
-def is_real(before: Expected | None, later: Expected | None, difference: Difference) -> bool:
+def is_real(before: Expected, later: Expected | None, difference: Difference) -> bool:
     """Return whether the view is wrong, given the state before and after it was read. If unsure, return False."""
-    if before == later:
+    if before == later or difference.found == NO_HASH:
         return True
-    if before is None or later is None or before.value is None or later.value is None or difference.found is None:
-        return False  # The register has appeared or moved in the meantime.
+    if later is None or before.value is None or later.value is None or difference.found is None:
+        return False  # The register has moved in the meantime.
     version, _, _ = difference.found.partition(" ")
     return not version.isdigit() or not before.version <= int(version) <= later.version
 

@@ -1,30 +1,32 @@
-"""Finds keys and fields of the views that the state does not have: ghosts, strange keys, and dead generations."""
+"""Finds what the state does not have: registers of unknown rows, strange keys, and dead generations.
+
+A view never shows a row before its commit, and no row is ever deleted. So this module reads the state after the views.
+"""
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import TypeVar, cast
+from typing import cast
 
-from readmodel.projector.differences import NO_HASH, Comparison, Difference, State, kind_of
+from readmodel.projector.differences import NO_HASH, Comparison, Difference, Name, State
 from readmodel.store import keys
 from readmodel.store.generations import generation_of, is_generation
 from readmodel.store.store import Store
+from readmodel.views.batches import STATE
+from readmodel.views.products import TOTALS
 
 SCANNED_AT_ONCE = 500
-VIEW_KEY = re.compile(r"\{\d\d\}:(order|product|used-up|batch):.+", re.DOTALL)
-STATE_OF = {"order": "order", "product": "product", "used-up": "product", "batch": "batch"}
+VIEW_KEY = re.compile(r"\{\d\d\}:(order|product|used-up|batch):(.+)", re.DOTALL)
 ORGANISING_KEYS = {keys.LOG} | {keys.cursor(bucket) for bucket in keys.BUCKETS}
+IN_PRODUCT = "batch:"
 
-T = TypeVar("T")
+Row = tuple[str, Name]
+"""The kind of a row, and its name. Of "stock", the name is a SKU and the reference of a batch of this product."""
 
 
 def strangers(store: Store, comparison: Comparison, state: State, generation: str) -> Iterator[Difference]:
-    """Yield a difference for each key or field that must not exist in this generation.
-
-    A view never shows a line, a product or a batch before its commit. So this function reads the state after the views.
-    """
+    """Yield a difference for each key or field that must not exist in this generation."""
     scan = store.redis.scan_iter(match=f"{generation}:*", count=SCANNED_AT_ONCE)
     while chunk := list(islice(scan, SCANNED_AT_ONCE)):
         found = [key.removeprefix(f"{generation}:") for key in chunk]
@@ -35,31 +37,52 @@ def strangers(store: Store, comparison: Comparison, state: State, generation: st
 
 
 def ghosts(found: Mapping[str, dict[str, str] | None], state: State) -> Iterator[Difference]:
-    names: dict[str, set[str]] = defaultdict(set)
-    for key in found:
-        names[STATE_OF[kind_of(key)]].add(name_of(key))
-    unknown = {kind: unknown_of(names[kind], partial(state.unknown, kind)) for kind in names}
-    lines = {
-        (name_of(key), field) for key, fields in found.items() if kind_of(key) == "order" for field in fields or ()
-    }
-    unknown_lines = unknown_of(lines, state.unknown_lines)
-    for key, fields in found.items():
-        is_unknown = name_of(key) in unknown[STATE_OF[kind_of(key)]]
-        if fields is None and is_unknown:
+    """Yield a difference for each field whose row does not exist, and for each key of another type without a row."""
+    registers = {(key, field): row_of(key, field) for key, fields in found.items() for field in fields or ()}
+    no_hashes = {key: row_of_key(key) for key, fields in found.items() if fields is None}
+    rows = [row for row in (*registers.values(), *no_hashes.values()) if row is not None]
+    unknown = unknown_rows(rows, state)
+    for (key, field), row in registers.items():
+        if row is None or row in unknown:
+            yield Difference(key, field, (found[key] or {})[field], None)
+    for key, row in no_hashes.items():
+        if row in unknown:
             yield Difference(key, None, NO_HASH, None)
-        for field, value in (fields or {}).items():
-            if is_unknown or (name_of(key), field) in unknown_lines:
-                yield Difference(key, field, value, None)
 
 
-def unknown_of(names: set[T], find: Callable[[Sequence[T]], set[T]]) -> set[T]:
-    """Return the names that the state does not have. It can't have a name that is not UTF-8 or contains NUL."""
-    possible = [name for name in names if is_possible(name)]
-    return names - set(possible) | (find(possible) if possible else set())
+def row_of(key: str, field: str) -> Row | None:
+    """Return the row that a register describes, or None if no view has such a field."""
+    kind, name = VIEW_KEY.fullmatch(key).groups()  # type: ignore[union-attr]  # The caller passes keys of views.
+    if kind == "order":
+        return "line", (name, field)
+    if kind == "batch":
+        return ("batch", (name,)) if field == STATE else None
+    if field == TOTALS and kind == "product":
+        return "product", (name,)
+    return ("stock", (name, field.removeprefix(IN_PRODUCT))) if field.startswith(IN_PRODUCT) else None
 
 
-def is_possible(name: object) -> bool:
-    text = "".join(name) if isinstance(name, tuple) else str(name)
+def row_of_key(key: str) -> Row:
+    """Return a row that must exist if the key exists."""
+    kind, name = VIEW_KEY.fullmatch(key).groups()  # type: ignore[union-attr]  # The caller passes keys of views.
+    return ("product" if kind == "used-up" else kind), (name,)
+
+
+def unknown_rows(rows: list[Row], state: State) -> set[Row]:
+    """Return the rows that the state does not have. No row has a name that contains NUL or is not UTF-8."""
+    names: dict[str, set[Name]] = defaultdict(set)
+    for kind, name in rows:
+        names[kind].add(name)
+    unknown = set[Row]()
+    for kind, all_names in names.items():
+        possible = [name for name in all_names if is_possible(name)]
+        missing = (all_names - set(possible)) | state.unknown(kind, possible)
+        unknown |= {(kind, name) for name in missing}
+    return unknown
+
+
+def is_possible(name: Name) -> bool:
+    text = "".join(name)
     return "\0" not in text and text.encode(errors="surrogateescape") == text.encode(errors="replace")
 
 
@@ -72,7 +95,3 @@ def dead_generations(store: Store) -> Iterator[Difference]:
         if generation not in used and generation not in dead and is_generation(generation, store.names):
             dead.add(generation)
             yield Difference(f"{generation}:*", None, "a generation that no process uses", None)
-
-
-def name_of(key: str) -> str:
-    return key.split(":", 2)[2]

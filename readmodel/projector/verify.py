@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from readmodel.projector.differences import NO_HASH, Comparison, Difference, State, stored_name
+from readmodel.projector.differences import NO_HASH, Comparison, Difference, Name, State, stored_name
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Log
 from readmodel.projector.strangers import dead_generations, ghosts, strangers
 from readmodel.store import functions, generations, keys
 from readmodel.store.errors import ModelAbsent
 from readmodel.store.store import Store
-from readmodel.views.orders import order_key
 
 
 class Verifier:
@@ -39,18 +38,15 @@ class Verifier:
             if not (cursor or "").isdigit()
         ]
 
-    def products(self, pages: Iterable[Sequence[str]]) -> Iterator[Difference]:
-        """Yield the differences of these products, and of their batches and lines."""
+    def rows(self, kind: str, pages: Iterable[Sequence[Name]]) -> Iterator[Difference]:
+        """Yield the differences of the registers of these rows. A register of several rows can occur repeatedly."""
         comparison = self._comparison(self._live())
-        for skus in pages:
-            yield from comparison.differences(skus)
+        for names in pages:
+            yield from comparison.differences(kind, names)
 
-    def order(self, orderid: str, skus: Sequence[str]) -> Iterator[Difference]:
-        """Yield the differences of an order, whose lines have these SKUs."""
-        live, key = self._live(), order_key(orderid)
-        comparison = self._comparison(live)
-        yield from (difference for difference in comparison.differences(skus) if difference.key == key)
-        yield from ghosts(comparison.read([key]), self._state)
+    def strange_fields(self, view_keys: Iterable[str]) -> Iterator[Difference]:
+        """Yield a difference for each field of these keys that must not exist."""
+        yield from ghosts(self._comparison(self._live()).read(view_keys), self._state)
 
     def strangers(self) -> Iterator[Difference]:
         """Yield a difference for each key or field of the live generation that must not exist."""
@@ -70,10 +66,10 @@ class Verifier:
         live = self._live()
         for key, field, found, expected in differences:
             name = stored_name(live, key)
-            if field is not None:
+            if found == NO_HASH:
+                functions.repair(self._store.redis, self._store.names, name, None)  # The next round sets its fields.
+            elif field is not None:
                 functions.repair(self._store.redis, self._store.names, name, (field, found, expected))
-            elif found == NO_HASH:
-                functions.repair(self._store.redis, self._store.names, name, None)
             else:
                 self._store.redis.unlink(name)
         self._store.invalidate_caches()

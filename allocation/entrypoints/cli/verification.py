@@ -18,7 +18,9 @@ def with_scope(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--sku", help="Only this product, its batches and its lines."),
         click.option("--order", "orderid", help="Only the lines of this order."),
-        click.option("--sample", type=click.IntRange(1), help="Only this number of products, chosen at random."),
+        click.option(
+            "--sample", type=click.IntRange(1), help="Only this number of random products, batches and lines."
+        ),
         click.option("--json", "as_json", is_flag=True, help="Print each difference as a line of JSON."),
     ):
         command = option(command)

@@ -59,7 +59,13 @@ def places(store: Store, engine: Engine, scope: Scope | None = None) -> set[Plac
     return {(difference.key, difference.field) for difference in verification(store, engine, scope).differences()}
 
 
-HIDING = {"a lost order", "an order of another type", "a batch of another type", "a lost batch"}
+HIDING = {
+    "a lost order",
+    "an order of another type",
+    "an order of another type that does not exist",
+    "a batch of another type",
+    "a lost batch",
+}
 
 
 def test_sound_views_have_no_difference(shop: Store, engine: Engine) -> None:
@@ -92,11 +98,12 @@ def test_verify_names_every_damage_of_the_registers_at_once(shop: Store, engine:
     [
         (Scope(sku="S"), {(LINE, "S")}),
         (Scope(sku="T"), {(LINE, "T")}),
+        (Scope(sku="Ünï S:KU"), set()),
         (Scope(orderid="o1"), {(LINE, "S"), (LINE, "T"), (LINE, "NEVER")}),
         (Scope(orderid="o2"), set()),
         (Scope(sample=100), {(LINE, "S"), (LINE, "T")}),
     ],
-    ids=["product", "another-product", "order", "another-order", "sample"],
+    ids=["product", "another-product", "a-sound-product", "order", "another-order", "sample"],
 )
 def test_a_scope_limits_the_differences(shop: Store, engine: Engine, scope: Scope, expected: set[Place]) -> None:
     live = shop.generations().live

@@ -106,10 +106,23 @@ REGISTERS: dict[str, tuple[Damage, set[Place]]] = {
         lambda redis, live: redis.delete(f"{live}:{product_key('Ünï S:KU')}"),
         {(product_key("Ünï S:KU"), "totals"), (product_key("Ünï S:KU"), "batch:größe")},
     ),
-    "an order of another type": (lambda redis, live: replace(redis, f"{live}:{LINE}"), {(LINE, None)}),
+    "an order of another type": (
+        lambda redis, live: replace(redis, f"{live}:{LINE}"),
+        {(LINE, "S"), (LINE, "T")},
+    ),
+    "an order of another type that does not exist": (
+        lambda redis, live: redis.set(f"{live}:{order_key('never')}", "x"),
+        {(order_key("never"), None)},
+    ),
+    "a batch of another product": (
+        lambda redis, live: copy(
+            redis, f"{live}:{product_key('S')}", "batch:b1", f"{live}:{product_key('T')}", "batch:b1"
+        ),
+        {(product_key("T"), "batch:b1")},
+    ),
     "a batch of another type": (
         lambda redis, live: replace(redis, f"{live}:{batch_key('b1')}"),
-        {(batch_key("b1"), None)},
+        {(batch_key("b1"), "state")},
     ),
     "a key that is no view": (lambda redis, live: redis.set(f"{live}:{{00}}:note", "x"), {("{00}:note", None)}),
     "a hash that is no view": (

@@ -1,12 +1,13 @@
-"""Reads the state of products as events. The fold of the views then computes what the views should hold.
+"""Reads the state as events. The fold of the views then computes what the views should hold.
 
-Each row has the version of the last event about it. So each row becomes one event with that version.
+Each row has the version of the last event about it. So each row becomes an event with that version. A name identifies a
+row: the SKU of a product, the reference of a batch, or the order id and the SKU of a line.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, text
+from sqlalchemy import Engine, Row, text
 
 from allocation.adapters.postgres.driver.arrays import array, arrays
 from allocation.adapters.postgres.driver.errors import translated_errors
@@ -14,111 +15,129 @@ from allocation.service_layer.unit_of_work import LoggedEvent
 
 PAGE = 500
 
-READ_SKUS = text("SELECT sku FROM products WHERE sku > :after AND version > 0 ORDER BY sku LIMIT :limit")
-READ_SAMPLE = text("SELECT sku FROM products WHERE version > 0 ORDER BY random() LIMIT :limit")
-READ_SKUS_OF_ORDER = text("SELECT sku FROM order_lines WHERE orderid = :orderid ORDER BY sku")
+Name = tuple[str, ...]
+
+COLUMNS = {
+    "product": ("sku",),
+    "batch": ("ref",),
+    "line": ("orderid", "sku"),
+    "order": ("orderid",),
+    "stock": ("sku", "ref"),
+}
+TABLES = {
+    "product": "(SELECT sku FROM products WHERE version > 0) AS product",
+    "batch": "batches",
+    "line": "order_lines",
+    "order": "order_lines",
+    "stock": "batches",
+}
 READ_PRODUCTS = text("""
-    SELECT sku, version, available, waiting_lines, waiting_units FROM products
-    WHERE sku = ANY(CAST(:skus AS text[])) AND version > 0
-""")
-READ_BATCHES = text("""
-    SELECT sku, version, ref, purchased AS qty, allocated, shipped, CAST(eta AS text) AS eta FROM batches
-    WHERE sku = ANY(CAST(:skus AS text[]))
+    SELECT sku, version, available, waiting_lines, waiting_units FROM products WHERE sku = ANY(CAST(:skus AS text[]))
 """)
 # Only the log has the reason of a line: why it waits, or did not get the first batch.
-READ_LINES = text("""
-    SELECT line.sku, line.version, orderid, qty, status, batchref, data->'why' AS why
-    FROM order_lines AS line JOIN events ON (events.sku, events.version) = (line.sku, line.version)
-    WHERE line.sku = ANY(CAST(:skus AS text[]))
-""")
-FIND_UNKNOWN_LINES = text("""
-    SELECT orderid, sku FROM unnest(CAST(:orderid AS text[]), CAST(:sku AS text[])) AS line (orderid, sku)
-    WHERE NOT EXISTS (SELECT FROM order_lines WHERE (order_lines.orderid, order_lines.sku) = (line.orderid, line.sku))
-""")
-FIND_UNKNOWN = {
-    kind: text(f"""
-        SELECT name FROM unnest(CAST(:names AS text[])) AS name
-        WHERE NOT EXISTS (SELECT FROM {table} WHERE {column} = name)
-    """)
-    for kind, (table, column) in {
-        "order": ("order_lines", "orderid"),
-        "product": ("products", "sku"),
-        "batch": ("batches", "ref"),
-    }.items()
+READ_ROWS = {
+    "product": text("SELECT sku, version FROM unnest(CAST(:sku AS text[])) AS wanted (sku) JOIN products USING (sku)"),
+    "batch": text("""
+        SELECT sku, version, ref, purchased AS qty, allocated, shipped, CAST(eta AS text) AS eta
+        FROM unnest(CAST(:ref AS text[])) AS wanted (ref) JOIN batches USING (ref)
+    """),
+    "line": text("""
+        SELECT sku, version, orderid, qty, status, batchref, data->'why' AS why
+        FROM unnest(CAST(:orderid AS text[]), CAST(:sku AS text[])) AS wanted (orderid, sku)
+        JOIN order_lines USING (orderid, sku) JOIN events USING (sku, version)
+    """),
 }
 
 
 class StateReader:
-    """Its methods raise RetryableError and StoreUnavailable."""
+    """`kind` is "product", "batch" or "line". The methods raise RetryableError and StoreUnavailable."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    def skus(self) -> Iterator[list[str]]:
-        """Yield the SKUs that ever had a batch, in pages and in order."""
-        after = ""
-        while page := self._column(READ_SKUS, after=after, limit=PAGE):
+    def pages(self, kind: str, *, sku: str | None = None, orderid: str | None = None) -> Iterator[list[Name]]:
+        """Yield the names of all rows, in pages and in order: all, or those of a product or an order."""
+        columns = ", ".join(COLUMNS[kind])
+        given = {name: value for name, value in (("sku", sku), ("orderid", orderid)) if value is not None}
+        conditions = [f"{name} = :{name}" for name in given]
+        after: Name = ()
+        while True:
+            last = {f"after_{number}": value for number, value in enumerate(after)}
+            beyond = [f"({columns}) > ({', '.join(f':{name}' for name in last)})"] if last else []
+            where = " AND ".join([*conditions, *beyond]) or "true"
+            page = self._names(
+                f"SELECT {columns} FROM {TABLES[kind]} WHERE {where} ORDER BY {columns} LIMIT :limit",
+                {**given, **last, "limit": PAGE},
+            )
+            if not page:
+                return
             yield page
             after = page[-1]
 
-    def sample(self, number: int) -> list[str]:
-        return self._column(READ_SAMPLE, limit=number)
+    def sample(self, kind: str, number: int) -> list[Name]:
+        """Return the names of some random rows."""
+        columns = ", ".join(COLUMNS[kind])
+        return self._names(f"SELECT {columns} FROM {TABLES[kind]} ORDER BY random() LIMIT :limit", {"limit": number})
 
-    def skus_of_order(self, orderid: str) -> list[str]:
-        return self._column(READ_SKUS_OF_ORDER, orderid=orderid)
-
-    def events_of(self, skus: Sequence[str]) -> list[LoggedEvent]:
-        """Return an event for each product, batch and line of these SKUs, with the state of its row."""
-        wanted = {"skus": array(skus)}
+    def events_of(self, kind: str, names: Sequence[Name]) -> dict[Name, list[LoggedEvent]]:
+        """Map each name to two events: the state of its row, and that of its product. Omit rows that do not exist."""
         with translated_errors(), self._engine.connect() as connection:
-            # Lines before batches before products: the version of a product is then never below that of its rows.
-            lines = connection.execute(READ_LINES, wanted).all()
-            batches = connection.execute(READ_BATCHES, wanted).all()
+            rows = connection.execute(READ_ROWS[kind], arrays(COLUMNS[kind], names)).all()
+            # Products last: the version of a product is then never below that of its rows.
+            wanted = {"skus": array({row.sku for row in rows})}
             products = {row.sku: row for row in connection.execute(READ_PRODUCTS, wanted)}
-        rows = [(row, {"batches": [], "line": line_of(row), **why_of(row)}) for row in lines]
-        rows += [(row, {"batches": [batch_of(row)]}) for row in batches]
-        return [
-            *(product_event(product, product.version, {"batches": []}) for product in products.values()),
-            *(product_event(products[row.sku], row.version, members) for row, members in rows if row.sku in products),
-        ]
+        events = dict[Name, list[LoggedEvent]]()
+        for row in rows:
+            product = products[row.sku]
+            name = tuple(getattr(row, column) for column in COLUMNS[kind])
+            events[name] = [event(product, product.version, {}), event(product, row.version, MEMBERS[kind](row))]
+        return events
 
-    def unknown_lines(self, lines: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Return the pairs of order id and SKU for which the database has no line."""
+    def unknown(self, kind: str, names: Sequence[Name]) -> set[Name]:
+        """Return the names that the database does not have. The kinds "order" and "stock" are possible, too."""
+        if not names:
+            return set()
+        columns = COLUMNS[kind]
+        wanted = ", ".join(f"CAST(:{column} AS text[])" for column in columns)
+        query = f"""
+            SELECT {", ".join(columns)} FROM unnest({wanted}) AS wanted ({", ".join(columns)})
+            EXCEPT SELECT {", ".join(columns)} FROM unnest({wanted}) AS wanted ({", ".join(columns)})
+            JOIN {TABLES[kind]} USING ({", ".join(columns)})
+        """
+        return set(self._names(query, arrays(columns, names)))
+
+    def _names(self, query: str, parameters: Mapping[str, object]) -> list[Name]:
         with translated_errors(), self._engine.connect() as connection:
-            found = connection.execute(FIND_UNKNOWN_LINES, arrays(("orderid", "sku"), lines))
-            return {(row.orderid, row.sku) for row in found}
-
-    def unknown(self, kind: str, names: Sequence[str]) -> set[str]:
-        """Return the names that the database does not have. `kind` is "order", "product" or "batch"."""
-        return set(self._column(FIND_UNKNOWN[kind], names=array(names)))
-
-    def _column(self, statement: Any, **parameters: object) -> list[str]:
-        with translated_errors(), self._engine.connect() as connection:
-            return column(connection, statement, parameters)
+            return [tuple(row) for row in connection.execute(text(query), parameters)]
 
 
-def column(connection: Connection, statement: Any, parameters: Mapping[str, object]) -> list[str]:
-    return list(connection.execute(statement, parameters).scalars())
-
-
-def product_event(product: Row[Any], version: int, members: Mapping[str, Any]) -> LoggedEvent:
+def event(product: Row[Any], version: int, members: Mapping[str, Any]) -> LoggedEvent:
     return {
         "type": "State",
         "sku": product.sku,
         "version": version,
         "available": product.available,
         "waiting": {"lines": product.waiting_lines, "units": product.waiting_units},
+        "batches": [],
         **members,
     }
 
 
-def batch_of(row: Row[Any]) -> dict[str, Any]:
-    return {"ref": row.ref, "qty": row.qty, "allocated": row.allocated, "shipped": row.shipped, "eta": row.eta}
+def product_members(_: Row[Any]) -> dict[str, Any]:
+    return {}
 
 
-def line_of(row: Row[Any]) -> dict[str, Any]:
-    return {"orderid": row.orderid, "qty": row.qty, "status": row.status, "batchref": row.batchref}
+def batch_members(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "batches": [
+            {"ref": row.ref, "qty": row.qty, "allocated": row.allocated, "shipped": row.shipped, "eta": row.eta}
+        ]
+    }
 
 
-def why_of(row: Row[Any]) -> dict[str, Any]:
-    return {} if row.why is None else {"why": row.why}
+def line_members(row: Row[Any]) -> dict[str, Any]:
+    line = {"orderid": row.orderid, "qty": row.qty, "status": row.status, "batchref": row.batchref}
+    return {"line": line} if row.why is None else {"line": line, "why": row.why}
+
+
+MEMBERS = {"product": product_members, "batch": batch_members, "line": line_members}
