@@ -1,5 +1,6 @@
 """Compares the views, or a part of them, with the database, and corrects them."""
 
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -8,12 +9,14 @@ from allocation.adapters.postgres.event_log import EventLog
 from readmodel.projector.differences import Difference
 from readmodel.projector.fold import Projection
 from readmodel.projector.rebuild import rebuild
+from readmodel.projector.strangers import DEAD
 from readmodel.projector.verify import Verifier
 from readmodel.store.store import Store
 from readmodel.views.orders import order_key
 from readmodel.views.products import product_key, used_up_key
 
 ROUNDS = 5
+PAUSE = 1.0
 KINDS = ("product", "batch", "line")
 
 
@@ -43,10 +46,50 @@ class Verification:
         self._scope = scope
         self._verifier = Verifier(store, log, projection, state)
 
+    def scope_exists(self) -> bool:
+        """Return whether the database has the product or the order of the scope."""
+        sku, orderid, _ = self._scope
+        if sku is not None:
+            return not self._state.unknown("product", [(sku,)])
+        return orderid is None or not self._state.unknown("order", [(orderid,)])
+
     def differences(self) -> Iterator[Difference]:
         """Yield each difference once. If a cursor or the log's identity is wrong, yield only such differences."""
+        yield from self._verifier.organisation() or self._distinct_registers()
+
+    def repair(self) -> Iterator[Difference]:
+        """Correct each difference as soon as it is found, and yield it.
+
+        Raise StillDifferent if there are new ones after ROUNDS rounds.
+        """
+        for _ in range(ROUNDS):
+            yield from self._restore_organisation()
+            is_clean = True
+            for difference in self._distinct_registers():
+                is_clean = False
+                if difference.found != DEAD:
+                    self._verifier.repair(difference)
+                yield difference
+            if is_clean:
+                return
+            with self._log.rebuild_lock() as mine:
+                if mine:
+                    self._verifier.drop_dead_generations()
+        raise StillDifferent(f"The views still differ after {ROUNDS} corrections")
+
+    def _restore_organisation(self) -> Iterator[Difference]:
+        """Rebuild the views if a cursor or the log's identity is wrong. If another process rebuilds them, wait."""
+        while damage := self._verifier.organisation():
+            with self._log.rebuild_lock() as mine:
+                if mine:
+                    yield from damage
+                    rebuild(self._store, self._log, self._projection)
+            if not mine:
+                time.sleep(PAUSE)
+
+    def _distinct_registers(self) -> Iterator[Difference]:
         seen = set[tuple[str, str | None]]()
-        for difference in self._verifier.organisation() or self._registers():
+        for difference in self._registers():
             place = difference.key, difference.field
             if place not in seen:
                 seen.add(place)
@@ -73,24 +116,3 @@ class Verification:
             with self._log.rebuild_lock() as mine:
                 if mine:  # Otherwise a rebuild is filling a generation that no process knows yet.
                     yield from self._verifier.dead_generations()
-
-    def repair(self) -> Iterator[Difference]:
-        """Correct the differences, and yield them. Raise StillDifferent if there are new ones after ROUNDS rounds."""
-        for _ in range(ROUNDS):
-            differences = list(self.differences())
-            if not differences:
-                return
-            yield from differences
-            self._correct(differences)
-        raise StillDifferent(f"The views still differ after {ROUNDS} corrections")
-
-    def _correct(self, differences: list[Difference]) -> None:
-        """Rebuild the views if a cursor is wrong. Otherwise correct each register."""
-        with self._log.rebuild_lock() as mine:
-            if self._verifier.organisation():
-                if mine:
-                    rebuild(self._store, self._log, self._projection)
-                return
-            self._verifier.repair(differences)
-            if mine:
-                self._verifier.drop_dead_generations()

@@ -18,13 +18,14 @@ from redis.exceptions import ResponseError
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Log
 from readmodel.store.errors import ModelAbsent
+from readmodel.store.registers import number_of
 from readmodel.store.store import Store
 
 ATTEMPTS = 10
 """Comparisons of registers that change all the time. After the last one, they count as right."""
 POLL = 0.05
 SHOWN_WITHIN = 10.0
-"""Seconds. If the relay is down, the views do not reach the log's end, and their differences count."""
+"""Seconds. The relay needs a fraction of a second."""
 NO_HASH = "a value that is no hash"
 
 Place = tuple[str, str | None]
@@ -46,16 +47,24 @@ class State(Protocol):
 
 
 class Difference(NamedTuple):
-    """A register of the live generation that differs from the state. None means that it is or should be missing."""
+    """A register of the live generation that differs from the state. None means that it is or should be missing.
+
+    `other_key` is another key in which the register may be.
+    """
 
     key: str
     field: str | None
     found: str | None
     expected: str | None
+    other_key: str | None = None
 
     def __str__(self) -> str:
         place = self.key if self.field is None else f"{self.key} {self.field}"
         return f"{place}: found {shown(self.found)}, expected {shown(self.expected)}"
+
+
+class ViewsBehind(Exception):
+    """The views lag behind the log, so verify can't distinguish a wrong register from a late one."""
 
 
 class Expected(NamedTuple):
@@ -64,6 +73,7 @@ class Expected(NamedTuple):
     version: int
     value: str | None
     name: Name
+    other_key: str | None
 
 
 class Comparison:
@@ -74,7 +84,7 @@ class Comparison:
         self._log = log
         self._projection = projection
         self._state = state
-        self._generation = generation
+        self.generation = generation
 
     def differences(self, kind: str, names: Collection[Name]) -> list[Difference]:
         """Return the differences of the registers of these rows. Raise ModelAbsent if the generation is lost."""
@@ -99,20 +109,21 @@ class Comparison:
         expected: dict[Place, Expected] = {}
         for name, events in self._state.events_of(kind, list(names)).items():
             for register in self._projection.fold(events):
-                expected[register.key, register.field] = Expected(register.version, register.value.decode(), name)
-                if register.former_key is not None:
-                    expected[register.former_key, register.field] = Expected(register.version, None, name)
+                key, field, version, value, other, _ = register
+                expected[key, field] = Expected(version, value.decode(), name, other)
+                if other is not None:
+                    expected[other, field] = Expected(version, None, name, key)
         return expected
 
     def _compare(self, expected: Mapping[Place, Expected]) -> dict[Place, Difference]:
         """Return the registers that differ. If a key is no hash, return one difference for each register in it."""
         found = self.read({key for key, _ in expected})
         differences: dict[Place, Difference] = {}
-        for (key, field), (_, value, _) in expected.items():
+        for (key, field), (_, value, _, other) in expected.items():
             fields = found[key]
             stored = NO_HASH if fields is None else fields.get(field or "")
             if stored != value:
-                differences[key, field] = Difference(key, field, stored, value)
+                differences[key, field] = Difference(key, field, stored, value, other)
         return differences
 
     def read(self, keys: Iterable[str]) -> dict[str, dict[str, str] | None]:
@@ -120,7 +131,7 @@ class Comparison:
         names = list(keys)
         pipeline = self._store.redis.pipeline(transaction=False)
         for key in names:
-            pipeline.hgetall(stored_name(self._generation, key))
+            pipeline.hgetall(stored_name(self.generation, key))
         found = pipeline.execute(raise_on_error=False)
         for fields in found:
             if isinstance(fields, Exception) and not (isinstance(fields, ResponseError) and "WRONGTYPE" in str(fields)):
@@ -130,15 +141,19 @@ class Comparison:
         }
 
     def _wait_until_shown(self) -> None:
-        """Wait until the cursors have passed the log's end, or for SHOWN_WITHIN seconds."""
+        """Wait until the cursors have passed the log's end. Raise ViewsBehind after SHOWN_WITHIN seconds."""
         end, deadline = self._log.end(), time.monotonic() + SHOWN_WITHIN
         while time.monotonic() < deadline:
-            cursor = self._store.cursor(self._generation, self._log.identity())
+            cursor = self._store.cursor(self.generation, self._log.identity())
             if cursor is None:
                 raise ModelAbsent
             if cursor >= end:
                 return
             time.sleep(POLL)
+        raise ViewsBehind(
+            f"The views have not reached position {end} of the log within {SHOWN_WITHIN:.0f} s. "
+            "Either no relay works, or a transaction holds the log back"
+        )
 
 
 def stored_name(generation: str, key: str) -> Any:
@@ -152,8 +167,8 @@ def is_real(before: Expected, later: Expected | None, difference: Difference) ->
         return True
     if later is None or before.value is None or later.value is None or difference.found is None:
         return False  # The register has moved in the meantime.
-    version, _, _ = difference.found.partition(" ")
-    return not version.isdigit() or not before.version <= int(version) <= later.version
+    version = number_of(difference.found.partition(" ")[0])
+    return version is None or not before.version <= version <= later.version
 
 
 def kind_of(key: str) -> str:

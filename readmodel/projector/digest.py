@@ -12,7 +12,7 @@ STORED = "surrogateescape"
 def digest(redis: Redis, generation: str) -> str:
     """Return one SHA-256 over all hashes of the generation, with keys and fields sorted. Omit the cursors."""
     views = hashlib.sha256()
-    for key in sorted(redis.scan_iter(match=f"{generation}:*", count=1_000, _type="hash")):
+    for key in sorted(redis.scan_iter(match=f"{generation}:{{*", count=1_000, _type="hash")):
         views.update(key.removeprefix(generation).encode(errors=STORED))
         for field, register in sorted(cast("dict[str, str]", redis.hgetall(key)).items()):
             views.update(f"\0{field}\0{register}".encode(errors=STORED))

@@ -20,6 +20,7 @@ SCANNED_AT_ONCE = 500
 VIEW_KEY = re.compile(r"\{\d\d\}:(order|product|used-up|batch):(.+)", re.DOTALL)
 ORGANISING_KEYS = {keys.LOG} | {keys.cursor(bucket) for bucket in keys.BUCKETS}
 IN_PRODUCT = "batch:"
+DEAD = "a generation that no process uses"
 
 Row = tuple[str, Name]
 """The kind of a row, and its name. Of "stock", the name is a SKU and the reference of a batch of this product."""
@@ -27,10 +28,10 @@ Row = tuple[str, Name]
 
 def strangers(store: Store, comparison: Comparison, state: State, generation: str) -> Iterator[Difference]:
     """Yield a difference for each key or field that must not exist in this generation."""
-    scan = store.redis.scan_iter(match=f"{generation}:*", count=SCANNED_AT_ONCE)
+    scan = store.redis.scan_iter(match=f"{generation}:{{*", count=SCANNED_AT_ONCE)
     while chunk := list(islice(scan, SCANNED_AT_ONCE)):
         found = [key.removeprefix(f"{generation}:") for key in chunk]
-        views = [key for key in found if VIEW_KEY.fullmatch(key)]
+        views = [key for key in found if is_view_key(key)]
         for key in set(found) - set(views) - ORGANISING_KEYS:
             yield Difference(key, None, "a key that is no view", None)
         yield from ghosts(comparison.read(views), state)
@@ -48,6 +49,12 @@ def ghosts(found: Mapping[str, dict[str, str] | None], state: State) -> Iterator
     for key, row in no_hashes.items():
         if row in unknown:
             yield Difference(key, None, NO_HASH, None)
+
+
+def is_view_key(key: str) -> bool:
+    """Return whether a view has such a key. Its bucket must be that of its name."""
+    match = VIEW_KEY.fullmatch(key)
+    return match is not None and is_possible((match[2],)) and keys.view_key(match[1], match[2]) == key
 
 
 def row_of(key: str, field: str) -> Row | None:
@@ -94,4 +101,4 @@ def dead_generations(store: Store) -> Iterator[Difference]:
         generation = generation_of(cast("str", key))
         if generation not in used and generation not in dead and is_generation(generation, store.names):
             dead.add(generation)
-            yield Difference(f"{generation}:*", None, "a generation that no process uses", None)
+            yield Difference(f"{generation}:*", None, DEAD, None)

@@ -8,6 +8,7 @@ from readmodel.projector.follow import Log
 from readmodel.projector.strangers import dead_generations, ghosts, strangers
 from readmodel.store import functions, generations, keys
 from readmodel.store.errors import ModelAbsent
+from readmodel.store.registers import number_of
 from readmodel.store.store import Store
 
 
@@ -35,14 +36,22 @@ class Verifier:
         return found + [
             Difference(name, None, cursor, "a position")
             for name, cursor in zip(names[1:], cursors, strict=True)
-            if not (cursor or "").isdigit()
+            if number_of(cursor or "") is None
         ]
 
     def rows(self, kind: str, pages: Iterable[Sequence[Name]]) -> Iterator[Difference]:
         """Yield the differences of the registers of these rows. A register of several rows can occur repeatedly."""
-        comparison = self._comparison(self._live())
         for names in pages:
-            yield from comparison.differences(kind, names)
+            yield from self._differences(kind, names)
+
+    def _differences(self, kind: str, names: Sequence[Name]) -> list[Difference]:
+        while True:
+            comparison = self._comparison(self._live())
+            try:
+                return comparison.differences(kind, names)
+            except ModelAbsent:
+                if comparison.generation == self._live():
+                    raise  # Otherwise a rebuild has switched to another generation.
 
     def strange_fields(self, view_keys: Iterable[str]) -> Iterator[Difference]:
         """Yield a difference for each field of these keys that must not exist."""
@@ -61,17 +70,21 @@ class Verifier:
         """The caller holds the rebuild lock."""
         generations.drop_all_but(self._store.redis, self._store.names, *self._store.generations())
 
-    def repair(self, differences: Iterable[Difference]) -> None:
-        """Correct each register that still holds what was found. Verify again afterwards: others may have changed."""
-        live = self._live()
-        for key, field, found, expected in differences:
-            name = stored_name(live, key)
-            if found == NO_HASH:
-                functions.repair(self._store.redis, self._store.names, name, None)  # The next round sets its fields.
-            elif field is not None:
-                functions.repair(self._store.redis, self._store.names, name, (field, found, expected))
-            else:
-                self._store.redis.unlink(name)
+    def repair(self, difference: Difference) -> None:
+        """Correct a register if it still holds what was found. Verify again afterwards: others may have changed.
+
+        The difference must come from `rows`, `strangers` or `strange_fields`.
+        """
+        live, redis, names = self._live(), self._store.redis, self._store.names
+        key, field, found, expected, other_key = difference
+        name = stored_name(live, key)
+        if found == NO_HASH:
+            functions.delete_no_hash(redis, names, name)  # The next round sets its fields.
+        elif field is None:
+            redis.unlink(name)
+        else:
+            other = name if other_key is None else stored_name(live, other_key)
+            functions.repair(redis, names, (name, other), field, found, expected)
         self._store.invalidate_caches()
 
     def _live(self) -> str:

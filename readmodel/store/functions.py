@@ -47,15 +47,20 @@ def swap_generations(redis: Redis, names: Names, expected: str, new: str) -> boo
     return bool(redis.fcall(names.swap, 1, names.generations, expected, new))
 
 
-def repair(redis: Redis, names: Names, key: bytes, register: tuple[str, str | None, str | None] | None) -> bool:
+def repair(
+    redis: Redis, names: Names, places: tuple[bytes, bytes], field: str, found: str | None, expected: str | None
+) -> bool:
     """Correct a register if it still holds what was found. Return True if this call corrected it.
 
-    `register` is its field, the value that was found, and the value that it should have. None means a missing field.
-    Without a register, delete the key if it is no hash.
+    `places` are its key, and the other key in which it may be, or the same key again. None means a missing field.
     """
-    values = [] if register is None else [register[0], *(mark(value) for value in register[1:])]
-    encoded: list[Any] = [value.encode(errors="surrogateescape") for value in values]
-    return bool(redis.fcall(names.repair, 1, cast("Any", key), *encoded))
+    values: list[Any] = [value.encode(errors="surrogateescape") for value in (field, mark(found), mark(expected))]
+    return bool(redis.fcall(names.repair, 2, *cast("tuple[Any, Any]", places), *values))
+
+
+def delete_no_hash(redis: Redis, names: Names, key: bytes) -> bool:
+    """Delete the key if it is no hash. Return True if this call deleted it."""
+    return bool(redis.fcall(names.repair, 1, cast("Any", key)))
 
 
 def mark(value: str | None) -> str:

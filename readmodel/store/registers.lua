@@ -70,7 +70,7 @@ end
 
 -- Corrects a register, or a whole key, if it still is what `verify` found. Returns 1 if it did, and otherwise 0.
 --
--- KEYS: the key
+-- KEYS: the key; for a register also the other key in which it may be, or the same key again
 -- ARGV: for a register: its field; '=' and the value that was found, or '' if the field was missing; '=' and the value
 -- that it should have, or '' to delete it. For a whole key: nothing; the key is deleted if it is no hash
 local function repair(keys, args)
@@ -87,9 +87,13 @@ local function repair(keys, args)
     end
     if args[3] == '' then
         redis.call('HDEL', keys[1], args[1])
-    else
-        redis.call('HSET', keys[1], args[1], string.sub(args[3], 2))
+        return 1
     end
+    local value, other = string.sub(args[3], 2), redis.pcall('HGET', keys[2], args[1])
+    if keys[2] ~= keys[1] and type(other) == 'string' and version_of(other) > version_of(value) then
+        return 0 -- The register has moved in the meantime.
+    end
+    redis.call('HSET', keys[1], args[1], value)
     return 1
 end
 

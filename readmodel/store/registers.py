@@ -49,12 +49,17 @@ def decode(value: str, shape: Shape) -> tuple[int, State]:
     """
     version, _, text = value.partition(" ")
     try:
-        number, state = int(version), orjson.loads(text)
-        if is_number(number) and has_shape(state, shape):
+        number, state = number_of(version), orjson.loads(text)
+        if number is not None and has_shape(state, shape):
             return number, state
     except ValueError:
         pass
     raise ModelDamaged(f"a register can't be parsed: {value[:LONGEST_SHOWN]!r}")
+
+
+def number_of(text: str) -> int | None:
+    """Return the number that PostgreSQL, Lua and Python all read from the text, or None."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < len(str(LARGEST)) else None
 
 
 def has_shape(state: Any, shape: Shape) -> bool:

@@ -12,6 +12,7 @@ from readmodel.store.errors import ModelAbsent, ModelDamaged, TornRead
 from readmodel.store.generations import Generations
 from readmodel.store.names import Names
 from readmodel.store.reader_cache import Cached, ReaderCache
+from readmodel.store.registers import number_of
 
 
 class Snapshot:
@@ -59,7 +60,7 @@ class Snapshot:
             [*(("GET", cursor) for cursor in cursors), ("GET", self._names.generations)]
         )
         self._require_live(stored)
-        if not all(position and position.isdigit() for position in positions):
+        if None in [number_of(position or "") for position in positions]:
             raise ModelAbsent
 
     def mark_damaged(self, reason: str) -> None:

@@ -19,7 +19,7 @@ from readmodel.store.functions import CACHED_MEMBER_CHANGED, apply_command, load
 from readmodel.store.generations import Generations
 from readmodel.store.names import PLAIN, Names
 from readmodel.store.reader_cache import ReaderCache
-from readmodel.store.registers import Register, by_bucket
+from readmodel.store.registers import Register, by_bucket, number_of
 from readmodel.store.snapshot import Snapshot
 
 T = TypeVar("T")
@@ -116,10 +116,10 @@ class Store:
         found, *cursors = self._connection.send([("GET", f"{generation}:{name}") for name in names])
         if None in cursors or found != identity:
             return None
-        try:
-            return min(map(int, cursors))
-        except ValueError as error:
-            raise ModelDamaged(f"a cursor of generation {generation} is no number: {error}") from error
+        positions = [number_of(cursor) for cursor in cursors]
+        if None in positions:
+            raise ModelDamaged(f"a cursor of generation {generation} is no number: {cursors[positions.index(None)]!r}")
+        return min(position for position in positions if position is not None)
 
     def invalidate_caches(self) -> None:
         """Make all readers drop their caches. Call this after the views show the new values."""

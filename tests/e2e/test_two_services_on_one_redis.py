@@ -75,7 +75,7 @@ def in_database_1(environment: Environment, redis_server: RedisServer) -> Enviro
 def test_a_second_service_refuses_to_start(api: Api, second: Environment, redis: Redis) -> None:
     api.add_batch("b1", "S", 10)
     before = redis.get(PLAIN.generations)
-    for command in ("serve", "relay", "consumer", "rebuild"):
+    for command in ("serve", "relay", "consumer", "rebuild", "verify", "repair"):
         assert run(command, second) == (1, REFUSAL), command
     assert redis.get(PLAIN.generations) == before, "the second service has replaced the views of the first service"
     assert api.get("products", "S").json["available"] == 10
@@ -119,11 +119,12 @@ def shows(model: Store, log: EventLog) -> bool:
 
 
 def test_two_services_with_prefixes_share_a_redis(
-    api: Api, second: Environment, redis: Redis, engine: Engine, second_engine: Engine
+    api: Api, environment: Environment, second: Environment, redis: Redis, engine: Engine, second_engine: Engine
 ) -> None:
     """Each service has its own views, messages and announcements. A rebuild and a flush affect only their service."""
-    second = second | {"ALLOCATION_REDIS_PREFIX": "second"}
-    channel = Names("second").channel("change_batch_quantity")
+    prefix = "g1"  # The live generation of the first service has the same name.
+    second = second | {"ALLOCATION_REDIS_PREFIX": prefix}
+    channel = Names(prefix).channel("change_batch_quantity")
     with running("relay", second), running("consumer", second), web(second) as port, Listener(redis) as listener:
         eventually(lambda: redis.pubsub_numsub(channel)[0][1])
         other = Api(port)
@@ -133,6 +134,7 @@ def test_two_services_with_prefixes_share_a_redis(
         assert (api.get("products", "S").json["available"], other.get("products", "S").json["available"]) == (9, 450)
         eventually(lambda: listener.announcements)
         assert run("rebuild", second)[0] == 0
+        assert run("repair", environment) == (0, "Corrected differences: 0\n")
         assert api.get("products", "S").json["available"] == 9
         redis.publish(channel, json.dumps({"batchref": "b1", "qty": 400}))
         eventually(lambda: scalar(second_engine, "SELECT purchased FROM batches") == 400)

@@ -34,7 +34,10 @@ class FenceWatch(BackgroundThread):
 
     def _look(self, found: list[Holder]) -> None:
         for holder in found:
-            effect = f"Views and announcements wait for a transaction that has been open for {holder.seconds:.0f} s"
-            self._wait.failed(effect, f"process {holder.pid}, {holder.state}: {holder.statement}")
+            effect = (
+                f"Views and announcements wait for a transaction that has been open for {holder.seconds:.0f} s "
+                f"({holder.state}, last statement: {holder.statement})"
+            )
+            self._wait.failed(effect, f"process {holder.pid}")
         if not found:
             self._wait.over("Views and announcements follow every transaction")

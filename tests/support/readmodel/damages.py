@@ -1,4 +1,4 @@
-"""Damages of the views, each with the places that are then wrong. They fit the orders of test_verification.py."""
+"""Damages of the views, each with the places that are then wrong. They fit the fixture `shop` of those tests."""
 
 from collections.abc import Callable
 
@@ -95,7 +95,7 @@ REGISTERS: dict[str, tuple[Damage, set[Place]]] = {
     ),
     "an order with a name that is not UTF-8": (
         lambda redis, live: redis.hset(f"{live}:{{00}}:order:".encode() + b"\xff", "S", "1 {}"),
-        {("{00}:order:\udcff", "S")},
+        {("{00}:order:\udcff", None)},
     ),
     "a lost order": (
         lambda redis, live: redis.delete(f"{live}:{LINE}"),
@@ -124,6 +124,10 @@ REGISTERS: dict[str, tuple[Damage, set[Place]]] = {
         lambda redis, live: replace(redis, f"{live}:{batch_key('b1')}"),
         {(batch_key("b1"), "state")},
     ),
+    "an order in another bucket": (
+        lambda redis, live: redis.copy(f"{live}:{LINE}", f"{live}:{LINE.replace(keys.bucket_of(LINE), '{99}')}"),
+        {(LINE.replace(keys.bucket_of(LINE), "{99}"), None)},
+    ),
     "a key that is no view": (lambda redis, live: redis.set(f"{live}:{{00}}:note", "x"), {("{00}:note", None)}),
     "a hash that is no view": (
         lambda redis, live: redis.hset(f"{live}:{{00}}:note:1", "a", "x"),
@@ -135,6 +139,14 @@ ORGANISATION: dict[str, tuple[Damage, set[Place]]] = {
     "a lost cursor": (lambda redis, live: redis.delete(f"{live}:{{03}}:cursor"), {("{03}:cursor", None)}),
     "a cursor that is no number": (
         lambda redis, live: redis.set(f"{live}:{{03}}:cursor", "abc"),
+        {("{03}:cursor", None)},
+    ),
+    "a cursor of Arabic digits": (
+        lambda redis, live: redis.set(f"{live}:{{03}}:cursor", "٧"),
+        {("{03}:cursor", None)},
+    ),
+    "a cursor with an underscore": (
+        lambda redis, live: redis.set(f"{live}:{{03}}:cursor", "1_000"),
         {("{03}:cursor", None)},
     ),
     "a cursor of another type": (

@@ -43,6 +43,8 @@ OF_THE_WHOLE_MODEL: dict[str, Damage] = {
     "generations of another format": lambda redis, live: redis.set(PLAIN.generations, "x y z"),
     "generations of another type": lambda redis, live: replace_by_list(redis, PLAIN.generations),
     "a cursor that is no number": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", "abc"),
+    "a cursor of Arabic digits": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", "٧"),
+    "a cursor with an underscore": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", "1_0"),
     "a cursor that is not UTF-8": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", b"\xff"),
     "a cursor of another type": lambda redis, live: replace_by_list(redis, f"{live}:{keys.cursor(keys.BUCKETS[3])}"),
     "a log of another type": lambda redis, live: replace_by_list(redis, f"{live}:{keys.LOG}"),
