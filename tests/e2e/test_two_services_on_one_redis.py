@@ -90,6 +90,7 @@ def test_another_database_of_the_server_makes_no_difference(
         assert run(command, in_database_1(second, redis_server)) == (1, REFUSAL), command
 
 
+@pytest.mark.slow
 def test_a_whole_second_service_refuses_with_one_sentence(
     relay: None, second: Environment, redis: Redis, engine: Engine, tmp_path: Path
 ) -> None:
@@ -143,6 +144,7 @@ def test_two_services_with_prefixes_share_a_redis(
         other.connection.close()
 
 
+@pytest.mark.slow
 def test_check_counts_only_the_processes_of_its_prefix(relay: None, environment: Environment) -> None:
     eventually(lambda: run("check relay", environment)[0] == 0)
     assert run("check relay", environment | {"ALLOCATION_REDIS_PREFIX": "second"})[0] == 1

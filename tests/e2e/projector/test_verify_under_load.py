@@ -44,6 +44,7 @@ class Traffic:
             self.commands += 1
 
 
+@pytest.mark.slow
 def test_verify_raises_no_false_alarm_under_load(
     projecting_bus: MessageBus,
     model: Store,

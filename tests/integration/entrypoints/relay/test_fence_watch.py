@@ -54,6 +54,7 @@ def test_a_transaction_without_events_holds_nothing(engine: Engine) -> None:
         assert (holder.state, holder.seconds > 0) == ("idle in transaction", True)
 
 
+@pytest.mark.slow  # It waits for the time-out of five seconds.
 def test_postgresql_ends_an_idle_transaction_that_has_appended(database_url: str, log: EventLog) -> None:
     """Otherwise a stopped worker would hold back all views and announcements."""
     production = create_postgres_engine(database_url)
