@@ -82,7 +82,7 @@ class Reference:
 @contextmanager
 def reference(stack: Stack) -> Iterator[Reference]:
     url = create_database(stack, DATABASE)
-    engine = create_postgres_engine(url)
+    engine = create_postgres_engine(url, direct=True)  # It executes VACUUM, and its statements set no time-outs.
     try:
         migrate(engine)
         shop.add_stock(engine)

@@ -81,7 +81,7 @@ def throwaway_stack() -> Iterator[Stack]:
             child.start()
             cleanup.callback(child.stop, 10)
             server.wait_until_ready(child)
-        engine = create_postgres_engine(database.url, connections=20)
+        engine = create_postgres_engine(database.url, connections=20, direct=True)  # It executes VACUUM.
         cleanup.callback(engine.dispose)
         migrate(engine)
         engine.dispose()
