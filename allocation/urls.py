@@ -8,7 +8,7 @@ ENCODE = "In a password, write special characters as %XX, for example / as %2F"
 
 
 def split(url: str, schemes: tuple[str, ...]) -> SplitResult:
-    """Return the parts of a URL. Raise ValueError if the scheme is another one, or if the host or port is invalid."""
+    """Return the parts of a URL. Raise ValueError if its scheme, host or port is invalid."""
     if not url.isprintable():
         raise ValueError("must consist of printable characters")
     if url.partition("://")[0] not in schemes:

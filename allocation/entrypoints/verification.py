@@ -21,7 +21,7 @@ KINDS = ("product", "batch", "line")
 
 
 class Scope(NamedTuple):
-    """What to verify: one product with its batches and lines, one order, a number of random rows, or everything."""
+    """The part of the views to verify: a product, an order, or some random rows. By default, it is everything."""
 
     sku: str | None = None
     orderid: str | None = None

@@ -68,7 +68,7 @@ class ViewsBehind(Exception):
 
 
 class Expected(NamedTuple):
-    """What the state says of a place. If the value is None, no register may be there. `name` identifies the row."""
+    """The register that follows from the state. If its value is None, the place must be empty. `name` names the row."""
 
     version: int
     value: str | None
@@ -169,11 +169,6 @@ def is_real(before: Expected, later: Expected | None, difference: Difference) ->
         return False  # The register has moved in the meantime.
     version = number_of(difference.found.partition(" ")[0])
     return version is None or not before.version <= version <= later.version
-
-
-def kind_of(key: str) -> str:
-    """Return the kind of a view key: {07}:order:o1 is an order."""
-    return key.split(":", 2)[1]
 
 
 def shown(value: str | None) -> str:

@@ -58,8 +58,8 @@ def is_view_key(key: str) -> bool:
 
 
 def row_of(key: str, field: str) -> Row | None:
-    """Return the row that a register describes, or None if no view has such a field."""
-    kind, name = VIEW_KEY.fullmatch(key).groups()  # type: ignore[union-attr]  # The caller passes keys of views.
+    """Return the row that a register describes, or None if no view has such a field. The key is that of a view."""
+    _, kind, name = key.split(":", 2)
     if kind == "order":
         return "line", (name, field)
     if kind == "batch":
@@ -70,8 +70,8 @@ def row_of(key: str, field: str) -> Row | None:
 
 
 def row_of_key(key: str) -> Row:
-    """Return a row that must exist if the key exists."""
-    kind, name = VIEW_KEY.fullmatch(key).groups()  # type: ignore[union-attr]  # The caller passes keys of views.
+    """Return a row that must exist if this key of a view exists."""
+    _, kind, name = key.split(":", 2)
     return ("product" if kind == "used-up" else kind), (name,)
 
 

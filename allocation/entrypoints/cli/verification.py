@@ -81,5 +81,5 @@ def verification(sku: str | None, orderid: str | None, sample: int | None) -> "V
 
 
 def show(difference: "Difference", as_json: bool) -> None:
-    # orjson refuses the surrogates that stand for bytes that are not UTF-8.
+    # The client decodes bytes that are not UTF-8 as surrogates. orjson refuses surrogates.
     click.echo(json.dumps(dict(zip(MEMBERS, difference, strict=False))) if as_json else visible(str(difference)))
