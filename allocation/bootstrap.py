@@ -41,14 +41,16 @@ def create_web_app(settings: Settings | None = None) -> "Flask":
     engine = create_engine(settings, connections=settings.threads)
     bus = create_message_bus(engine, create_fast_path(settings), settings.commands_together)
     store = create_store(settings, timeout=queries.TIMEOUT)
-    return create_app(bus, store, partial(reason_not_ready, engine), bulks_at_once=max(1, settings.threads // 2))
+    bulks_at_once = max(1, settings.threads // 2)
+    return create_app(bus, store, partial(reason_not_ready, engine), bulks_at_once, settings.suspect_is_ready)
 
 
 def create_query_app(settings: Settings | None = None) -> "Flask":
     """Build the app of a query worker. It answers queries from Redis and executes no commands."""
     from readmodel.web import queries
 
-    return queries.create_query_app(create_store(settings or load_settings(), timeout=queries.TIMEOUT))
+    settings = settings or load_settings()
+    return queries.create_query_app(create_store(settings, timeout=queries.TIMEOUT), settings.suspect_is_ready)
 
 
 def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
@@ -65,22 +67,24 @@ def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
         KeyExpiry(engine, settings.keys_kept, shutdown),
         FenceWatch(engine, shutdown),
     ]
-    return Relay(create_log(engine), create_store(settings), PROJECTION, shutdown, threads)
+    return Relay(create_log(settings, engine), create_store(settings), PROJECTION, shutdown, threads)
 
 
 def create_announcements(engine: "Engine", settings: Settings, shutdown: "Shutdown") -> "BackgroundThread":
     from allocation.adapters.announcements import CHANNEL, announce_lines
+    from allocation.entrypoints.relay.handled_events import HandledEvents
     from allocation.entrypoints.relay.shown_position import shown_position
     from allocation.entrypoints.relay.subscription import Subscription
     from allocation.event_handlers import events_of
 
-    log, store = create_log(engine), create_store(settings)
+    log, store = create_log(settings, engine), create_store(settings)
     return Subscription(
         "line_allocated",
         events_of(announce_lines),
         engine,
         log,
         handle=partial(announce_lines, redis=store.redis, channel=store.names.channel(CHANNEL)),
+        handled=HandledEvents(store.redis, store.names.handled("line_allocated")),
         shutdown=shutdown,
         upto=partial(shown_position, store, log),
     )
@@ -88,17 +92,19 @@ def create_announcements(engine: "Engine", settings: Settings, shutdown: "Shutdo
 
 def create_mails(engine: "Engine", settings: Settings, shutdown: "Shutdown") -> "BackgroundThread":
     from allocation.adapters.postgres.notices import SqlNoticeHistory
+    from allocation.entrypoints.relay.handled_events import HandledEvents
     from allocation.entrypoints.relay.subscription import Subscription
     from allocation.event_handlers import events_of
     from allocation.service_layer.out_of_stock import notify_stock_team
 
-    history = SqlNoticeHistory(engine, timedelta(seconds=settings.mail_window))
+    store, history = create_store(settings), SqlNoticeHistory(engine, timedelta(seconds=settings.mail_window))
     return Subscription(
         "out_of_stock",
         events_of(notify_stock_team),
         engine,
-        create_log(engine),
+        create_log(settings, engine),
         handle=partial(notify_stock_team, notifications=create_notifications(settings), history=history),
+        handled=HandledEvents(store.redis, store.names.handled("out_of_stock"), required=False),
         shutdown=shutdown,
     )
 
@@ -106,9 +112,7 @@ def create_mails(engine: "Engine", settings: Settings, shutdown: "Shutdown") -> 
 def create_notifications(settings: Settings) -> "Notifications":
     from allocation.adapters.smtp import LogLines, Mail
 
-    if settings.smtp_url is None:
-        return LogLines()
-    return Mail(settings.smtp_url, settings.mail_from, settings.mail_to)
+    return Mail(settings.smtp_url, settings.mail_from, settings.mail_to) if settings.smtp_url else LogLines()
 
 
 def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":
@@ -138,7 +142,7 @@ def create_verification(settings: Settings, scope: "Scope") -> "Verification":
     from allocation.event_handlers import PROJECTION
 
     engine = create_engine(settings, direct=True)
-    return Verification(create_store(settings), create_log(engine), PROJECTION, StateReader(engine), scope)
+    return Verification(create_store(settings), create_log(settings, engine), PROJECTION, StateReader(engine), scope)
 
 
 def create_message_bus(engine: "Engine", publish: "Publish", commands_together: int = 1) -> "MessageBus":
@@ -165,10 +169,10 @@ def create_engine(settings: Settings, *, connections: int = 5, direct: bool = Fa
     )
 
 
-def create_log(engine: "Engine") -> "EventLog":
+def create_log(settings: Settings, engine: "Engine") -> "EventLog":
     from allocation.adapters.postgres.event_log import EventLog
 
-    return EventLog(engine)
+    return EventLog(engine, synchronous=settings.synchronous_replication)
 
 
 def create_redis(settings: Settings, *, timeout: float = 5.0, retries: int = 1, decode: bool = True) -> "Redis":
@@ -187,7 +191,7 @@ def create_names(settings: Settings) -> "Names":
 def create_store(settings: Settings, *, timeout: float = 5.0) -> "Store":
     from readmodel.store.store import Store
 
-    return Store(create_redis(settings, timeout=timeout), create_names(settings))
+    return Store(create_redis(settings, timeout=timeout), create_names(settings), settings.views_stale)
 
 
 def required(url: str | None, name: str) -> str:

@@ -38,8 +38,8 @@ class Settings(BaseSettings):
     """Each field comes from its own environment variable. README.md describes the variables.
 
     If `database_url` is None, `allocation run` starts PostgreSQL with its data in the folder `data`. The same applies
-    to `redis_url` and Redis. If `smtp_url` is None, the relay logs notices instead of mailing them. `mail_window` and
-    `keys_kept` are in seconds.
+    to `redis_url` and Redis. If `smtp_url` is None, the relay logs notices instead of mailing them. `mail_window`,
+    `keys_kept` and `views_stale` are in seconds.
     """
 
     database_url: DatabaseUrl | None = None
@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     mail_from: str = Field("allocations@example.com", validation_alias="ALLOCATION_MAIL_FROM", pattern=ADDRESS)
     mail_to: str = Field("stock@example.com", validation_alias="ALLOCATION_MAIL_TO", pattern=ADDRESS)
     mail_window: int = Field(600, validation_alias="ALLOCATION_MAIL_WINDOW", ge=0, le=YEAR)
+    views_stale: float = Field(5.0, validation_alias="ALLOCATION_VIEWS_STALE", ge=0.5, le=3_600)
+    suspect_is_ready: bool = Field(True, validation_alias="ALLOCATION_SUSPECT_IS_READY")
+    synchronous_replication: bool = Field(False, validation_alias="ALLOCATION_SYNCHRONOUS_REPLICATION")
     keys_kept: int = Field(86_400, validation_alias="ALLOCATION_KEYS_KEPT", ge=1, le=10 * YEAR)
     data: Folder = Field(Path(".data"), validation_alias="ALLOCATION_DATA")
 

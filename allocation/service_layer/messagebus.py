@@ -18,9 +18,9 @@ from allocation.service_layer.preview import Preview, preview
 from allocation.service_layer.unit_of_work import (
     Begin,
     Busy,
+    CommittedEvents,
     LockSet,
     LockWait,
-    LoggedEvent,
     RetryableError,
     StoreUnavailable,
     Transaction,
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 ATTEMPTS = 8
 
-Publish = Callable[[Sequence[LoggedEvent]], None]
+Publish = Callable[[CommittedEvents], None]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -115,9 +115,9 @@ class MessageBus:
     def _commit(self, group: Sequence[CommandRequest], wait: LockWait = LockWait.FULL) -> list[Outcome]:
         with self._begin(LockSet.union((request.locks for request in group), wait)) as transaction:
             outcomes = [execute_once(request, transaction) for request in group]
-            events = transaction.commit()
-        if events:
-            self._publish(events)  # In a web worker, this is the fast path: see `bootstrap.create_fast_path`.
+            committed = transaction.commit()
+        if committed.events:
+            self._publish(committed)  # In a web worker, this is the fast path: see `bootstrap.create_fast_path`.
         return outcomes
 
     def _preview(self, command: Command) -> Preview:

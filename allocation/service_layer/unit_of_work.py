@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from allocation.domain.changes import Changes
 from allocation.domain.model import Batch
@@ -13,6 +13,26 @@ from allocation.service_layer.idempotency import IdempotencyKey, IdempotencyKeys
 
 LoggedEvent = dict[str, Any]
 """An event as JSON data, in the form that the log stores."""
+
+
+FIRST_EPOCH = 1
+
+
+class History(NamedTuple):
+    """The log's present history: its random name, and its number. A log that may have lost events gets a new one."""
+
+    identity: str
+    epoch: int
+
+
+class CommittedEvents(NamedTuple):
+    """The events to publish: first the old events of repeated commands, then the new events.
+
+    `identity` is that of the log when the transaction locked its products. It is empty if there are no events.
+    """
+
+    events: Sequence[LoggedEvent]
+    identity: str
 
 
 class RetryableError(Exception):
@@ -168,11 +188,8 @@ class Transaction(UnitOfWork, Protocol):
     @property
     def idempotency_keys(self) -> IdempotencyKeys: ...
 
-    def commit(self) -> Sequence[LoggedEvent]:
-        """Store the changes, the events, and the outcomes of idempotency keys.
-
-        Return the events to publish: first the old events of repeated commands, then the new events.
-        """
+    def commit(self) -> CommittedEvents:
+        """Store the changes, the events, and the outcomes of idempotency keys. Return the events to publish."""
 
 
 Begin = Callable[[LockSet], AbstractContextManager[Transaction]]

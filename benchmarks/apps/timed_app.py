@@ -33,8 +33,8 @@ class ObservedStore(Store):
         super().__init__(redis)
         self.thread = threading.local()
 
-    def apply(self, registers: Iterable[Register]) -> None:
-        super().apply(registers)
+    def apply(self, registers: Iterable[Register], identity: str) -> None:
+        super().apply(registers, identity)
         self.thread.applied = True
 
 
@@ -46,12 +46,12 @@ class TimedFastPath:
         self._publish = FastPath(store, PROJECTION)
         self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def __call__(self, events: Sequence[Mapping[str, Any]]) -> None:
+    def __call__(self, committed: tuple[Sequence[Mapping[str, Any]], str]) -> None:
         self._store.thread.applied = False
         started = time.perf_counter()
-        self._publish(events)
+        self._publish(committed)
         seconds = time.perf_counter() - started if self._store.thread.applied else float("inf")
-        os.write(self._file, TIME.pack(seconds) * len(events))
+        os.write(self._file, TIME.pack(seconds) * len(committed[0]))
 
 
 def create_app() -> Flask:

@@ -13,6 +13,7 @@ from allocation.domain.commands import Allocate
 from allocation.service_layer.command_requests import CommandRequest
 from allocation.service_layer.messagebus import run_handler
 from allocation.service_layer.outcomes import Done
+from allocation.service_layer.unit_of_work import FIRST_EPOCH
 
 Statement = tuple[str, Any]
 """A statement and its values."""
@@ -27,5 +28,5 @@ def record_statements(engine: Engine, command: Allocate) -> list[Statement]:
         uow = SqlUnitOfWork(connection, locks, lock_keys(connection, (), locks.wait), utc_now)
         assert run_handler(command, uow) == Done()
         uow.products.save()
-        event_log.append(connection, uow.changes.events, utc_now())
+        event_log.append(connection, uow.changes.events, utc_now(), FIRST_EPOCH)
     return list(sent)

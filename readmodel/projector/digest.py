@@ -5,15 +5,20 @@ from typing import cast
 
 from redis import Redis
 
+from readmodel.store import keys
+
 STORED = "surrogateescape"
 """How the client decodes bytes that are not UTF-8."""
 
 
 def digest(redis: Redis, generation: str) -> str:
-    """Return one SHA-256 over all hashes of the generation, with keys and fields sorted. Omit the cursors."""
+    """Return one SHA-256 over all hashes of the generation, with keys and fields sorted. Omit other keys."""
     views = hashlib.sha256()
     for key in sorted(redis.scan_iter(match=f"{generation}:{{*", count=1_000, _type="hash")):
-        views.update(key.removeprefix(generation).encode(errors=STORED))
+        name = key.removeprefix(f"{generation}:")
+        if name in keys.ORGANISING_KEYS:
+            continue
+        views.update(f":{name}".encode(errors=STORED))
         for field, register in sorted(cast("dict[str, str]", redis.hgetall(key)).items()):
             views.update(f"\0{field}\0{register}".encode(errors=STORED))
         views.update(b"\1")

@@ -34,13 +34,15 @@ class FastPath:
         self._paused_until = clock()
         self._outage = Outage(logger, clock)
 
-    def __call__(self, events: Sequence[Mapping[str, Any]]) -> None:
+    def __call__(self, committed: tuple[Sequence[Mapping[str, Any]], str]) -> None:
+        """Apply the events of a commit. The second part is the identity of their log."""
+        events, identity = committed
         if self._clock() < self._paused_until:
             return
         try:
             registers = iter(self._projection.fold(events))
             while part := list(islice(registers, APPLIED_AT_ONCE)):
-                self._store.apply(part)
+                self._store.apply(part, identity)
             self._outage.over("Commands update the views")
         except RedisError as error:
             self._paused_until = self._clock() + PAUSE

@@ -9,7 +9,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from readmodel.projector.fold import Projection
-from readmodel.projector.follow import Events, Log
+from readmodel.projector.follow import History, Log, Page
 from readmodel.store import generations
 from readmodel.store.connection import ThreadConnection
 from readmodel.store.store import Store
@@ -25,26 +25,29 @@ class ModelLost(Exception):
     """Keys of the new generation are missing, or another process has changed the generations."""
 
 
-def fill(store: Store, log: Log, projection: Projection, new: str, progress: Progress) -> tuple[int, dict[str, int]]:
-    """Write the whole log. Return the number of events, and the last version of each product. Raise ModelLost.
+def fill(
+    store: Store, log: Log, projection: Projection, new: str, history: History, progress: Progress
+) -> tuple[int, dict[str, int]]:
+    """Write the whole log, which has this history. Return the number of events, and each product's last version.
 
     While this function folds a page, threads read the next page and write the previous page. So it holds three pages.
+    Raise ModelLost.
     """
     connection, versions = ThreadConnection(store.redis), dict[str, int]()
-    applied, end = 0, log.end()
-    generations.begin_filling(store.redis, store.names, new, log.identity())
+    applied, end, mark = 0, log.end(), ""
+    generations.begin_filling(store.redis, store.names, new, history.identity, history.epoch)
     with no_garbage_collection(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         written: Future[bool] | None = None
         for events, cursor, position in read_pages(log, end, reader):
             registers = projection.fold(record_versions(versions, events))
-            page = generations.pack_page(new, registers, position)
+            page, mark = generations.pack_page(new, registers, position), events.mark
             require_written(written)
             written = writer.submit(generations.write_page, connection, page, cursor)
             applied += len(events)
             progress(applied, position, max(position, end))
         require_written(written)
     try:
-        generations.open_for_writers(store.redis, new)
+        generations.open_for_writers(store.redis, new, mark)
     except ResponseError as error:
         raise ModelLost from error
     return applied, versions
@@ -62,7 +65,7 @@ def no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def read_pages(log: Log, end: int, reader: Executor) -> Iterator[tuple[Events, int, int]]:
+def read_pages(log: Log, end: int, reader: Executor) -> Iterator[tuple[Page, int, int]]:
     """Yield each page with the cursors before and after it. Meanwhile, `reader` reads the next page."""
     cursor = 0
     page = reader.submit(log.read, cursor, READ_AT_ONCE)
@@ -76,7 +79,7 @@ def read_pages(log: Log, end: int, reader: Executor) -> Iterator[tuple[Events, i
         cursor = position
 
 
-def record_versions(versions: dict[str, int], events: Events) -> Iterator[Mapping[str, Any]]:
+def record_versions(versions: dict[str, int], events: Page) -> Iterator[Mapping[str, Any]]:
     for event in events:
         versions[event["sku"]] = event["version"]
         yield event

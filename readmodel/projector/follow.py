@@ -5,57 +5,123 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from readmodel.projector.fold import Projection
-from readmodel.store.errors import ModelAbsent
+from readmodel.store.errors import HistoryChanged, ModelAbsent
+from readmodel.store.functions import Step
+from readmodel.store.records.progress import BucketProgress, Progress
 from readmodel.store.store import Store
 
-Events = Collection[Mapping[str, Any]]
+
+class History(Protocol):
+    """The log's present history: its random name, and its number. A log that may have lost events gets a new one."""
+
+    @property
+    def identity(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+
+
+class Page(Collection[Mapping[str, Any]], Protocol):
+    """Events of the log, as whole transactions in order.
+
+    `mark` names the last event at or below the new cursor. `end` is the last assigned position.
+    """
+
+    mark: str
+    end: int
 
 
 class Log(Protocol):
     """Any thread may call its methods."""
 
     def identity(self) -> str:
-        """Return the log's random name. A copy of the log has the same name. Other logs have other names."""
+        """Return the random name of the log's present history."""
+
+    def history(self, applied: Collection[BucketProgress] = ()) -> History:
+        """Return the log's present history. First begin a new epoch if the log may have lost events.
+
+        That is so if it lacks what readers have `applied`, or if it is on another server than before.
+        """
 
     def end(self) -> int:
         """Return the last assigned position. Events up to it may still be uncommitted."""
 
-    def read(self, after: int, limit: int = ...) -> tuple[Events, int]:
-        """Return about `limit` events after position `after`, as whole transactions in order, and the new cursor.
+    def read(self, after: int, limit: int = ..., *, beyond_fence: bool = False) -> tuple[Page, int]:
+        """Return about `limit` events after position `after`, and the new cursor.
 
         The reader has then received every event at or below that cursor. The cursor stays at `after` until a later
-        position is final.
+        position is final. A reader that goes beyond the fence misses the events that are not committed yet.
         """
 
 
-def follow(store: Store, log: Log, projection: Projection) -> int:
+class Completeness:
+    """Finds the moment up to which the live views show every commit."""
+
+    def __init__(self) -> None:
+        self._waiting: tuple[int, int] | None = None
+
+    def complete_at(self, progress: Progress, end: int) -> int | None:
+        """Return the latest such moment that this progress proves, or None. The caller has read `end` after it.
+
+        A commit before a moment has a position up to an end that was read after that moment.
+        """
+        if progress.cursor >= end:
+            self._waiting = None
+            return progress.moment
+        proven = None
+        if self._waiting is not None and progress.cursor >= self._waiting[1]:
+            proven, self._waiting = self._waiting[0], None
+        self._waiting = self._waiting or (progress.moment, end)
+        return proven
+
+
+def follow(store: Store, log: Log, projection: Projection, completeness: Completeness | None = None) -> int:
     """Advance the live generation by one page. Return the number of positions that it moved.
 
     Return 0 if there is no new event, or if Redis refused the page. Advance the other generation first. Otherwise a
-    switch would show readers older states. Raise ModelAbsent if a part of the live generation is missing. Also raise
-    the errors of the log and of Redis.
+    switch would show readers older states. With a `completeness`, also store the heartbeat.
+
+    Raise ModelAbsent if a part of the live generation is missing, and HistoryChanged if it shows another history. Also
+    raise the errors of the log and of Redis.
     """
     live = store.generations().live
-    if live is None or (cursor := store.cursor(live, log.identity())) is None:
+    progress = store.progress(live) if live else None
+    if live is None or progress is None:
         raise ModelAbsent
-    events, position = log.read(cursor)
-    if position == cursor:
+    page, position = log.read(progress.cursor)
+    # Check after the read. Otherwise the page could be that of a server that took over after the check.
+    identity = log.history(progress.buckets).identity
+    require_history(store, live, progress, identity)
+    if completeness and (moment := completeness.complete_at(progress, page.end)) is not None:
+        store.beat(progress.replication_id, moment)
+    if position == progress.cursor:
         return 0
     other = store.generations().other  # After log.read: a rebuild that starts later reads these events itself.
     if other is not None:
         with suppress(ModelAbsent):
             advance(store, log, projection, other)
-    return position - cursor if store.advance(live, projection.fold(events), cursor, position) else 0
+    step = Step(progress.cursor, position, page.mark)
+    return position - progress.cursor if store.advance(live, projection.fold(page), identity, step) else 0
+
+
+def require_history(store: Store, live: str, progress: Progress, identity: str) -> None:
+    """Mark the generation as suspect and raise HistoryChanged if it shows another history than this one."""
+    if progress.identities != {identity}:
+        store.suspect(live)
+        raise HistoryChanged
 
 
 def advance(store: Store, log: Log, projection: Projection, generation: str) -> bool:
     """Advance a generation by one page. Return True if all its cursors moved.
 
     Start at the cursors in Redis. If a failover loses writes, it also resets the cursors, so these events are repeated.
-    Raise ModelAbsent if a bucket is missing, or if the generation was built from another log.
+    Raise ModelAbsent if a bucket is missing, and HistoryChanged if the generation shows another history.
     """
-    cursor = store.cursor(generation, log.identity())
-    if cursor is None:
+    progress = store.progress(generation)
+    if progress is None:
         raise ModelAbsent
-    events, position = log.read(cursor)
-    return position > cursor and store.advance(generation, projection.fold(events), cursor, position)
+    page, position = log.read(progress.cursor)
+    identity = log.identity()
+    if progress.identities != {identity}:
+        raise HistoryChanged
+    step = Step(progress.cursor, position, page.mark)
+    return position > progress.cursor and store.advance(generation, projection.fold(page), identity, step)

@@ -2,7 +2,8 @@
 
 1. Fill the new generation, which no other process knows yet.
 2. Announce it. From now on, every writer writes both generations. A writer checks for announcements before it returns.
-3. Read the log's end and catch up with it. A writer that returned earlier wrote only the live generation.
+3. Read the log's end and catch up with it. A writer that returned earlier wrote only the live generation. If an open
+   transaction holds the log back, also apply the committed events beyond it.
 4. Verify that each product's totals are as new as the log.
 5. Switch. Writers still write the former generation until it is dropped.
 
@@ -18,14 +19,17 @@ from redis.exceptions import RedisError
 
 from readmodel.projector.fill import ModelLost, Progress, fill
 from readmodel.projector.fold import Projection
-from readmodel.projector.follow import Log, advance
+from readmodel.projector.follow import History, Log, advance
 from readmodel.projector.totals import outdated_totals
 from readmodel.store import generations
-from readmodel.store.errors import ModelAbsent, ModelDamaged
+from readmodel.store.errors import HistoryChanged, ModelAbsent, ModelDamaged
 from readmodel.store.generations import Generations
+from readmodel.store.records.progress import Progress as GenerationProgress
 from readmodel.store.store import Store
 
 POLL = 0.02
+FENCE_PATIENCE = 1.0
+"""Seconds. A transaction usually ends a few milliseconds after it has appended its events."""
 
 
 class RebuildFailed(Exception):
@@ -43,11 +47,14 @@ def rebuild(store: Store, log: Log, projection: Projection, progress: Progress =
         before = Generations(found.live)
         swap(store, found, before)
         generations.drop_all_but(store.redis, store.names, before.live)
+        history = present_history(store, log, before.live)
         new = generations.new_name(store.redis, store.names, before.live)
-        events, versions = fill(store, log, projection, new, progress)
+        events, versions = fill(store, log, projection, new, history, progress)
         with announced(store, before, Generations(before.live, new)) as both:
             catch_up(store, log, projection, before.live, new)
             verify(store.redis, new, versions)
+            if log.history().identity != history.identity:
+                raise HistoryChanged
             swap(store, both, Generations(new, before.live))
         swap(store, Generations(new, before.live), Generations(new))
     generations.drop_all_but(store.redis, store.names, new)
@@ -83,15 +90,53 @@ def announced(store: Store, before: Generations, both: Generations) -> Iterator[
         raise
 
 
-def catch_up(store: Store, log: Log, projection: Projection, live: str | None, new: str) -> None:
-    """Advance the new generation to the end of the log and to the live generation's cursor.
+def present_history(store: Store, log: Log, live: str | None) -> History:
+    """Return the log's history. If the live generation shows another one, mark it as suspect until the switch."""
+    progress = None
+    if live is not None:
+        with suppress(ModelDamaged):
+            progress = store.progress(live)
+    history = log.history(progress.buckets if progress else ())
+    if live is not None and progress is not None and progress.identities != {history.identity}:
+        store.suspect(live)
+    return history
 
-    A live cursor beyond the end of the log does not count: the log was restored from a backup.
+
+def catch_up(store: Store, log: Log, projection: Projection, live: str | None, new: str) -> None:
+    """Advance the new generation to the end of the log and to the live generation's cursor. Store the heartbeat.
+
+    If an open transaction holds the log back for FENCE_PATIENCE seconds, apply the committed events beyond it instead.
+    The heartbeat is right, too: the views then show every commit. A live cursor of another history does not count.
     """
-    end, identity = log.end(), log.identity()
-    while (cursor := cursor_of(store, new, identity)) < end or (cursor < cursor_of(store, live, identity) <= log.end()):
-        if not advance(store, log, projection, new):
-            time.sleep(POLL)  # A transaction from before the announcement is still open.
+    start, end, identity = require_progress(store, new), log.end(), log.identity()
+    reached, deadline = start, time.monotonic() + FENCE_PATIENCE
+    while reached.cursor < max(end, cursor_of(store, live, identity)):
+        if advance(store, log, projection, new):
+            deadline = time.monotonic() + FENCE_PATIENCE
+        elif time.monotonic() < deadline:
+            time.sleep(POLL)
+        else:
+            apply_beyond_fence(store, log, projection, new, identity, reached.cursor, end)
+            break
+        reached = require_progress(store, new)
+    store.beat(reached.replication_id, start.moment)
+
+
+def require_progress(store: Store, generation: str) -> GenerationProgress:
+    progress = store.progress(generation)
+    if progress is None:
+        raise ModelAbsent
+    return progress
+
+
+def apply_beyond_fence(
+    store: Store, log: Log, projection: Projection, generation: str, identity: str, cursor: int, end: int
+) -> None:
+    """Apply the committed events after the cursor and up to `end`. The cursors stay: the relay applies them again."""
+    while cursor < end:
+        page, cursor = log.read(cursor, beyond_fence=True)
+        if not store.advance(generation, projection.fold(page), identity, None):
+            raise ModelAbsent
 
 
 def cursor_of(store: Store, generation: str | None, identity: str) -> int:

@@ -18,7 +18,6 @@ from readmodel.views.products import TOTALS
 
 SCANNED_AT_ONCE = 500
 VIEW_KEY = re.compile(r"\{\d\d\}:(order|product|used-up|batch):(.+)", re.DOTALL)
-ORGANISING_KEYS = {keys.LOG} | {keys.cursor(bucket) for bucket in keys.BUCKETS}
 IN_PRODUCT = "batch:"
 DEAD = "a generation that no process uses"
 
@@ -32,7 +31,7 @@ def strangers(store: Store, comparison: Comparison, state: State, generation: st
     while chunk := list(islice(scan, SCANNED_AT_ONCE)):
         found = [key.removeprefix(f"{generation}:") for key in chunk]
         views = [key for key in found if is_view_key(key)]
-        for key in set(found) - set(views) - ORGANISING_KEYS:
+        for key in set(found) - set(views) - keys.ORGANISING_KEYS:
             yield Difference(key, None, "a key that is no view", None)
         yield from ghosts(comparison.read(views), state)
 

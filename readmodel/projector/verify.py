@@ -27,16 +27,20 @@ class Verifier:
     def organisation(self) -> list[Difference]:
         """Return a difference for each cursor that is no position, and for a log of another identity."""
         live, identity = self._live(), self._log.identity()
-        names = [keys.LOG, *map(keys.cursor, keys.BUCKETS)]
         pipeline = self._store.redis.pipeline(transaction=False)
-        for name in names:
-            pipeline.get(f"{live}:{name}")
-        log, *cursors = (as_text(value) for value in pipeline.execute(raise_on_error=False))
-        found = [] if log == identity else [Difference(keys.LOG, None, log, identity)]
-        return found + [
-            Difference(name, None, cursor, "a position")
-            for name, cursor in zip(names[1:], cursors, strict=True)
+        for bucket in keys.BUCKETS:
+            pipeline.get(f"{live}:{keys.cursor(bucket)}")
+            pipeline.hget(f"{live}:{keys.history(bucket)}", "identity")
+        found = [as_text(value) for value in pipeline.execute(raise_on_error=False)]
+        cursors, identities = zip(keys.BUCKETS, found[::2], strict=True), zip(keys.BUCKETS, found[1::2], strict=True)
+        return [
+            Difference(keys.cursor(bucket), None, cursor, "a position")
+            for bucket, cursor in cursors
             if number_of(cursor or "") is None
+        ] + [
+            Difference(keys.history(bucket), "identity", found, identity)
+            for bucket, found in identities
+            if found != identity
         ]
 
     def rows(self, kind: str, pages: Iterable[Sequence[Name]]) -> Iterator[Difference]:

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from hiredis import pack_command
 from redis import Redis
+from redis.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
 from readmodel.store.errors import ModelDamaged
@@ -29,11 +30,20 @@ def pack(commands: Sequence[RedisCommand]) -> PackedCommands:
 
 
 class OwnedConnection:
-    """A connection that closes with its thread, and not at the next garbage collection."""
+    """A connection that closes with its thread, and not at the next garbage collection.
+
+    `replication` is what INFO said when the connection was made. A restart of Redis ends all connections.
+    """
 
     def __init__(self, redis: Redis) -> None:
         pool = redis.connection_pool
         self.connection = pool.connection_class(**pool.connection_kwargs)
+        self.replication = ""
+        self.connection.register_connect_callback(self.read_replication)
+
+    def read_replication(self, connection: AbstractConnection) -> None:
+        connection.send_command("INFO", "replication")
+        self.replication = cast("str", connection.read_response())
 
     def __del__(self) -> None:
         self.connection.disconnect()
@@ -49,6 +59,14 @@ class ThreadConnection(threading.local):
         self._owned = OwnedConnection(redis)
         self._connection = self._owned.connection
         self._retry = self._connection.retry
+
+    @property
+    def replication(self) -> str:
+        """What INFO replication said when this thread's connection was made, or later told `note_replication`."""
+        return self._owned.replication
+
+    def note_replication(self, info: str) -> None:
+        self._owned.replication = info
 
     def send(self, commands: Sequence[RedisCommand]) -> list[Any]:
         """Return the reply of each command. If commands fail, raise the first error.

@@ -9,5 +9,19 @@ class ModelDamaged(ModelAbsent):
     """A key of the read model holds data that this service can't have written. A rebuild replaces it."""
 
 
+class ModelOutdated(ModelAbsent):
+    """Redis has restarted or failed over, and may have lost the latest writes. The relay has not caught up since."""
+
+    def __str__(self) -> str:
+        return "The read model may lack the latest commands: Redis has restarted or failed over"
+
+
+class HistoryChanged(ModelAbsent):
+    """The generation shows a history that the log no longer has."""
+
+    def __str__(self) -> str:
+        return "the database has another history than the one that the views show"
+
+
 class TornRead(Exception):
     """A write or a switch happened during the read, so the parts don't match. The reader must read again."""

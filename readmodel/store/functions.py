@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from redis import Redis
 
@@ -13,6 +13,14 @@ from readmodel.store.registers import Register
 
 NOT_APPLIED, APPLIED, CACHED_MEMBER_CHANGED = 0, 1, 2
 """The results of the function `apply`."""
+
+
+class Step(NamedTuple):
+    """Moves cursors that have reached `expected` to `position`. `mark` names the last event at or below `position`."""
+
+    expected: int
+    position: int
+    mark: str
 
 
 def load_functions(redis: Redis, names: Names, cached_members: Mapping[str, str]) -> None:
@@ -29,16 +37,19 @@ def apply_command(
     generation: str,
     bucket: str,
     registers: Iterable[Register],
-    expected: int | None = None,
-    position: int | None = None,
+    identity: str,
+    step: Step | None = None,
 ) -> RedisCommand:
-    """Return the call that applies registers to a bucket, and moves its cursor if a position is given."""
+    """Return the call that applies registers to a bucket of this log, and moves its cursor if a step is given."""
     redis_keys = [f"{generation}:{keys.cursor(bucket)}"]
-    values: list[str | int | bytes] = ["" if expected is None else expected, "" if position is None else position]
+    expected, position, mark = step or ("", "", "")
+    values: list[str | int | bytes] = [expected, position]
     for register in registers:
         key = f"{generation}:{register.key}"
         redis_keys += (key, key if register.former_key is None else f"{generation}:{register.former_key}")
         values += (register.field, register.version, register.value)
+    redis_keys.append(f"{generation}:{keys.history(bucket)}")
+    values += (identity, mark)
     return ("FCALL", names.apply, len(redis_keys), *redis_keys, *values)
 
 

@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 from redis import Redis
@@ -69,14 +69,15 @@ def swap(redis: Redis, names: Names, expected: Generations, new: Generations) ->
     return functions.swap_generations(redis, names, str(expected), str(new))
 
 
-def begin_filling(redis: Redis, names: Names, generation: str, identity: str) -> None:
-    """Create the buckets of a generation, each filled up to position 0. `identity` is the log's identity."""
+def begin_filling(redis: Redis, names: Names, generation: str, identity: str, epoch: int) -> None:
+    """Create the buckets of a generation, each filled up to position 0, from the log with this identity and epoch."""
     pipeline = redis.pipeline(transaction=False)
-    pipeline.set(f"{generation}:{keys.LOG}", identity)
     # A flush resets the counter, so an earlier generation may have had this name. Caches must not mix the two.
     pipeline.set(names.cache_token, uuid4().hex)
     for bucket in keys.BUCKETS:
         pipeline.set(f"{generation}:{keys.filled(bucket)}", 0)
+        history = {"identity": identity, "epoch": epoch, "mark": ""}
+        pipeline.hset(f"{generation}:{keys.history(bucket)}", mapping=cast("Any", history))
     pipeline.execute()
 
 
@@ -107,13 +108,14 @@ def write_page(connection: ThreadConnection, page: PackedCommands, cursor: int) 
     return set(connection.send_packed(page)[: len(keys.BUCKETS)]) == {str(cursor)}
 
 
-def open_for_writers(redis: Redis, generation: str) -> None:
-    """Turn the `filled` position of each bucket into its cursor. From now on, the bucket accepts registers.
+def open_for_writers(redis: Redis, generation: str, mark: str) -> None:
+    """Turn the `filled` position of each bucket into its cursor with this mark. The bucket then accepts registers.
 
     Raise ResponseError if a bucket has no `filled` position.
     """
     pipeline = redis.pipeline(transaction=False)
     for bucket in keys.BUCKETS:
+        pipeline.hset(f"{generation}:{keys.history(bucket)}", "mark", mark)
         pipeline.rename(f"{generation}:{keys.filled(bucket)}", f"{generation}:{keys.cursor(bucket)}")
     pipeline.execute()
 

@@ -2,7 +2,7 @@
 
     g<n>:{<bucket>}:cursor      string   the log position up to which the bucket holds every event
     g<n>:{<bucket>}:filled      string   in place of the cursor while a rebuild fills the generation
-    g<n>:{00}:log               string   identity of the log that the generation was built from
+    g<n>:{<bucket>}:history     hash     identity and epoch of the log that the bucket shows, and a mark: its last event
     g<n>:{<bucket>}:<view key>  hash     registers; the modules of readmodel/views/ list their keys
 
 A bucket is a hash tag. All keys of a bucket are on one node of a cluster, and one call changes them together. The
@@ -14,7 +14,8 @@ from zlib import crc32
 
 BUCKETS = [f"{{{number:02}}}" for number in range(32)]
 
-LOG = f"{BUCKETS[0]}:log"
+ORGANISING_KEYS = frozenset(f"{bucket}:{name}" for bucket in BUCKETS for name in ("cursor", "history"))
+"""The keys of an open generation that hold no view."""
 
 cached = lru_cache(maxsize=10_000)
 """Decorates functions that return view keys. Consecutive events often name the same order, product and batch."""
@@ -34,6 +35,10 @@ def cursor(bucket: str) -> str:
 
 def filled(bucket: str) -> str:
     return f"{bucket}:filled"
+
+
+def history(bucket: str) -> str:
+    return f"{bucket}:history"
 
 
 def view_key(kind: str, identifier: str) -> str:

@@ -4,6 +4,8 @@
                                          one: a generation under rebuild, or the former generation
     allocation:generation       string   counter for the names of generations
     allocation:etas             string   token of the reader cache: a writer replaces it when a cached value changes
+    allocation:heartbeat        string   up to which moment the views are complete; see heartbeat.py
+    allocation:handled:<name>   list     the events that a subscription of the relay has handled lately
     allocation:committed        channel  wakes the relay
     allocation:database:<name>  channel  the relays of this database subscribe to it
     g<n>:…                      keys     the generation n; keys.py lists its keys
@@ -25,6 +27,7 @@ class Names:
         self.generations = f"{self._start}allocation:generations"
         self.generation_counter = f"{self._start}allocation:generation"
         self.cache_token = f"{self._start}allocation:etas"
+        self.heartbeat = f"{self._start}allocation:heartbeat"
         self.committed = f"{self._start}allocation:committed"
         self.library = f"{prefix}_readmodel" if prefix else "readmodel"
         self.apply = f"{self.library}_apply"
@@ -37,6 +40,9 @@ class Names:
     def channel(self, name: str) -> str:
         """Return the channel that README.md lists under this name."""
         return f"{self._start}{name}"
+
+    def handled(self, subscription: str) -> str:
+        return f"{self._start}allocation:handled:{subscription}"
 
     def presence(self, database: str) -> str:
         return f"{self._start}allocation:database:{database}"

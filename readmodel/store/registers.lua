@@ -36,9 +36,12 @@ end
 
 -- Applies registers to one bucket and moves its cursor, or does nothing.
 --
--- KEYS: the bucket's cursor; then for each register its hash and its former hash
--- ARGV: `expected` and `position`, both empty if the cursor stays; then for each register its field, version and value
--- Returns 0 and does nothing if the bucket is missing or its cursor is below `expected`.
+-- KEYS: the bucket's cursor; for each register its hash and its former hash; the bucket's history
+-- ARGV: `expected` and `position`, both empty if the cursor stays; for each register its field, version and value; the
+-- identity of the log; the mark of `position`
+-- A process of an older version passes no history, identity and mark, so they are the last ones. A generation of an
+-- older version has no history.
+-- Returns 0 and does nothing if the bucket is missing, shows another log, or has a cursor below `expected`.
 -- Returns 2 if a cached member has changed, and otherwise 1.
 local function apply(keys, args)
     local cursor = tonumber(redis.call('GET', keys[1]) or '')
@@ -46,14 +49,22 @@ local function apply(keys, args)
     if not cursor or expected and cursor < expected then
         return 0
     end
+    local registers, history = math.floor((#keys - 1) / 2), #keys % 2 == 0 and keys[#keys]
+    local identity, mark = args[3 + 3 * registers], args[4 + 3 * registers]
+    if history and (redis.call('HGET', history, 'identity') or identity) ~= identity then
+        return 0
+    end
     local result = 1
-    for i = 1, (#keys - 1) / 2 do
+    for i = 1, registers do
         if set_if_newer(keys[2 * i], keys[2 * i + 1], args[3 * i], args[3 * i + 1], args[3 * i + 2]) then
             result = 2
         end
     end
     if position and position > cursor then
         redis.call('SET', keys[1], args[2])
+        if history then
+            redis.call('HSET', history, 'mark', mark)
+        end
     end
     return result
 end

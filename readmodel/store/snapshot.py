@@ -7,22 +7,28 @@ from itertools import chain
 from redis.exceptions import RedisError
 
 from readmodel.store import keys
-from readmodel.store.connection import ThreadConnection
+from readmodel.store.connection import RedisCommand, ThreadConnection
 from readmodel.store.errors import ModelAbsent, ModelDamaged, TornRead
 from readmodel.store.generations import Generations
 from readmodel.store.names import Names
 from readmodel.store.reader_cache import Cached, ReaderCache
+from readmodel.store.records.heartbeat import Heartbeat, warning
+from readmodel.store.records.progress import is_replica, milliseconds, replication_id_in
 from readmodel.store.registers import number_of
 
 
 class Snapshot:
     """Reads from one generation. Each round trip checks that the generation is still live."""
 
-    def __init__(self, connection: ThreadConnection, names: Names, generation: str, cache: ReaderCache) -> None:
+    def __init__(
+        self, connection: ThreadConnection, names: Names, generation: str, cache: ReaderCache, stale: float
+    ) -> None:
         self._connection = connection
         self._names = names
         self._generation = generation
         self._cache = cache
+        self._stale = stale
+        self.warning: str | None = None
         self._buckets = set[str]()
 
     def hashes(self, *view_keys: str) -> list[dict[str, str]]:
@@ -41,17 +47,33 @@ class Snapshot:
     def _read(self, view_keys: Sequence[str]) -> tuple[list[dict[str, str]], str | None]:
         """Return the hashes and the token of the cache."""
         self._buckets.update(map(keys.bucket_of, view_keys))
-        commands = [("HGETALL", f"{self._generation}:{key}") for key in view_keys]
+        commands: list[RedisCommand] = [("HGETALL", f"{self._generation}:{key}") for key in view_keys]
         # Read the generations last. If this generation is still live, the earlier reads were valid.
-        *found, token, stored = self._connection.send(
-            [*commands, ("GET", self._names.cache_token), ("GET", self._names.generations)]
+        *found, token, heartbeat, time, stored = self._connection.send(
+            [
+                *commands,
+                ("GET", self._names.cache_token),
+                ("GET", self._names.heartbeat),
+                ("TIME",),
+                ("GET", self._names.generations),
+            ]
         )
         self._require_live(stored)
+        self._judge(Heartbeat.parse(heartbeat), milliseconds(time))
         require_text(found)
         if not all(found):
             hashes = zip(view_keys, found, strict=True)
             self._require_buckets(keys.bucket_of(key) for key, fields in hashes if not fields)
         return found, token
+
+    def _judge(self, heartbeat: Heartbeat | None, now: int) -> None:
+        """Set the warning. Raise ModelOutdated if the relay has not caught up on this server."""
+        info = self._connection.replication
+        if is_replica(info) or (heartbeat and heartbeat.replication_id != replication_id_in(info)):
+            # A promotion changes the id without ending the connections. So does the first replica of a server.
+            [info] = self._connection.send([("INFO", "replication")])
+            self._connection.note_replication(info)
+        self.warning = warning(heartbeat, replication_id_in(info), self._generation, now, self._stale) or self.warning
 
     def _require_buckets(self, buckets: Iterable[str]) -> None:
         """Raise ModelAbsent if a bucket is missing. A missing key proves nothing if its bucket is missing, too."""

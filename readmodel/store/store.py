@@ -6,7 +6,7 @@ writes can't restore parts of the views.
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 from uuid import uuid4
 
 from redis import Redis
@@ -15,29 +15,43 @@ from redis.exceptions import ResponseError
 from readmodel.store import keys
 from readmodel.store.connection import ThreadConnection, damage_in
 from readmodel.store.errors import ModelAbsent, ModelDamaged, TornRead
-from readmodel.store.functions import CACHED_MEMBER_CHANGED, apply_command, load_functions
+from readmodel.store.functions import CACHED_MEMBER_CHANGED, Step, apply_command, load_functions
 from readmodel.store.generations import Generations
 from readmodel.store.names import PLAIN, Names
 from readmodel.store.reader_cache import ReaderCache
-from readmodel.store.registers import Register, by_bucket, number_of
+from readmodel.store.records.heartbeat import Heartbeat
+from readmodel.store.records.progress import Progress, parse_progress, progress_commands
+from readmodel.store.registers import Register, by_bucket
 from readmodel.store.snapshot import Snapshot
 
 T = TypeVar("T")
 
+STALE = 5.0
 ATTEMPTS = 10
 READ_WITHIN, PAUSE = 0.5, 0.003
 """Seconds. Readers repeat a torn read for READ_WITHIN. The relay completes the writes of a dead writer in this time."""
 
 
-class Store:
-    """Any number of threads may share it. It caches the names of the generations, and checks them on each use."""
+class Answer(NamedTuple, Generic[T]):
+    """What a reader has found. `warning` says that it may be wrong or old; see `heartbeat.warning`."""
 
-    def __init__(self, redis: Redis, names: Names = PLAIN) -> None:
+    value: T
+    warning: str | None
+
+
+class Store:
+    """Any number of threads may share it. It caches the names of the generations, and checks them on each use.
+
+    Readers call the views old if the relay has not confirmed them for `stale` seconds.
+    """
+
+    def __init__(self, redis: Redis, names: Names = PLAIN, stale: float = STALE) -> None:
         self.redis = redis
         self.names = names
         self._connection = ThreadConnection(redis)
         self._seen = Generations()
         self._cache = ReaderCache()
+        self._stale = stale
 
     def install(self, cached_members: Mapping[str, str]) -> None:
         """Load the functions. Processes may call this method repeatedly."""
@@ -53,13 +67,13 @@ class Store:
         self._seen = Generations.parse(cast("str | None", stored))
         return self._seen
 
-    def read(self, fetch: Callable[[Snapshot], T]) -> T:
+    def read(self, fetch: Callable[[Snapshot], T]) -> Answer[T]:
         """Return the result of `fetch` on the live generation. Repeat torn reads. Raise ModelAbsent or RedisError."""
         deadline = time.monotonic() + READ_WITHIN
         while live := self._seen.live or self.generations().live:
-            snapshot = Snapshot(self._connection, self.names, live, self._cache)
+            snapshot = Snapshot(self._connection, self.names, live, self._cache, self._stale)
             try:
-                return fetch(snapshot)
+                return Answer(fetch(snapshot), snapshot.warning)
             except ModelDamaged as damage:
                 snapshot.mark_damaged(str(damage))
                 raise
@@ -70,17 +84,18 @@ class Store:
                 self.generations()
         raise ModelAbsent
 
-    def apply(self, registers: Iterable[Register]) -> None:
+    def apply(self, registers: Iterable[Register], identity: str) -> None:
         """Set newer registers in the live generation and in the other generation, and wake the relay.
 
-        Return when both have the registers, even if a rebuild announced the other generation meanwhile. Raise
-        ModelAbsent if a bucket or the live generation is missing. Raise RedisError if Redis is unavailable. After an
+        Return when both have the registers, even if a rebuild announced the other generation meanwhile. `identity` is
+        that of the log that holds their events. Raise ModelAbsent if a bucket or the live generation is missing, or if
+        one of them shows another log. Raise RedisError if Redis is unavailable. After an
         error, some registers may be set. The caller may repeat the call.
         """
         buckets = by_bucket(registers)
         target = self._seen
         for _ in range(ATTEMPTS):
-            complete, found = self._apply(target, buckets)
+            complete, found = self._apply(target, buckets, identity)
             if found == target and complete and target.live:
                 return
             if found == target:
@@ -88,47 +103,57 @@ class Store:
             target = self._seen = found
         raise ModelAbsent
 
-    def advance(self, generation: str, registers: Iterable[Register], expected: int, position: int) -> bool:
-        """Set newer registers and move every bucket's cursor to `position`.
+    def advance(self, generation: str, registers: Iterable[Register], identity: str, step: Step | None) -> bool:
+        """Set newer registers of this log, and move every bucket's cursor. Without a step, the cursors stay.
 
-        Return False if a bucket is missing or has not reached `expected`. Other buckets still move.
+        Return False if a bucket is missing, shows another log, or has not reached `step.expected`. Other buckets are
+        still written.
         """
         buckets = by_bucket(registers)
         if invalidates_caches(buckets):
             # Do this before the cursor moves. If the process dies here, the relay repeats the page.
             self._connection.send(
-                [apply_command(self.names, generation, bucket, buckets[bucket]) for bucket in buckets]
+                [apply_command(self.names, generation, bucket, buckets[bucket], identity) for bucket in buckets]
             )
             self.invalidate_caches()
         commands = [
-            apply_command(self.names, generation, bucket, buckets.get(bucket, ()), expected, position)
+            apply_command(self.names, generation, bucket, buckets.get(bucket, ()), identity, step)
             for bucket in keys.BUCKETS
         ]
         return all(self._connection.send(commands))
 
+    def progress(self, generation: str) -> Progress | None:
+        """Return the progress of the generation, or None if a bucket is missing. Raise ModelDamaged or RedisError."""
+        return parse_progress(generation, self._connection.send(progress_commands(generation)))
+
     def cursor(self, generation: str, identity: str) -> int | None:
         """Return the position that all buckets of the generation have reached.
 
-        Return None if a bucket is missing, or if the generation was built from a log with another identity. Raise
-        ModelDamaged if a cursor is no number.
+        Return None if a bucket is missing or shows another log. Raise ModelDamaged or RedisError.
         """
-        names = [keys.LOG, *map(keys.cursor, keys.BUCKETS)]
-        found, *cursors = self._connection.send([("GET", f"{generation}:{name}") for name in names])
-        if None in cursors or found != identity:
-            return None
-        positions = [number_of(cursor) for cursor in cursors]
-        if None in positions:
-            raise ModelDamaged(f"a cursor of generation {generation} is no number: {cursors[positions.index(None)]!r}")
-        return min(position for position in positions if position is not None)
+        progress = self.progress(generation)
+        return progress.cursor if progress is not None and progress.identities == {identity} else None
+
+    def beat(self, replication_id: str, complete_at: int) -> None:
+        """Record that the views on this server show every commit before the moment `complete_at`."""
+        self._connection.send([("SET", self.names.heartbeat, str(Heartbeat(replication_id, complete_at)))])
+
+    def suspect(self, generation: str) -> None:
+        """Record that the generation shows a history that the log no longer has. The heartbeat stays the same."""
+        found = self._connection.send([("GET", self.names.heartbeat)])[0]
+        heartbeat = Heartbeat.parse(found) or Heartbeat()
+        self._connection.send([("SET", self.names.heartbeat, str(heartbeat._replace(suspect=generation)))])
 
     def invalidate_caches(self) -> None:
         """Make all readers drop their caches. Call this after the views show the new values."""
         self._connection.send([("SET", self.names.cache_token, uuid4().hex)])
 
-    def _apply(self, target: Generations, buckets: Mapping[str, list[Register]]) -> tuple[bool, Generations]:
+    def _apply(
+        self, target: Generations, buckets: Mapping[str, list[Register]], identity: str
+    ) -> tuple[bool, Generations]:
         """Return whether every bucket accepted its registers, and the current generations."""
         commands = [
-            apply_command(self.names, generation, bucket, registers)
+            apply_command(self.names, generation, bucket, registers, identity)
             for generation in target.written
             for bucket, registers in buckets.items()
         ]

@@ -1,7 +1,8 @@
 """Code that the command app and the query app share."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import orjson
 from flask import Blueprint, Flask, Response, request
@@ -13,8 +14,16 @@ from readmodel.web.problems import RETRY_LATER, problem
 
 READ_AT_ONCE, READ_WITHIN = 1_000_000, 5.0
 
-Readiness = Callable[[], dict[str, str | None]]
-"""Maps each role of the process to the reason why it is not ready, or to None."""
+
+class Readiness(NamedTuple):
+    """Maps each role of the process to the reason why it is not ready, or to None.
+
+    `views` is the warning that queries answer with, or None. `refusal` is a reason why no role is ready.
+    """
+
+    roles: Mapping[str, str | None]
+    views: str | None = None
+    refusal: str | None = None
 
 
 class IdentifierConverter(BaseConverter):
@@ -47,10 +56,11 @@ def read_rest_of_body(response: Response) -> Response:
     return response
 
 
-def health_routes(role: str, readiness: Readiness) -> Blueprint:
+def health_routes(role: str, readiness: Callable[[], Readiness]) -> Blueprint:
     """Return the routes /health/live and /health/ready.
 
-    A process is live if it responds. It is ready if it can serve its `role`. The response also shows the other roles.
+    A process is live if it responds. It is ready if it can serve its `role`. The response also shows the other roles,
+    and whether the views are current.
     """
     blueprint = Blueprint("health", __name__, url_prefix="/health")
 
@@ -61,10 +71,14 @@ def health_routes(role: str, readiness: Readiness) -> Blueprint:
     @blueprint.get("/ready")
     def ready() -> Response:
         found = readiness()
-        roles = {name: reason or "ready" for name, reason in found.items()}
-        if found[role] is not None:
-            return problem(503, found[role] or "", RETRY_LATER, roles=roles)
-        return json_response({"status": "ready", "roles": roles})
+        members = {
+            "roles": {name: reason or "ready" for name, reason in found.roles.items()},
+            "views": found.views or "current",
+        }
+        reason = found.roles[role] or found.refusal
+        if reason is not None:
+            return problem(503, reason, RETRY_LATER, **members)
+        return json_response({"status": "ready"} | members)
 
     return blueprint
 

@@ -18,7 +18,7 @@ from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis as RedisServer
 from allocation.shutdown import Shutdown
 from readmodel.store.names import PLAIN, Names
-from readmodel.store.presence import RedisShared
+from readmodel.store.records.presence import RedisShared
 from readmodel.store.store import Store
 from tests.support.adapters.databases import fresh_database
 from tests.support.api import Api

@@ -50,7 +50,7 @@ def assert_the_views_are_the_state(engine: Engine, store: Store) -> None:
 
 
 def query(store: Store, view: Callable[[Snapshot, str], dict[str, Any] | None], name: str) -> dict[str, Any]:
-    answer = store.read(lambda snapshot: view(snapshot, name))
+    answer = store.read(lambda snapshot: view(snapshot, name)).value
     assert answer is not None, name
     return answer
 

@@ -110,7 +110,7 @@ CASES = [
 def outcome(case: Case, begin: Begin) -> tuple[dict[str, str | None], list[LoggedEvent]]:
     """Return the batch of each line by order id, and the events of the last command."""
     events: list[LoggedEvent] = []
-    bus = MessageBus(begin, events.extend)
+    bus = MessageBus(begin, lambda committed: events.extend(committed.events))
     assert list(bus.handle_all([CreateBatch("b1", "S", case.qty)])) == [Done()]
     assert set(bus.handle_all([Allocate(orderid, "S", qty) for orderid, qty in case.lines])) == {Done()}
     assert set(bus.handle_all(case.more)) <= {Done()}

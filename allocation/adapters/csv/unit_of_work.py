@@ -19,7 +19,13 @@ from allocation.adapters.csv.rows import BadFile
 from allocation.adapters.schemas.events import event_as_json, moment_as_text
 from allocation.domain.events import Event
 from allocation.service_layer.idempotency import IdempotencyKeys
-from allocation.service_layer.unit_of_work import LockSet, LoggedEvent, StoreUnavailable
+from allocation.service_layer.unit_of_work import (
+    FIRST_EPOCH,
+    CommittedEvents,
+    LockSet,
+    LoggedEvent,
+    StoreUnavailable,
+)
 
 
 class CsvUnitOfWork:
@@ -32,9 +38,9 @@ class CsvUnitOfWork:
         """Raise StoreUnavailable: a folder can't store idempotency keys."""
         raise StoreUnavailable("A folder of CSV files can't store idempotency keys")
 
-    def commit(self) -> Sequence[LoggedEvent]:
+    def commit(self) -> CommittedEvents:
         with translated_errors():
-            return LazyEvents(self.products.save(), moment_as_text(utc_now()))
+            return CommittedEvents(LazyEvents(self.products.save(), moment_as_text(utc_now())), identity="")
 
 
 class LazyEvents(Sequence[LoggedEvent]):
@@ -54,7 +60,7 @@ class LazyEvents(Sequence[LoggedEvent]):
     def __getitem__(self, index: int | slice) -> "LoggedEvent | LazyEvents":
         if isinstance(index, slice):
             return LazyEvents(self._events[index], self._at)
-        return event_as_json(self._events[index], self._at)
+        return event_as_json(self._events[index], self._at, FIRST_EPOCH)
 
 
 @contextmanager

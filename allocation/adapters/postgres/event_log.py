@@ -7,7 +7,7 @@ A trigger makes each writer hold a shared advisory lock until its transaction en
 positions of the writer. A reader stops at the smallest key that a writer holds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -17,13 +17,15 @@ from sqlalchemy import Connection, Engine, text
 from allocation.adapters.postgres import statements
 from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
 from allocation.adapters.postgres.driver.arrays import array, arrays
-from allocation.adapters.postgres.driver.errors import NOT_MIGRATED, translated_errors
+from allocation.adapters.postgres.driver.errors import translated_errors
+from allocation.adapters.postgres.driver.server import ServerDescription
 from allocation.adapters.postgres.event_pages import EventPage, read_whole_transactions
 from allocation.adapters.postgres.fence import last_position, last_position_and_fence
+from allocation.adapters.postgres.history import Applied, begin_epoch, confirm, is_name, mark_at, name_of, read_history
 from allocation.adapters.schemas.events import event_as_json, moment_as_text
 from allocation.domain.events import Event
 from allocation.service_layer.idempotency import EventRange
-from allocation.service_layer.unit_of_work import LoggedEvent, StoreUnavailable
+from allocation.service_layer.unit_of_work import History, LoggedEvent
 
 APPENDED_AT_ONCE = 5_000
 READ_AT_ONCE = 5_000
@@ -40,12 +42,17 @@ READ_EVENTS_OF_TYPES = text("""
 """)
 
 
+READ_EVENTS = text("""
+    SELECT position, CAST(data AS text) FROM events WHERE position = ANY(CAST(:positions AS bigint[]))
+""")
+
+
 class LogBehind(Exception):
     """The log ends before the cursor. The views show events that the log has lost."""
 
 
-def append(connection: Connection, events: Sequence[Event], at: datetime) -> list[LoggedEvent]:
-    """Append the events of a transaction to the log. Return them as plain JSON data.
+def append(connection: Connection, events: Sequence[Event], at: datetime, epoch: int) -> list[LoggedEvent]:
+    """Append the events of a transaction to the log, which is in this epoch. Return them as plain JSON data.
 
     The caller must commit next: readers can't pass these positions before the transaction ends. If the transaction has
     more than APPENDED_AT_ONCE events, this function sends several statements. One large statement would block the other
@@ -55,7 +62,7 @@ def append(connection: Connection, events: Sequence[Event], at: datetime) -> lis
     moment = moment_as_text(at)
     for start in range(0, len(events), APPENDED_AT_ONCE):
         part = events[start : start + APPENDED_AT_ONCE]
-        logged = [event_as_json(event, moment) for event in part]
+        logged = [event_as_json(event, moment, epoch) for event in part]
         rows = [
             (event.sku, event.version, data["type"], event is events[-1], orjson.dumps(data).decode())
             for event, data in zip(part, logged, strict=True)
@@ -79,19 +86,30 @@ class EventLog:
     Each statement needs its own snapshot. With a snapshot older than the fence, a reader would miss events permanently.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, synchronous: bool = False) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._identity: str | None = None
+        self._synchronous = synchronous
+        self._description = ServerDescription()
 
     def identity(self) -> str:
-        """Return the random name of the log. A dump or a replica of the log has the same name."""
-        if self._identity is None:
-            with self._connection() as connection:
-                identity = connection.execute(text("SELECT identity FROM log")).scalar()
-            if identity is None:
-                raise StoreUnavailable(f"{NOT_MIGRATED}: the table log has no row", NOT_MIGRATED)
-            self._identity = str(identity)
-        return self._identity
+        """Return the random name of the log's history. A dump or a replica of the log has the same name at first."""
+        with self._connection() as connection:
+            return read_history(connection).identity
+
+    def history(self, applied: Collection[Applied] = ()) -> History:
+        """Return the log's history. First begin a new epoch if readers have `applied` another one.
+
+        Also begin a new epoch if the log is on another server. If replication is `synchronous`, a failover alone does
+        not count.
+        """
+        with self._connection() as connection:
+            return confirm(connection, self._description, applied, synchronous=self._synchronous)
+
+    def adopt(self, applied: Collection[Applied]) -> History:
+        """Begin a new epoch, because an operator has restored the database. Return the new history."""
+        with self._connection() as connection:
+            server = self._description.read(connection)
+            return begin_epoch(connection, server, applied, "an operator has adopted the database")
 
     def database(self) -> str:
         """Return a name of the database that holds the log. A copy of the database has another name."""
@@ -103,22 +121,26 @@ class EventLog:
         with self._connection() as connection:
             return last_position(connection)
 
-    def read(self, after: int, limit: int = READ_AT_ONCE) -> tuple[EventPage, int]:
+    def read(self, after: int, limit: int = READ_AT_ONCE, *, beyond_fence: bool = False) -> tuple[EventPage, int]:
         """Return about `limit` events after position `after`, as whole transactions in order, and the next cursor.
 
         The reader has then received every event at or below that cursor. The next page may repeat events above the
-        cursor. Raise LogBehind if the log ends before `after`.
+        cursor. Raise LogBehind if the log ends before `after`. A reader that goes beyond the fence misses the events
+        that are not committed yet.
         """
         with self._connection() as connection:
             last, fence = last_position_and_fence(connection)
             if after > last:
                 raise LogBehind(f"The cursor is at position {after}, but the log ends at position {last}")
-            return read_whole_transactions(connection, after, fence, limit)
+            page, cursor = read_whole_transactions(connection, after, last if beyond_fence else fence, limit)
+            # On the same connection, and so from the same server.
+            page.mark, page.end = mark_at(connection, cursor), last
+            return page, cursor
 
     def read_types(
         self, types: Sequence[str], after: int, *, upto: int | None = None, limit: int = 1_000
-    ) -> tuple[list[LoggedEvent], int]:
-        """Return up to `limit` events of these types after position `after`, in order, and the next cursor.
+    ) -> tuple[list[LoggedEvent], int, list[str]]:
+        """Return up to `limit` events of these types after `after`, in order, the next cursor, and the events' names.
 
         The reader has then received every event of these types at or below that cursor. The method does not read beyond
         position `upto`. It returns `after` as the cursor until a later position is final.
@@ -129,7 +151,16 @@ class EventLog:
             wanted = {"types": array(types), "after": after, "upto": end, "limit": limit}
             rows = connection.execute(READ_EVENTS_OF_TYPES, wanted).all()
         cursor = rows[-1].position if len(rows) == limit else max(after, end)
-        return [orjson.loads(row.data) for row in rows], cursor
+        names = [name_of(*row) for row in rows]
+        return [orjson.loads(row.data) for row in rows], cursor, names
+
+    def last_of(self, names: Sequence[str]) -> int:
+        """Return the highest position of the events with these names, or 0 if the log has none of them."""
+        wanted = {name for name in names if is_name(name)}
+        positions = [int(name.partition(" ")[0]) for name in wanted]
+        with self._connection() as connection:
+            rows = connection.execute(READ_EVENTS, {"positions": positions}).all()
+        return max((row.position for row in rows if name_of(*row) in wanted), default=0)
 
     @contextmanager
     def rebuild_lock(self) -> Iterator[bool]:

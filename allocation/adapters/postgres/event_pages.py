@@ -35,9 +35,13 @@ SEPARATOR = chr(30)
 
 
 class EventPage(Collection[LoggedEvent]):
-    """The events of a page. An iteration parses one event at a time, so that the page needs little memory."""
+    """The events of a page. An iteration parses one event at a time, so that the page needs little memory.
+
+    `mark` names the last event at or below the page's cursor. `end` is the last assigned position.
+    """
 
     def __init__(self, joined: Iterable[str | None]) -> None:
+        self.mark, self.end = "", 0
         self._texts = [event for part in joined if part is not None for event in part.split(SEPARATOR)]
 
     def __len__(self) -> int:

@@ -12,13 +12,17 @@ from sqlalchemy import Connection, Row
 from allocation.adapters.postgres import statements
 from allocation.adapters.postgres.driver.arrays import array, arrays
 from allocation.domain.model import Batch, OrderLine, Status, TrackedLine
-from allocation.service_layer.unit_of_work import LockSet, RetryableError
+from allocation.service_layer.unit_of_work import History, LockSet, RetryableError
 
 
 class Loaded(NamedTuple):
-    """The rows that a lock set names. `created` holds the SKUs of the products that this transaction has created."""
+    """The rows that a lock set names. `created` holds the SKUs of the products that this transaction has created.
+
+    `history` is that of the log, or None if the lock set names no product.
+    """
 
     created: Sequence[str]
+    history: History | None
     products: Sequence[Row[Any]]
     batches: Sequence[Batch]
     lines: Sequence[TrackedLine]
@@ -36,7 +40,8 @@ def lock_and_read(connection: Connection, locks: LockSet) -> Loaded:
     if not {line.sku for line in lines} <= skus:
         raise RetryableError("An order got a line of a product that this transaction has not locked")
     refs = locks.batches | locks.owners_of | {line.batchref for line in lines if line.batchref is not None}
-    return Loaded(created, products, read_batches(connection, skus, refs), lines)
+    history = History(products[0].identity, products[0].epoch) if products else None
+    return Loaded(created, history, products, read_batches(connection, skus, refs), lines)
 
 
 def create_products(connection: Connection, locks: LockSet) -> Sequence[str]:

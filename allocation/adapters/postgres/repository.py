@@ -39,6 +39,7 @@ class SqlProducts:
         self._changes = changes
         self._saved = 0
         self._created = loaded.created
+        self.history = loaded.history
         self._batches = {batch.ref: batch for batch in loaded.batches}
         self._stored_refs = set(self._batches)
         self._products = self._assemble(loaded)

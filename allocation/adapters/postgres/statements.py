@@ -18,11 +18,12 @@ CREATE_PRODUCTS = text("""
 DELETE_PRODUCTS = text("DELETE FROM products WHERE sku = ANY(CAST(:skus AS text[]))")
 
 # This statement returns each product as it is after the lock. Later statements must read the batches and lines. A join
-# in this statement would return them as they were before the lock.
+# in this statement would return them as they were before the lock. The history of the log is that before the lock, so a
+# transaction that waited can have a former one. The views refuse it then, and the relay applies its events.
 LOCK_PRODUCTS = text("""
-    SELECT sku, version, available, waiting_lines, waiting_units
-    FROM products WHERE sku = ANY(CAST(:skus AS text[]))
-    ORDER BY sku FOR NO KEY UPDATE
+    SELECT sku, version, available, waiting_lines, waiting_units, CAST(log.identity AS text) AS identity, log.epoch
+    FROM products CROSS JOIN log WHERE sku = ANY(CAST(:skus AS text[]))
+    ORDER BY sku FOR NO KEY UPDATE OF products
 """)
 
 # BATCH_COLUMNS lists the fields of Batch in their order. `as_line` relies on the order of LINE_COLUMNS.

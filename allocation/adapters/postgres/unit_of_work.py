@@ -1,6 +1,6 @@
 """The unit of work on PostgreSQL: a transaction at READ COMMITTED that locks first and then reads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
@@ -8,12 +8,15 @@ from sqlalchemy import Connection, Engine
 from allocation.adapters.clock import Clock, utc_now
 from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.driver.errors import translated_errors
+from allocation.adapters.postgres.history import read_history
 from allocation.adapters.postgres.idempotency import SqlIdempotencyKeys, lock_keys
 from allocation.adapters.postgres.migrations.revision import SchemaGate
 from allocation.adapters.postgres.repository import SqlProducts, load_products
 from allocation.domain.changes import Changes
 from allocation.service_layer.idempotency import repeated_ranges
-from allocation.service_layer.unit_of_work import LockSet, LoggedEvent
+from allocation.service_layer.unit_of_work import FIRST_EPOCH, CommittedEvents, History, LockSet
+
+NO_HISTORY = History("", FIRST_EPOCH)
 
 
 class SqlUnitOfWork:
@@ -38,19 +41,25 @@ class SqlUnitOfWork:
             self._products = load_products(self._connection, self._locks, self.changes)
         return self._products
 
-    def commit(self) -> Sequence[LoggedEvent]:
+    def commit(self) -> CommittedEvents:
         events = self.changes.events
         again = repeated_ranges(self.changes) + self.idempotency_keys.found_events
         published = event_log.find(self._connection, again)
+        history = self._history() if events or published else NO_HISTORY
         if events:
             self.products.save()
         if events or self.idempotency_keys.has_new_outcomes:
             if self._products is not None:
                 self._products.delete_unused()
             self.idempotency_keys.save()
-            published += event_log.append(self._connection, events, self._now())
+            published += event_log.append(self._connection, events, self._now(), history.epoch)
             self._connection.commit()
-        return published
+        return CommittedEvents(published, history.identity)
+
+    def _history(self) -> History:
+        """Return the log's history when the transaction locked its products. If it locked none, read it now."""
+        locked = None if self._products is None else self._products.history
+        return locked or read_history(self._connection)
 
 
 @contextmanager

@@ -26,11 +26,12 @@ def moment_as_text(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
 
 
-def event_as_json(event: Event, at: str) -> LoggedEvent:
+def event_as_json(event: Event, at: str, epoch: int) -> LoggedEvent:
     """Return the event as plain JSON data. `at` is the time of its commit, as `moment_as_text` formats it."""
     data: LoggedEvent = {
         "type": EVENT_NAMES[type(event)],
         "at": at,
+        "epoch": epoch,
         "sku": event.sku,
         "version": event.version,
         "available": event.totals.available,

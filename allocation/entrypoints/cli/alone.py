@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from allocation import bootstrap
 from allocation.config import Settings
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
-from readmodel.store import presence
+from readmodel.store.records import presence
 
 
 def require_alone(settings: Settings) -> None:
@@ -18,7 +18,7 @@ def require_alone(settings: Settings) -> None:
     engine = bootstrap.create_engine(settings, connections=1)
     try:
         with suppress(RedisError, RetryableError, StoreUnavailable):
-            database = bootstrap.create_log(engine).database()
+            database = bootstrap.create_log(settings, engine).database()
             presence.require_alone(bootstrap.create_redis(settings), bootstrap.create_names(settings), database)
     finally:
         engine.dispose()

@@ -19,7 +19,7 @@ EXPECTED = (
     ("readmodel.projector.differences", "ViewsBehind"),
     ("readmodel.projector.rebuild", "RebuildFailed"),
     ("readmodel.store.errors", "ModelAbsent"),
-    ("readmodel.store.presence", "RedisShared"),
+    ("readmodel.store.records.presence", "RedisShared"),
     ("redis.exceptions", "RedisError"),
 )
 """The module and the name of each error that the user can fix or retry."""
@@ -64,6 +64,7 @@ main.add_command(processes.consumer)
 main.add_command(database.migrate)
 main.add_command(database.audit)
 main.add_command(views.rebuild)
+main.add_command(views.adopt)
 main.add_command(views.digest)
 main.add_command(verification.verify)
 main.add_command(verification.repair)

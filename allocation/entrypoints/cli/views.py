@@ -13,10 +13,10 @@ def rebuild() -> None:
     from allocation import bootstrap
     from allocation.event_handlers import PROJECTION
     from readmodel.projector.rebuild import rebuild
-    from readmodel.store.presence import require_alone
+    from readmodel.store.records.presence import require_alone
 
     settings = settings_with("database_url", "redis_url")
-    log = bootstrap.create_log(bootstrap.create_engine(settings, direct=True))
+    log = bootstrap.create_log(settings, bootstrap.create_engine(settings, direct=True))
     store = bootstrap.create_store(settings)
     require_alone(store.redis, store.names, log.database())
     with log.rebuild_lock() as mine, tqdm(unit=" events", unit_scale=True) as bar:
@@ -29,6 +29,24 @@ def rebuild() -> None:
 
         events = rebuild(store, log, PROJECTION, progress)
     click.echo(f"Rebuilt the views from {events} events")
+
+
+@click.command()
+def adopt() -> None:
+    """Declare that the database was restored from a copy. The relay then rebuilds the views."""
+    from allocation import bootstrap
+    from readmodel.store.records.presence import require_alone
+
+    settings = settings_with("database_url", "redis_url")
+    log = bootstrap.create_log(settings, bootstrap.create_engine(settings, direct=True))
+    store = bootstrap.create_store(settings)
+    require_alone(store.redis, store.names, log.database())
+    live = store.generations().live
+    progress = store.progress(live) if live else None
+    history = log.adopt(progress.buckets if progress else ())
+    if live:
+        store.suspect(live)
+    click.echo(f"The log begins epoch {history.epoch}. The relay rebuilds the views")
 
 
 @click.command()

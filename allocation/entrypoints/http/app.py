@@ -23,11 +23,17 @@ from readmodel.web.problems import RETRY_LATER, problem
 logger = logging.getLogger(__name__)
 
 
-def create_app(bus: MessageBus, store: Store, reason_not_ready: Callable[[], str | None], bulks_at_once: int) -> Flask:
+def create_app(
+    bus: MessageBus,
+    store: Store,
+    reason_not_ready: Callable[[], str | None],
+    bulks_at_once: int,
+    suspect_is_ready: bool = True,
+) -> Flask:
     """Return the app of a web worker. It opens no connection, so the worker starts even if a store is unavailable.
 
     `reason_not_ready` returns the reason why the worker can't execute commands, or None. At most `bulks_at_once` bulk
-    requests run at the same time.
+    requests run at the same time. If the views are suspect, the worker is ready only if `suspect_is_ready`.
     """
     app = create_bare_app()
     app.register_blueprint(command_routes(bus, bulks_at_once))
@@ -35,7 +41,7 @@ def create_app(bus: MessageBus, store: Store, reason_not_ready: Callable[[], str
     app.register_blueprint(
         health_routes(
             "commands",
-            lambda: {"commands": reason_not_ready(), "queries": queries.reason_not_ready(store)},
+            lambda: queries.readiness(store, {"commands": reason_not_ready()}, suspect_is_ready),
         )
     )
     return app

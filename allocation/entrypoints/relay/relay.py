@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from redis.client import PubSub
 from redis.exceptions import RedisError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from allocation.adapters.postgres.event_log import READ_AT_ONCE, EventLog, LogBehind
 from allocation.entrypoints.relay.background import BackgroundThread
@@ -15,10 +16,10 @@ from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailab
 from allocation.shutdown import Shutdown, ShutdownRequested
 from readmodel.outage import Outage
 from readmodel.projector.fold import Projection
-from readmodel.projector.follow import follow
+from readmodel.projector.follow import Completeness, follow
 from readmodel.projector.rebuild import RebuildFailed, rebuild
 from readmodel.store.errors import ModelAbsent
-from readmodel.store.presence import require_alone
+from readmodel.store.records.presence import RedisShared, require_alone
 from readmodel.store.store import Store
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ REST = 0.1
 Meanwhile, the fast path updates the views.
 """
 THREAD_ENDS_WITHIN = 2.0
+ATTEMPTS = 3
+"""How often a running relay looks for another service. The other relays of a restored database need a moment."""
 
 
 class Relay:
@@ -51,6 +54,8 @@ class Relay:
         self._threads = threads
         self._outage = Outage(logger)
         self._follows = False
+        self._database = ""
+        self._completeness = Completeness()
 
     def run(self) -> None:
         """Update the views until the shutdown. Then wait up to THREAD_ENDS_WITHIN seconds for each background thread.
@@ -84,6 +89,7 @@ class Relay:
                     self._apply_page(commits)
                     self._check_threads()
                 except (ModelAbsent, LogBehind) as loss:
+                    self._show_presence(commits)
                     self._rebuild(loss)
 
     def _subscribe(self, commits: PubSub) -> None:
@@ -91,14 +97,24 @@ class Relay:
 
         If two relays start at the same time, at least one of them sees the other.
         """
-        names, database = self._store.names, self._log.database()
-        commits.subscribe(names.committed, names.presence(database))
-        for _ in range(2):
-            commits.get_message(timeout=PAUSE)  # Redis confirms each of the two subscriptions.
-        require_alone(self._store.redis, names, database)
+        commits.subscribe(self._store.names.committed)
+        commits.get_message(timeout=PAUSE)  # Redis confirms the subscription.
+        self._database = ""
+        require_alone(self._store.redis, self._store.names, self._show_presence(commits))
+
+    def _show_presence(self, commits: PubSub) -> str:
+        """Show that a relay works for this database, and return its name. A restored database has another name."""
+        database, names = self._log.database(), self._store.names
+        if database != self._database:
+            if self._database:
+                commits.unsubscribe(names.presence(self._database))
+            commits.subscribe(names.presence(database))
+            commits.get_message(timeout=PAUSE)
+            self._database = database
+        return database
 
     def _apply_page(self, commits: PubSub) -> None:
-        moved = follow(self._store, self._log, self._projection)
+        moved = follow(self._store, self._log, self._projection, self._completeness)
         self._outage.over("The relay works")
         if not self._follows:
             logger.info("The relay follows the log")
@@ -122,10 +138,24 @@ class Relay:
             if not mine:
                 self._shutdown.wait(PAUSE)
                 return
-            require_alone(self._store.redis, self._store.names, self._log.database())
+            self._require_alone()
             logger.warning("The relay rebuilds the views: %s", loss)
             events = rebuild(self._store, self._log, self._projection, lambda *_: self._shutdown.check())
             logger.info("The relay rebuilt the views from %s events", events)
+
+    def _pause(self, seconds: float) -> None:
+        self._shutdown.wait(seconds)
+
+    def _require_alone(self) -> None:
+        """Raise RedisShared if another database uses these names. Wait a little for the other relays of this one."""
+        retrying = Retrying(
+            retry=retry_if_exception_type(RedisShared),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_fixed(PAUSE),
+            sleep=self._pause,
+            reraise=True,
+        )
+        retrying(require_alone, self._store.redis, self._store.names, self._database)
 
 
 def wait_for_commit(commits: PubSub) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.adapters.postgres.subscriptions import Cursor, locked_cursor
 from allocation.entrypoints.relay.background import BackgroundThread
+from allocation.entrypoints.relay.handled_events import HandledEvents
 from allocation.service_layer.out_of_stock import NotSent
 from allocation.service_layer.unit_of_work import LoggedEvent, RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown
@@ -37,6 +38,7 @@ class Subscription(BackgroundThread):
         engine: Engine,
         log: EventLog,
         handle: Callable[[Sequence[LoggedEvent]], None],
+        handled: HandledEvents,
         shutdown: Shutdown,
         upto: Callable[[], int | None] = lambda: None,
     ) -> None:
@@ -45,6 +47,7 @@ class Subscription(BackgroundThread):
         self._engine = engine
         self._log = log
         self._handle = handle
+        self._handled = handled
         self._upto = upto
         self._outage = Outage(logger)
 
@@ -55,6 +58,8 @@ class Subscription(BackgroundThread):
                 with locked_cursor(self._engine, self.name) as cursor:
                     if cursor is None:
                         self._outage.over(f"Another process runs the subscription {self.name}")
+                    else:
+                        self._skip_handled(cursor)
                     while cursor is not None and not self.shutdown.requested:
                         self._handle_page(cursor)
                         self._outage.over(f"The subscription {self.name} works")
@@ -65,12 +70,19 @@ class Subscription(BackgroundThread):
                 self.shutdown.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_OF_MAIL if isinstance(error, NotSent) else LONGEST_PAUSE)
 
+    def _skip_handled(self, cursor: Cursor) -> None:
+        """Move the cursor behind the last handled event that the log has, in case the database lost the cursor."""
+        position = self._log.last_of(self._handled.latest())
+        if position > cursor.position:
+            cursor.move(position, handled=True)
+
     def _handle_page(self, cursor: Cursor) -> None:
         """Handle a page of events and move the cursor. If the log has no new events, wait up to POLL seconds."""
         self.wake_up.clear()
-        events, position = self._log.read_types(self._types, cursor.position, upto=self._upto())
+        events, position, names = self._log.read_types(self._types, cursor.position, upto=self._upto())
         if events:
             self._handle(events)
+            self._handled.record(names)
         if position > cursor.position:
             cursor.move(position, handled=bool(events))
         else:

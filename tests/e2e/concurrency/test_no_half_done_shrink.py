@@ -29,7 +29,7 @@ def test_a_reader_never_sees_a_half_done_shrink(
     def read(done: threading.Event) -> None:
         store = Store(model.redis)
         while not done.is_set():
-            order = store.read(lambda snapshot: orders.order(snapshot, "o1"))
+            order = store.read(lambda snapshot: orders.order(snapshot, "o1")).value
             assert order is not None
             [line] = order["lines"]
             if seen[-1:] != [(line["status"], line["batchref"])]:

@@ -15,6 +15,7 @@ from allocation.domain.events import OutOfStock, Totals
 from allocation.entrypoints.http.idempotency_keys import key_of
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done
+from allocation.service_layer.unit_of_work import FIRST_EPOCH
 from readmodel.projector.digest import digest
 from readmodel.store.registers import State
 from readmodel.store.store import Store
@@ -44,7 +45,7 @@ bus.handle(ChangeBatchQuantity("b1", 0))
 
 
 def allocations_of(model: Store, orderid: str) -> list[State]:
-    return model.read(lambda snapshot: orders.allocations(snapshot, orderid))
+    return model.read(lambda snapshot: orders.allocations(snapshot, orderid)).value
 
 
 def test_the_relay_applies_events_of_a_process_killed_at_commit(
@@ -147,7 +148,7 @@ def test_a_killed_rebuild_leaves_the_views_unchanged(
     live = model.generations().live
     with engine.connect() as writer:
         writer.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-        event_log.append(writer, [OutOfStock("X", 1, Totals(), (), None)], NOW)
+        event_log.append(writer, [OutOfStock("X", 1, Totals(), (), None)], NOW, FIRST_EPOCH)
         projecting_bus.handle(Allocate("o2", "S", 3))
         process = start_rebuild(environment)
         eventually(lambda: model.generations().other)

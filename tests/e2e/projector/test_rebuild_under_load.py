@@ -76,4 +76,4 @@ def test_a_reader_keeps_seeing_orders_during_rebuilds(
 
 
 def shows(store: Store, orderid: str) -> bool:
-    return store.read(lambda snapshot: orders.order(snapshot, orderid)) is not None
+    return store.read(lambda snapshot: orders.order(snapshot, orderid)).value is not None

@@ -36,7 +36,7 @@ def test_the_views_show_a_line_before_it_is_announced(
     missing: list[Announcement] = []
 
     def look(announcement: Announcement) -> None:
-        shown = model.read(lambda snapshot: orders.allocations(snapshot, announcement["orderid"]))
+        shown = model.read(lambda snapshot: orders.allocations(snapshot, announcement["orderid"])).value
         if shown != [{"sku": announcement["sku"], "batchref": announcement["batchref"]}]:
             missing.append(announcement)
 

@@ -13,7 +13,7 @@ def commit_two_events(subject: Subject) -> list[LoggedEvent]:
         product = uow.products.get_or_create("S")
         product.add_batch(Batch.create("b1", "S", 10, None))
         product.allocate(OrderLine("o1", "S", 4))
-        return list(uow.commit())
+        return list(uow.commit().events)
 
 
 @every_store
@@ -30,7 +30,7 @@ def test_commit_returns_the_events_that_it_logs(subject: Subject) -> None:
 @every_store
 def test_commit_without_changes_returns_no_events(subject: Subject) -> None:
     with subject.begin(LOCKS) as uow:
-        assert list(uow.commit()) == []
+        assert list(uow.commit().events) == []
 
 
 @stores_with_a_log

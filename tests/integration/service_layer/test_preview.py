@@ -48,7 +48,7 @@ def test_previews_match_the_effects_of_their_commands(projecting_bus: MessageBus
             line_count += 1
             lost_count += line["lost"] is not None
         for batch in previewed["batches"]:
-            assert model.read(lambda snapshot, ref=batch["ref"]: batches.batch(snapshot, ref)) == batch  # type: ignore[misc]
+            assert model.read(lambda snapshot, ref=batch["ref"]: batches.batch(snapshot, ref)).value == batch  # type: ignore[misc]
     assert line_count > lost_count > 0
 
 
@@ -69,7 +69,7 @@ def outcome(bus: MessageBus, command: Command) -> object:
 
 def shown_line(model: Store, orderid: str, sku: str) -> dict[str, Any]:
     """Return the line as the views explain it, in the shape of a previewed line."""
-    order = model.read(lambda snapshot: orders.order(snapshot, orderid, explain=True))
+    order = model.read(lambda snapshot: orders.order(snapshot, orderid, explain=True)).value
     assert order is not None
     [line] = [line for line in order["lines"] if line["sku"] == sku]
     return dict(line) | {"orderid": orderid, "lost": None}

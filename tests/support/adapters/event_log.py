@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.events import Allocated, Event, OutOfStock, Totals
-from allocation.service_layer.unit_of_work import LoggedEvent
+from allocation.service_layer.unit_of_work import FIRST_EPOCH, LoggedEvent
 
 NOW = datetime.now(UTC)
 
@@ -23,7 +23,7 @@ def allocated(sku: str, version: int) -> Event:
 
 def append(connection: Connection, *events: Event) -> None:
     """Append the events in the connection's transaction. The caller commits it."""
-    event_log.append(connection, events, NOW)
+    event_log.append(connection, events, NOW, FIRST_EPOCH)
 
 
 def pages(log: EventLog, limit: int = 5_000) -> Iterator[list[str]]:
@@ -44,7 +44,7 @@ def read_all(log: EventLog) -> list[str]:
 def read_all_of_types(log: EventLog, *types: str, limit: int = 1_000) -> list[str]:
     seen, cursor = list[str](), 0
     while True:
-        events, position = log.read_types(types, cursor, limit=limit)
+        events, position, _ = log.read_types(types, cursor, limit=limit)
         seen += names(events)
         if position == cursor:
             return seen

@@ -12,6 +12,7 @@ from readmodel.views.products import product_key, used_up_key
 Damage = Callable[[Redis, str], object]
 Place = tuple[str, str | None]
 LINE = order_key("o1")
+HISTORY = keys.history("{03}")
 
 
 def copy(redis: Redis, source: str, field: str, target: str, new_field: str) -> None:
@@ -155,8 +156,13 @@ ORGANISATION: dict[str, tuple[Damage, set[Place]]] = {
     ),
     "a lost bucket": (
         lambda redis, live: lose_bucket(redis, live, keys.bucket_of(LINE)),
-        {(keys.cursor(keys.bucket_of(LINE)), None)},
+        {(keys.cursor(keys.bucket_of(LINE)), None), (keys.history(keys.bucket_of(LINE)), "identity")},
     ),
-    "another log": (lambda redis, live: redis.set(f"{live}:{keys.LOG}", "another"), {(keys.LOG, None)}),
+    "another log": (
+        lambda redis, live: redis.hset(f"{live}:{HISTORY}", "identity", "another"),
+        {(HISTORY, "identity")},
+    ),
+    "a lost history": (lambda redis, live: redis.delete(f"{live}:{HISTORY}"), {(HISTORY, "identity")}),
+    "a history of another type": (lambda redis, live: replace(redis, f"{live}:{HISTORY}"), {(HISTORY, "identity")}),
 }
 ALL = REGISTERS | ORGANISATION

@@ -14,8 +14,8 @@ KEY = orders.order_key("o1")
 
 def open_generation(store: Store, name: str) -> None:
     """Create an empty generation that accepts registers, without announcing it."""
-    generations.begin_filling(store.redis, store.names, name, LOG)
-    generations.open_for_writers(store.redis, name)
+    generations.begin_filling(store.redis, store.names, name, LOG, 1)
+    generations.open_for_writers(store.redis, name, "")
 
 
 def announce_generation(store: Store, before: Generations, name: str, live: bool = True) -> str:

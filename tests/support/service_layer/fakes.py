@@ -14,7 +14,7 @@ from allocation.domain.model import Batch, TrackedLine
 from allocation.domain.product import Product
 from allocation.service_layer.idempotency import EventRange, IdempotencyKey, KeyReused, repeated_ranges
 from allocation.service_layer.outcomes import Done
-from allocation.service_layer.unit_of_work import LockSet, LoggedEvent
+from allocation.service_layer.unit_of_work import FIRST_EPOCH, CommittedEvents, LockSet, LoggedEvent
 
 NOW = "2026-11-21T12:00:00.000+00:00"
 
@@ -47,14 +47,14 @@ class FakeUnitOfWork:
         self.products = FakeProducts(store, locks, self.changes)
         self.idempotency_keys = FakeIdempotencyKeys(store)
 
-    def commit(self) -> Sequence[LoggedEvent]:
+    def commit(self) -> CommittedEvents:
         ranges = repeated_ranges(self.changes) + self.idempotency_keys.found
         repeated = [event for event in self._store.log if any(is_in_range(event, events) for events in ranges)]
-        new = [event_as_json(event, NOW) for event in self.changes.events]
+        new = [event_as_json(event, NOW, FIRST_EPOCH) for event in self.changes.events]
         self.products.save()
         self._store.outcomes |= self.idempotency_keys.stored
         self._store.log += new
-        return repeated + new
+        return CommittedEvents(repeated + new, identity="the log")
 
 
 def is_in_range(event: LoggedEvent, events: EventRange) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from allocation.domain.commands import Command
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done
-from allocation.service_layer.unit_of_work import Begin, LoggedEvent
+from allocation.service_layer.unit_of_work import Begin, CommittedEvents, LoggedEvent
 
 
 class Subject:
@@ -21,7 +21,10 @@ class Subject:
         self.begin = begin
         self.log = log
         self.published: list[LoggedEvent] = []
-        self.bus = MessageBus(begin, self.published.extend, commands_together=100)
+        self.bus = MessageBus(begin, self._publish, commands_together=100)
+
+    def _publish(self, committed: CommittedEvents) -> None:
+        self.published += committed.events
 
     def commit(self, *commands: Command) -> None:
         """Handle commands that must succeed and have no result."""

@@ -18,8 +18,9 @@ class AbsentStore:
         self.tries = 0
         self.exists = False
 
-    def apply(self, registers: Sequence[Register]) -> None:
+    def apply(self, registers: Sequence[Register], identity: str) -> None:
         assert registers
+        assert identity == "the log"
         self.tries += 1
         if not self.exists:
             raise ModelAbsent
@@ -30,10 +31,10 @@ def test_each_command_tries_but_an_absence_takes_two_log_lines(caplog: pytest.Lo
     store, now = AbsentStore(), [100.0]
     fast_path = FastPath(cast("Store", store), PROJECTION, clock=lambda: now[0])
     for now[0] in (100.0, 100.1, 104.0):
-        fast_path(golden("events.json"))
+        fast_path((golden("events.json"), "the log"))
     store.exists = True
     for now[0] in (147.0, 148.0):
-        fast_path(golden("events.json"))
+        fast_path((golden("events.json"), "the log"))
     assert store.tries == 5
     assert caplog.messages == [
         "Commands do not update the views now. The relay rebuilds them: the read model does not exist",

@@ -122,7 +122,7 @@ def test_product_raises_when_a_line_is_not_declared(
         assert product is not None
         with pytest.raises(NotDeclared, match=r"\('o1', 'S'\) is not in the lock set"):
             act(product)
-        assert uow.commit() == []
+        assert uow.commit().events == []
     assert shop.available() == {"b1": 6, "b2": 9}
     assert shop.line("o1") == (4, "allocated", "b1")
 

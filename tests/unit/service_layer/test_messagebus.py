@@ -23,7 +23,7 @@ class Recorder:
         self.errors = list(errors)
         self.transactions = 0
         self.published: list[LoggedEvent] = []
-        self.bus = MessageBus(self.begin, self.published.extend)
+        self.bus = MessageBus(self.begin, lambda committed: self.published.extend(committed.events))
 
     @contextmanager
     def begin(self, locks: LockSet) -> Iterator[Transaction]:

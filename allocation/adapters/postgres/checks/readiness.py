@@ -13,6 +13,7 @@ COLUMNS = {
     "order_lines": statements.LINE_COLUMNS,
     "events": statements.EVENT_COLUMNS,
     "events_position_seq": ("last_value",),  # The trigger of the fence reads it.
+    "log": ("identity", "epoch"),
     "idempotency_keys": ("scope", "key", "fingerprint", "outcome", "effects"),
 }
 PRIVILEGES = {

@@ -69,6 +69,6 @@ def test_reader_of_types_stops_at_the_end_of_the_log(engine: Engine, log: EventL
     """After a restore from a backup, the views may show positions that the log has lost."""
     with engine.begin() as connection:
         append(connection, out_of_stock("S", 1))
-    events, cursor = log.read_types(["OutOfStock"], 0, upto=10_000)
+    events, cursor, _ = log.read_types(["OutOfStock"], 0, upto=10_000)
     assert (len(events), cursor) == (1, log.end())
-    assert log.read_types(["OutOfStock"], 0, upto=0) == ([], 0)
+    assert log.read_types(["OutOfStock"], 0, upto=0) == ([], 0, [])

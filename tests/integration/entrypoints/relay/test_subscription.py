@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.adapters.postgres.subscriptions import SUBSCRIPTION_LOCK
 from allocation.domain.commands import Allocate, CreateBatch
+from allocation.entrypoints.relay.handled_events import HandledEvents
 from allocation.entrypoints.relay.relay import Relay
 from allocation.entrypoints.relay.subscription import LONGEST_PAUSE_OF_MAIL, Subscription
 from allocation.event_handlers import PROJECTION
@@ -41,10 +42,15 @@ class Impatient(Shutdown):
         return self.requested
 
 
+def without_redis() -> HandledEvents:
+    """Return a record that a subscription can do without."""
+    return HandledEvents(redis_client(f"redis://127.0.0.1:{free_port()}/0"), "handled", required=False)
+
+
 @contextmanager
 def subscription(engine: Engine, handle: Handle, shutdown: Shutdown | None = None) -> Iterator[Subscription]:
     shutdown = shutdown or Impatient()
-    thread = Subscription(NAME, ["OutOfStock"], engine, EventLog(engine), handle, shutdown)
+    thread = Subscription(NAME, ["OutOfStock"], engine, EventLog(engine), handle, without_redis(), shutdown)
     thread.start()
     try:
         yield thread
@@ -159,7 +165,7 @@ def test_a_bug_in_a_subscription_ends_the_relay(
         raise ValueError("a bug")
 
     shutdown = Shutdown()
-    faulty = Subscription(NAME, ["OutOfStock"], engine, EventLog(engine), fail, shutdown)
+    faulty = Subscription(NAME, ["OutOfStock"], engine, EventLog(engine), fail, without_redis(), shutdown)
     unavailable = Store(redis_client(f"redis://127.0.0.1:{free_port()}/0"))
     relay = Relay(EventLog(engine), model if redis_is_available else unavailable, PROJECTION, shutdown, [faulty])
     failures: list[BaseException] = []

@@ -1,6 +1,7 @@
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.unit_of_work import FIRST_EPOCH
 from readmodel.projector.digest import digest
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
@@ -26,8 +27,8 @@ def test_the_relay_creates_the_same_views_as_the_fast_path(
 def test_the_relay_advances_the_new_generation_first(bus: MessageBus, model: Store, log: EventLog) -> None:
     """Otherwise a switch could take readers back in time."""
     live = model.generations().live
-    generations.begin_filling(model.redis, model.names, "g99", log.identity())
-    generations.open_for_writers(model.redis, "g99")
+    generations.begin_filling(model.redis, model.names, "g99", log.identity(), FIRST_EPOCH)
+    generations.open_for_writers(model.redis, "g99", "")
     assert generations.swap(model.redis, model.names, Generations(live), Generations(live, "g99"))
     allocate_some(bus)
     while follow(model, log, PROJECTION):

@@ -9,9 +9,11 @@ from allocation.adapters.postgres.event_log import EventLog, LogBehind
 from allocation.domain.events import LineState, OutOfStock, Totals
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.unit_of_work import FIRST_EPOCH
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import RebuildFailed, rebuild
 from readmodel.store import generations
+from readmodel.store.functions import Step
 from readmodel.store.generations import Generations
 from readmodel.store.registers import Register, encode
 from readmodel.store.store import Store
@@ -44,7 +46,7 @@ def test_a_write_during_a_rebuild_is_not_lost(
 ) -> None:
     allocate_some(projecting_bus)
     disturbed_rebuild(model, engine, lambda: allocate_some(projecting_bus, "during"), stage)
-    assert model.read(lambda snapshot: orders.order(snapshot, "during1")) is not None
+    assert model.read(lambda snapshot: orders.order(snapshot, "during1")).value is not None
     right = fingerprint(model)
     rebuild(model, log, PROJECTION)
     assert fingerprint(model) == right
@@ -54,7 +56,7 @@ def test_a_commit_without_a_fast_path_survives_a_rebuild(bus: MessageBus, model:
     """The commit falls between the fill and the announcement. Only catching up past the fence finds it."""
     allocate_some(bus)
     disturbed_rebuild(model, engine, lambda: allocate_some(bus, "late"), Stage.AFTER_THE_FILL)
-    assert model.read(lambda snapshot: orders.order(snapshot, "late1")) is not None
+    assert model.read(lambda snapshot: orders.order(snapshot, "late1")).value is not None
 
 
 def test_a_switch_never_takes_readers_back_in_time(
@@ -72,7 +74,7 @@ def test_a_switch_never_takes_readers_back_in_time(
             return end
 
     rebuild(model, Overtaken(engine), PROJECTION)
-    assert model.read(lambda snapshot: orders.order(snapshot, "shown1")) is not None
+    assert model.read(lambda snapshot: orders.order(snapshot, "shown1")).value is not None
 
 
 def test_a_rebuild_waits_for_transactions_that_are_open(
@@ -83,7 +85,7 @@ def test_a_rebuild_waits_for_transactions_that_are_open(
     live = model.generations().live
     line = LineState("open", 5, "waiting", None)
     with engine.connect() as writer:
-        event_log.append(writer, [OutOfStock("X", 1, Totals(), (), line)], datetime.now(UTC))
+        event_log.append(writer, [OutOfStock("X", 1, Totals(), (), line)], datetime.now(UTC), FIRST_EPOCH)
         allocate_some(bus, "behind")
         thread = threading.Thread(target=rebuild, args=(model, log, PROJECTION))
         thread.start()
@@ -92,8 +94,8 @@ def test_a_rebuild_waits_for_transactions_that_are_open(
         writer.commit()
         thread.join(PATIENCE)
     assert model.generations().live != live
-    assert model.read(lambda snapshot: orders.order(snapshot, "open")) is not None
-    assert model.read(lambda snapshot: orders.order(snapshot, "behind1")) is not None
+    assert model.read(lambda snapshot: orders.order(snapshot, "open")).value is not None
+    assert model.read(lambda snapshot: orders.order(snapshot, "behind1")).value is not None
 
 
 def test_a_rebuild_never_switches_to_incomplete_views(
@@ -122,8 +124,8 @@ def test_a_rebuild_never_switches_to_incomplete_views(
 def test_a_rebuild_deletes_what_a_killed_one_left(bus: MessageBus, model: Store, log: EventLog) -> None:
     allocate_some(bus)
     live = model.generations().live
-    generations.begin_filling(model.redis, model.names, "g99", log.identity())
-    generations.open_for_writers(model.redis, "g99")
+    generations.begin_filling(model.redis, model.names, "g99", log.identity(), FIRST_EPOCH)
+    generations.open_for_writers(model.redis, "g99", "")
     assert generations.swap(model.redis, model.names, Generations(live), Generations(live, "g99"))
     rebuild(model, log, PROJECTION)
     assert model.generations().other is None
@@ -136,7 +138,7 @@ def test_a_rebuild_follows_a_log_restored_from_a_backup(bus: MessageBus, model: 
     rebuild(model, log, PROJECTION)
     right, live = fingerprint(model), model.generations().live
     lost = Register(orders.order_key("lost"), "S1", 1, encode(1, {"qty": 1, "status": "waiting", "batchref": None}))
-    assert model.advance(live or "", [lost], expected=0, position=1_000_000)
+    assert model.advance(live or "", [lost], log.identity(), Step(0, 1_000_000, ""))
     with pytest.raises(LogBehind):
         follow(model, log, PROJECTION)
     rebuild(model, log, PROJECTION)

@@ -33,7 +33,7 @@ def test_a_flush_during_a_rebuild_never_leaves_empty_views(
         with pytest.raises(ModelAbsent):
             model.read(lambda snapshot: orders.order(snapshot, "o1"))
         rebuild(model, log, PROJECTION)
-    assert model.read(lambda snapshot: orders.order(snapshot, "o1")) is not None
+    assert model.read(lambda snapshot: orders.order(snapshot, "o1")).value is not None
     started_again = model.redis.get(PLAIN.generation_counter) == "1"
     assert stage is Stage.BEFORE_THE_FILL or started_again, "only a new rebuild restores what the flush removed"
 

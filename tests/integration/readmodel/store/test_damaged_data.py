@@ -47,7 +47,13 @@ OF_THE_WHOLE_MODEL: dict[str, Damage] = {
     "a cursor with an underscore": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", "1_0"),
     "a cursor that is not UTF-8": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", b"\xff"),
     "a cursor of another type": lambda redis, live: replace_by_list(redis, f"{live}:{keys.cursor(keys.BUCKETS[3])}"),
-    "a log of another type": lambda redis, live: replace_by_list(redis, f"{live}:{keys.LOG}"),
+    "a history of another type": lambda redis, live: replace_by_list(redis, f"{live}:{keys.history(keys.BUCKETS[3])}"),
+    "an epoch that is no number": lambda redis, live: redis.hset(
+        f"{live}:{keys.history(keys.BUCKETS[3])}", "epoch", "x"
+    ),
+    "a mark that can't be parsed": lambda redis, live: redis.hset(
+        f"{live}:{keys.history(keys.BUCKETS[3])}", "mark", "1 x"
+    ),
     "a counter that is no number": lambda redis, live: (
         redis.set(PLAIN.generation_counter, "abc"),
         redis.set(PLAIN.generations, "x"),
@@ -165,7 +171,7 @@ def test_commands_after_a_flush_find_the_rebuilt_model(
     projecting_bus.handle(Allocate("o2", "S", 1))
     rebuild(damaged, log, PROJECTION)
     projecting_bus.handle(Allocate("o3", "S", 1))
-    assert damaged.read(lambda snapshot: orders.order(snapshot, "o3")) is not None
+    assert damaged.read(lambda snapshot: orders.order(snapshot, "o3")).value is not None
 
 
 def test_a_digest_of_a_damaged_model_is_a_digest(damaged: Store) -> None:

@@ -7,6 +7,7 @@ from readmodel.store.connection import ThreadConnection
 from readmodel.store.functions import APPLIED, CACHED_MEMBER_CHANGED, apply_command
 from readmodel.store.registers import Register, State, encode
 from readmodel.store.store import Store
+from tests.support.readmodel.generations import LOG
 
 KEY = keys.view_key("note", "n1")
 RED = {"size": 1, "colour": "red"}
@@ -17,7 +18,7 @@ BLUE = {"size": 1, "colour": "blue"}
 def apply(store: Store, field: str, version: int, state: State) -> int:
     """Return the reply of the Redis Function."""
     register = Register(KEY, field, version, encode(version, state))
-    command = apply_command(store.names, "g1", keys.bucket_of(KEY), [register])
+    command = apply_command(store.names, "g1", keys.bucket_of(KEY), [register], LOG)
     [reply] = ThreadConnection(store.redis).send([command])
     return int(reply)
 
@@ -61,5 +62,5 @@ def test_the_report_covers_all_registers_of_a_call(store: Store, live: str) -> N
         Register(KEY, "note", 2, encode(2, BLUE)),
         Register(KEY, "other", 2, encode(2, BLUE)),
     ]
-    command = apply_command(store.names, "g1", keys.bucket_of(KEY), registers)
+    command = apply_command(store.names, "g1", keys.bucket_of(KEY), registers, LOG)
     assert ThreadConnection(store.redis).send([command]) == [CACHED_MEMBER_CHANGED]

@@ -34,7 +34,7 @@ class Reader:
         self._store = ConnectedStore(store.redis, self._connection)
 
     def eta(self, orderid: str = "o1") -> str | None:
-        order = self._store.read(lambda snapshot: orders.order(snapshot, orderid))
+        order = self._store.read(lambda snapshot: orders.order(snapshot, orderid)).value
         assert order is not None
         return str(order["lines"][0]["eta"])
 
@@ -51,7 +51,7 @@ class Reader:
             assert orders.order(snapshot, orderid) is not None
             return len(cached)
 
-        return self._store.read(read)
+        return self._store.read(read).value
 
 
 @pytest.fixture

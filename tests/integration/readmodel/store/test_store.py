@@ -8,6 +8,7 @@ import pytest
 from readmodel.store import keys
 from readmodel.store.connection import RedisCommand, ThreadConnection
 from readmodel.store.errors import ModelAbsent
+from readmodel.store.functions import Step
 from readmodel.store.generations import Generations
 from readmodel.store.store import Store
 from tests.support.readmodel.generations import KEY, LOG, announce_generation, line, stored
@@ -15,31 +16,31 @@ from tests.support.readmodel.stores import ConnectedStore
 
 
 def test_cursors_move_with_the_registers(store: Store, live: str) -> None:
-    assert store.advance("g1", [line(1)], expected=0, position=7)
+    assert store.advance("g1", [line(1)], LOG, Step(0, 7, ""))
     assert store.cursor("g1", LOG) == 7
-    assert store.advance("g1", [], expected=7, position=9)
+    assert store.advance("g1", [], LOG, Step(7, 9, ""))
     assert (store.cursor("g1", LOG), stored(store)) == (9, {"S": '1 {"state":"s"}'})
 
 
 def test_a_cursor_never_goes_back(store: Store, live: str) -> None:
-    store.advance("g1", [], expected=0, position=9)
-    assert store.advance("g1", [line(1)], expected=0, position=7), "a relay that lags behind another does no harm"
+    store.advance("g1", [], LOG, Step(0, 9, ""))
+    assert store.advance("g1", [line(1)], LOG, Step(0, 7, "")), "a relay that lags behind another does no harm"
     assert store.cursor("g1", LOG) == 9
 
 
 def test_a_cursor_does_not_advance_over_a_gap(store: Store, live: str) -> None:
     """A failover can lose the last writes. Then the relay must apply the lost events again."""
-    store.advance("g1", [], expected=0, position=9)
+    store.advance("g1", [], LOG, Step(0, 9, ""))
     store.redis.set(f"g1:{keys.cursor(keys.bucket_of(KEY))}", 3)
-    assert not store.advance("g1", [line(1)], expected=9, position=12)
+    assert not store.advance("g1", [line(1)], LOG, Step(9, 12, ""))
     assert (store.cursor("g1", LOG), stored(store)) == (3, {})
 
 
 def test_writers_write_nothing_to_a_missing_bucket(store: Store, live: str) -> None:
     store.redis.flushdb()
-    assert not store.advance("g1", [line(1)], expected=0, position=7)
+    assert not store.advance("g1", [line(1)], LOG, Step(0, 7, ""))
     with pytest.raises(ModelAbsent):
-        store.apply([line(1)])
+        store.apply([line(1)], LOG)
     assert store.redis.keys("*") == []
     assert store.cursor("g1", LOG) is None
 
@@ -50,9 +51,9 @@ def test_a_generation_of_another_log_has_no_cursor(store: Store, live: str) -> N
 
 
 def test_writers_write_every_announced_generation(store: Store, live: str) -> None:
-    store.apply([line(1)])
+    store.apply([line(1)], LOG)
     announce_generation(Store(store.redis), Generations("g1"), "g2", live=False)
-    store.apply([line(2)])
+    store.apply([line(2)], LOG)
     assert stored(store, "g1") == stored(store, "g2") == {"S": '2 {"state":"s"}'}
 
 
@@ -69,7 +70,7 @@ def test_a_write_includes_a_generation_announced_meanwhile(store: Store, live: s
 
     slow = ConnectedStore(store.redis, Announcing(store.redis))
     assert slow.generations() == Generations("g1")
-    slow.apply([line(1)])
+    slow.apply([line(1)], LOG)
     assert announced
     assert stored(store, "g2") == {"S": '1 {"state":"s"}'}
 
@@ -84,5 +85,5 @@ def test_a_slower_thread_does_not_make_a_write_incomplete(store: Store, live: st
     announce_generation(store, Generations("g1"), "g2", live=False)
     overwritten = Overwritten(store.redis)
     assert "_seen" in vars(overwritten), "the test needs the name of this attribute"
-    overwritten.apply([line(1)])
+    overwritten.apply([line(1)], LOG)
     assert stored(store, "g2") == {"S": '1 {"state":"s"}'}

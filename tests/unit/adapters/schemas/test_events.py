@@ -20,7 +20,7 @@ from tests.support.service_layer.fakes import FakeStore
 
 
 def test_write_side_logs_the_golden_events() -> None:
-    """Each event has its type, time and version. Dates are ISO strings, because JSON has no dates."""
+    """Each event has its type, time, epoch and version. Dates are ISO strings, because JSON has no dates."""
     store = FakeStore()
     bus = MessageBus(store.begin, lambda events: None)
     for command in (

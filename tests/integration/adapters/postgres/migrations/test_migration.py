@@ -10,6 +10,7 @@ from allocation import bootstrap
 from allocation.adapters.postgres import schema
 from allocation.adapters.postgres.checks.readiness import reason_not_ready
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
+from allocation.adapters.postgres.event_log import EventLog
 from allocation.adapters.postgres.migrations.revision import revisions
 from allocation.adapters.postgres.schema import MigrationFailed, migrate
 from allocation.domain.commands import Allocate, CreateBatch
@@ -64,7 +65,7 @@ def test_commands_are_unavailable_without_a_schema(empty: Engine) -> None:
     with pytest.raises(StoreUnavailable, match="the database is not migrated"):
         bus_over(empty).handle(CreateBatch("b1", "S", 1))
     with pytest.raises(StoreUnavailable, match="the database is not migrated"):
-        bootstrap.create_log(empty).end()
+        EventLog(empty).end()
     assert reason_not_ready(empty) == "the database is not migrated"
 
 
@@ -83,7 +84,7 @@ def test_a_migration_blocks_no_command_while_it_waits(engine: Engine) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = :before"), {"before": BEFORE})
     migration = threading.Thread(target=migrate, args=(engine,))
     with engine.connect() as reader:
-        reader.execute(text("SELECT count(*) FROM events"))
+        reader.execute(text("SELECT count(*) FROM log"))
         migration.start()
         for number in range(3):
             eventually(lambda: waiting(engine, "ALTER TABLE"))

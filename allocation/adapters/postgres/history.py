@@ -1,0 +1,157 @@
+"""Notices that the log may have lost events, and begins a new epoch.
+
+A log loses events if another server takes over without them, or if somebody restores an older copy. The database then
+uses the same positions and versions again for other events. So the log gets a new identity, and the views of the former
+history must be rebuilt.
+"""
+
+import logging
+import re
+from collections.abc import Collection, Iterator
+from hashlib import sha256
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Row, text
+
+from allocation.adapters.postgres.driver.errors import NOT_MIGRATED
+from allocation.adapters.postgres.driver.server import ServerDescription, is_other_server, is_other_timeline
+from allocation.service_layer.unit_of_work import History, StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+MOST_LOST = 1_000_000_000
+"""A cursor further beyond the end of the log is damaged: it does not count as a position that the log had."""
+LEAP = 100_000
+"""Positions. Writers draw fewer between two statements of this module."""
+
+NO_EVENT = f"0 {'0' * 16}"
+
+READ_LOG = text("""
+    SELECT CAST(identity AS text), epoch, server, (SELECT last_value FROM events_position_seq) AS last,
+           coalesce((SELECT max(position) FROM events), 0) AS top
+    FROM log
+""")
+READ_LAST_EVENT = text("""
+    SELECT position, CAST(data AS text) FROM events WHERE position <= :cursor ORDER BY position DESC LIMIT 1
+""")
+RECORD_SERVER = text("UPDATE log SET server = :server WHERE identity = CAST(:identity AS uuid)")
+BEGIN_EPOCH = text("""
+    UPDATE log SET identity = gen_random_uuid(), epoch = greatest(epoch, :seen) + 1, server = :server
+    WHERE identity = CAST(:identity AS uuid)
+""")
+READ_HANDLED = text("SELECT coalesce(max(cursor), 0) FROM subscriptions")
+LEAP_TO = text("SELECT setval('events_position_seq', :position)")
+STEP = text("SELECT count(nextval('events_position_seq')) FROM generate_series(1, :steps)")
+
+
+class Applied(Protocol):
+    """The place that a reader has reached: a cursor, in the history with this identity and epoch.
+
+    `mark` is what `mark_at` returned for this cursor, or for an earlier one.
+    """
+
+    @property
+    def cursor(self) -> int: ...
+    @property
+    def identity(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def mark(self) -> str: ...
+
+
+def read_history(connection: Connection) -> History:
+    row = read_log(connection)
+    return History(row.identity, row.epoch)
+
+
+def confirm(
+    connection: Connection, description: ServerDescription, applied: Collection[Applied], *, synchronous: bool
+) -> History:
+    """Return the log's history. Begin a new epoch if the history is not the one that readers have applied.
+
+    If replication is `synchronous`, another timeline alone does not count.
+    """
+    log, server = read_log(connection), description.read(connection)
+    reason = next(reasons(connection, log, server, applied, synchronous), None)
+    if reason is not None:
+        return begin_epoch(connection, server, applied, reason)
+    if log.server != server:
+        connection.execute(RECORD_SERVER, {"server": server, "identity": log.identity})
+    return History(log.identity, log.epoch)
+
+
+def reasons(
+    connection: Connection, log: Row[Any], server: str, applied: Collection[Applied], synchronous: bool
+) -> Iterator[str]:
+    """Yield the reasons why the log may have lost events."""
+    if log.server is not None:
+        if is_other_server(log.server, server):
+            yield f"the log is in another database: {log.server} became {server}"
+        elif is_other_timeline(log.server, server) and not synchronous:
+            yield f"another server has taken over: {log.server} became {server}"
+    if log.last < log.top:
+        yield f"the sequence of positions is at {log.last}, but the log has position {log.top}"
+    yield from reasons_in_views(connection, log, applied)
+
+
+def reasons_in_views(connection: Connection, log: Row[Any], applied: Collection[Applied]) -> Iterator[str]:
+    for place in applied:
+        if place.epoch > log.epoch:
+            yield f"the views show epoch {place.epoch}, but the log is in epoch {log.epoch}"
+        if place.identity == log.identity and place.cursor > log.last:
+            yield f"the views show position {place.cursor}, but the log ends at position {log.last}"
+    for mark in {place.mark for place in applied if place.identity == log.identity and place.mark}:
+        cursor, position, _ = mark.split(" ")
+        if mark_at(connection, int(cursor)) != mark:
+            yield f"the event at position {position} is not the one that the views show"
+
+
+def mark_at(connection: Connection, cursor: int) -> str:
+    """Return the cursor, and the name of the last event at or below it."""
+    row = connection.execute(READ_LAST_EVENT, {"cursor": cursor}).first()
+    return f"{cursor} {name_of(*row) if row else NO_EVENT}"
+
+
+def name_of(position: int, data: str) -> str:
+    """Return the position of an event, and a hash of its data. In another history, no event has the same name."""
+    return f"{position} {sha256(data.encode()).hexdigest()[:16]}"
+
+
+def is_name(text: str) -> bool:
+    return re.fullmatch("[0-9]{1,18} [0-9a-f]{16}", text) is not None
+
+
+def begin_epoch(connection: Connection, server: str | None, applied: Collection[Applied], reason: str) -> History:
+    """Give the log a new identity and the next epoch. Raise the sequence first, above every position of the former one.
+
+    If the process dies in between, the next call finds the same reason.
+    """
+    log = read_log(connection)
+    raise_sequence(connection, log, applied)
+    seen = max((place.epoch for place in applied), default=0)
+    connection.execute(BEGIN_EPOCH, {"identity": log.identity, "seen": seen, "server": server or log.server})
+    history = read_history(connection)
+    logger.warning("The log begins epoch %s: %s", history.epoch, reason)
+    return history
+
+
+def raise_sequence(connection: Connection, log: Row[Any], applied: Collection[Applied]) -> None:
+    """Raise the sequence above every position that the log, a subscription or a reader has seen.
+
+    Writers draw positions meanwhile. A step never lowers the sequence, and a leap is far above their positions.
+    """
+    believable = [place.cursor for place in applied if place.cursor <= log.last + MOST_LOST]
+    target = max(log.top, connection.execute(READ_HANDLED).scalar_one(), *believable)
+    if target - log.last > 2 * LEAP:
+        connection.execute(LEAP_TO, {"position": target - LEAP})
+    steps = min(target - log.last, LEAP)
+    if steps > 0:
+        connection.execute(STEP, {"steps": steps})
+
+
+def read_log(connection: Connection) -> Row[Any]:
+    row = connection.execute(READ_LOG).first()
+    if row is None:
+        raise StoreUnavailable(f"{NOT_MIGRATED}: the table log has no row", NOT_MIGRATED)
+    return row
