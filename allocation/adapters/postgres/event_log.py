@@ -21,7 +21,16 @@ from allocation.adapters.postgres.driver.errors import translated_errors
 from allocation.adapters.postgres.driver.server import ServerDescription
 from allocation.adapters.postgres.event_pages import EventPage, read_whole_transactions
 from allocation.adapters.postgres.fence import last_position, last_position_and_fence
-from allocation.adapters.postgres.history import Applied, begin_epoch, confirm, is_name, mark_at, name_of, read_history
+from allocation.adapters.postgres.history import (
+    Applied,
+    begin_epoch,
+    confirm,
+    is_name,
+    mark_at,
+    name_of,
+    read_history,
+    read_log,
+)
 from allocation.adapters.schemas.events import event_as_json, moment_as_text
 from allocation.domain.events import Event
 from allocation.service_layer.idempotency import EventRange
@@ -109,7 +118,8 @@ class EventLog:
         """Begin a new epoch, because an operator has restored the database. Return the new history."""
         with self._connection() as connection:
             server = self._description.read(connection)
-            return begin_epoch(connection, server, applied, "an operator has adopted the database")
+            reason = "an operator has adopted the database"
+            return begin_epoch(connection, read_log(connection), server, applied, reason)
 
     def database(self) -> str:
         """Return a name of the database that holds the log. A copy of the database has another name."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Row, text
 
 from allocation.adapters.postgres.driver.errors import NOT_MIGRATED
-from allocation.adapters.postgres.driver.server import ServerDescription, is_other_server, is_other_timeline
+from allocation.adapters.postgres.driver.server import ServerDescription, is_other_server, is_other_timeline, merged
 from allocation.service_layer.unit_of_work import History, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -72,10 +72,11 @@ def confirm(
 
     If replication is `synchronous`, another timeline alone does not count.
     """
-    log, server = read_log(connection), description.read(connection)
-    reason = next(reasons(connection, log, server, applied, synchronous), None)
+    log, found = read_log(connection), description.read(connection)
+    server = merged(log.server, found)
+    reason = next(reasons(connection, log, found, applied, synchronous), None)
     if reason is not None:
-        return begin_epoch(connection, server, applied, reason)
+        return begin_epoch(connection, log, server, applied, reason)
     if log.server != server:
         connection.execute(RECORD_SERVER, {"server": server, "identity": log.identity})
     return History(log.identity, log.epoch)
@@ -122,17 +123,20 @@ def is_name(text: str) -> bool:
     return re.fullmatch("[0-9]{1,18} [0-9a-f]{16}", text) is not None
 
 
-def begin_epoch(connection: Connection, server: str | None, applied: Collection[Applied], reason: str) -> History:
+def begin_epoch(
+    connection: Connection, log: Row[Any], server: str, applied: Collection[Applied], reason: str
+) -> History:
     """Give the log a new identity and the next epoch. Raise the sequence first, above every position of the former one.
 
-    If the process dies in between, the next call finds the same reason.
+    `log` is the row of `read_log` that gave the reason. If another process has begun an epoch since, the log keeps it.
+    If this process dies between the steps, the next call finds the same reason.
     """
-    log = read_log(connection)
     raise_sequence(connection, log, applied)
     seen = max((place.epoch for place in applied), default=0)
-    connection.execute(BEGIN_EPOCH, {"identity": log.identity, "seen": seen, "server": server or log.server})
+    begun = connection.execute(BEGIN_EPOCH, {"identity": log.identity, "seen": seen, "server": server})
     history = read_history(connection)
-    logger.warning("The log begins epoch %s: %s", history.epoch, reason)
+    if begun.rowcount:
+        logger.warning("The log begins epoch %s: %s", history.epoch, reason)
     return history
 
 

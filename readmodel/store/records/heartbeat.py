@@ -44,4 +44,4 @@ def warning(heartbeat: Heartbeat | None, replication_id: str, live: str, now: in
     if found.suspect == live:
         return SUSPECT
     seconds = (now - found.complete_at) / 1_000
-    return f"behind; seconds={seconds:.0f}" if seconds > stale else None
+    return f"behind; seconds={int(seconds)}" if seconds > stale else None

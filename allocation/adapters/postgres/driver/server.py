@@ -58,6 +58,12 @@ def is_offered(connection: Connection, name: str, part: str) -> bool:
     return True
 
 
+def merged(stored: str | None, found: str) -> str:
+    """Return the found parts, and the stored ones instead of those that are unknown."""
+    before = stored.split("/") if stored else [""] * len(PARTS)
+    return "/".join(now or former for former, now in zip(before, found.split("/"), strict=True))
+
+
 def is_other_server(stored: str, found: str) -> bool:
     """Return whether the system identifier or the database differs. An empty part is unknown."""
     return differ(stored.split("/")[:2], found.split("/")[:2])

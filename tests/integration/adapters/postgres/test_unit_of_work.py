@@ -9,13 +9,15 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.event import listen
 
+from allocation import bootstrap
 from allocation.adapters.postgres import repository
+from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, CreateBatch
 from allocation.domain.errors import BatchConflict, Refusal, UnknownBatch
 from allocation.domain.events import Event
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done
-from allocation.service_layer.unit_of_work import LoggedEvent
+from allocation.service_layer.unit_of_work import CommittedEvents, LoggedEvent
 from tests.support.adapters.requests import keyed
 from tests.support.adapters.waits import waiting
 from tests.support.eventually import eventually
@@ -95,3 +97,17 @@ def test_lock_on_a_product_blocks_no_other_product(bus: MessageBus, engine: Engi
         assert not blocked.done()
         connection.rollback()
         blocked.result()
+
+
+def test_events_have_the_epoch_of_the_log(engine: Engine) -> None:
+    """The bus also publishes the identity, which the views compare with their own."""
+    published: list[CommittedEvents] = []
+    bus = bootstrap.create_message_bus(engine, published.append)
+    bus.handle(CreateBatch("b1", "S", 10))
+    before, after = EventLog(engine).identity(), EventLog(engine).adopt([])
+    request = keyed("k1", Allocate("o1", "S", 1))
+    for _ in range(2):  # The second time, the transaction locks no product.
+        assert list(bus.handle_requests([request])) == [Done()]
+    assert [event["epoch"] for event in logged(engine)] == [1, 2]
+    assert [committed.identity for committed in published] == [before, after.identity, after.identity]
+    assert published[1].events == published[2].events == logged(engine)[1:]

@@ -48,9 +48,11 @@ def without_redis() -> HandledEvents:
 
 
 @contextmanager
-def subscription(engine: Engine, handle: Handle, shutdown: Shutdown | None = None) -> Iterator[Subscription]:
-    shutdown = shutdown or Impatient()
-    thread = Subscription(NAME, ["OutOfStock"], engine, EventLog(engine), handle, without_redis(), shutdown)
+def subscription(
+    engine: Engine, handle: Handle, shutdown: Shutdown | None = None, handled: HandledEvents | None = None
+) -> Iterator[Subscription]:
+    shutdown, handled = shutdown or Impatient(), handled or without_redis()
+    thread = Subscription(NAME, ["OutOfStock"], engine, EventLog(engine), handle, handled, shutdown)
     thread.start()
     try:
         yield thread
@@ -153,6 +155,27 @@ def locked_by_another_process(engine: Engine) -> Iterator[None]:
 def execute(engine: Engine, statement: str) -> None:
     with engine.begin() as connection:
         connection.execute(text(statement))
+
+
+def test_a_subscription_skips_what_it_has_handled(bus: MessageBus, engine: Engine, redis: Redis, log: EventLog) -> None:
+    """Another server took over, with an older cursor and without the last events. Later ones use their positions."""
+    seen: list[str] = []
+    run_out_of_stock(bus, "S", "T")
+    start = stored_cursor(engine)
+    record = HandledEvents(redis, "handled")
+
+    def run_until(*skus: str) -> None:
+        with subscription(engine, lambda events: seen.extend(event["sku"] for event in events), handled=record):
+            eventually(lambda: stored_cursor(engine) == log.end())
+        assert seen == [*skus]
+
+    run_until("S", "T")
+    record.record([f"{log.end() + 2} 0123456789abcdef"])
+    redis.lpush("handled", "no name")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE subscriptions SET cursor = :start"), {"start": start})
+    run_out_of_stock(bus, "U")
+    run_until("S", "T", "U")
 
 
 @pytest.mark.parametrize("redis_is_available", [True, False], ids=["redis-available", "redis-unavailable"])

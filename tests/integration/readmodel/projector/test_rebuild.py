@@ -13,6 +13,7 @@ from allocation.service_layer.unit_of_work import FIRST_EPOCH
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import RebuildFailed, rebuild
 from readmodel.store import generations
+from readmodel.store.errors import HistoryChanged
 from readmodel.store.functions import Step
 from readmodel.store.generations import Generations
 from readmodel.store.registers import Register, encode
@@ -96,6 +97,39 @@ def test_a_rebuild_waits_for_transactions_that_are_open(
     assert model.generations().live != live
     assert model.read(lambda snapshot: orders.order(snapshot, "open")).value is not None
     assert model.read(lambda snapshot: orders.order(snapshot, "behind1")).value is not None
+
+
+def test_a_rebuild_does_not_wait_for_an_idle_transaction(
+    projecting_bus: MessageBus, model: Store, log: EventLog, engine: Engine
+) -> None:
+    """It applies the committed events beyond the fence, so that the switch takes nothing back."""
+    with engine.connect() as writer:
+        event_log.append(writer, [OutOfStock("X", 1, Totals(), (), None)], datetime.now(UTC), FIRST_EPOCH)
+        held = log.end() - 1
+        allocate_some(projecting_bus)
+        shown = fingerprint(model)
+        model.redis.flushdb()
+        rebuild(model, log, PROJECTION)
+        assert (fingerprint(model), model.cursor(model.generations().live or "", log.identity())) == (shown, held)
+        assert model.read(lambda snapshot: snapshot.hashes()).warning is None
+        writer.commit()
+    follow_to_the_end(model, log)
+    assert model.cursor(model.generations().live or "", log.identity()) == log.end()
+
+
+def test_a_rebuild_replaces_the_views_of_a_former_history(
+    projecting_bus: MessageBus, model: Store, log: EventLog, engine: Engine
+) -> None:
+    """Until the switch, readers get a warning."""
+    allocate_some(projecting_bus)
+    right, warnings = fingerprint(model), list[str | None]()
+    log.adopt([])
+    with pytest.raises(HistoryChanged):
+        follow(model, log, PROJECTION)
+    rebuild(model, log, PROJECTION, lambda *_: warnings.append(model.read(lambda snapshot: snapshot.hashes()).warning))
+    assert set(warnings) == {"suspect"}
+    assert (fingerprint(model), model.read(lambda snapshot: snapshot.hashes()).warning) == (right, None)
+    assert not follow(model, log, PROJECTION)
 
 
 def test_a_rebuild_never_switches_to_incomplete_views(
