@@ -60,7 +60,7 @@ def health_routes(role: str, readiness: Callable[[], Readiness]) -> Blueprint:
     """Return the routes /health/live and /health/ready.
 
     A process is live if it responds. It is ready if it can serve its `role`. The response also shows the other roles,
-    and whether the views are current.
+    and the warning about the views, if there is one.
     """
     blueprint = Blueprint("health", __name__, url_prefix="/health")
 
@@ -71,10 +71,9 @@ def health_routes(role: str, readiness: Callable[[], Readiness]) -> Blueprint:
     @blueprint.get("/ready")
     def ready() -> Response:
         found = readiness()
-        members = {
-            "roles": {name: reason or "ready" for name, reason in found.roles.items()},
-            "views": found.views or "current",
-        }
+        members: dict[str, object] = {"roles": {name: reason or "ready" for name, reason in found.roles.items()}}
+        if found.views is not None:
+            members["views"] = found.views
         reason = found.roles[role] or found.refusal
         if reason is not None:
             return problem(503, reason, RETRY_LATER, **members)
