@@ -67,8 +67,7 @@ def test_a_killed_relay_leaves_no_line_unannounced(
         with running("relay", environment):
             eventually(lambda: len({*listener.batches()}) == 5_000)
     times = Counter(listener.batches())
-    assert max(times.values()) == 2, "the second relay repeats the page that the first one did not finish"
-    assert times["o4999", "b1"] == 1, "the second relay repeats no other page"
+    assert set(times.values()) == {1}, "the second relay skips what the first one has recorded in Redis"
 
 
 def test_only_one_of_two_relays_announces(
