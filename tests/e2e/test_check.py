@@ -1,10 +1,7 @@
 """`allocation check`: the health check of a process that serves no HTTP."""
 
-import subprocess
-
 from tests.support.eventually import eventually
-from tests.support.patience import PATIENCE
-from tests.support.processes import CONSOLE_SCRIPT, only, running
+from tests.support.processes import run_to_end, running
 
 
 def test_check_reports_whether_a_relay_works(environment: dict[str, str]) -> None:
@@ -23,8 +20,6 @@ def test_check_fails_without_redis_and_hides_the_password() -> None:
 
 def check_relay(environment: dict[str, str]) -> tuple[int, str]:
     """Return the exit code and the output, which is one line."""
-    command = [*CONSOLE_SCRIPT, "check", "relay"]
-    process = subprocess.run(command, env=only(environment), capture_output=True, text=True, timeout=PATIENCE)
-    output = process.stdout + process.stderr
+    code, output = run_to_end("check relay", environment)
     assert len(output.splitlines()) == 1
-    return process.returncode, output
+    return code, output

@@ -1,7 +1,6 @@
 """Two services, each with a database of its own, use one Redis server: under one set of names, or under two."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,8 +24,7 @@ from tests.support.api import Api
 from tests.support.e2e.database import scalar
 from tests.support.e2e.listener import Listener
 from tests.support.eventually import eventually
-from tests.support.patience import PATIENCE
-from tests.support.processes import CONSOLE_SCRIPT, only, running
+from tests.support.processes import run_to_end, running
 from tests.support.services import web
 
 REFUSAL = (
@@ -60,14 +58,6 @@ def second_engine(other_database: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def run(command: str, environment: Environment) -> tuple[int, str]:
-    """Run a command that must end by itself. Return its exit code and its output."""
-    process = subprocess.run(
-        [*CONSOLE_SCRIPT, *command.split()], env=only(environment), capture_output=True, text=True, timeout=PATIENCE
-    )
-    return process.returncode, process.stdout + process.stderr
-
-
 def in_database_1(environment: Environment, redis_server: RedisServer) -> Environment:
     return environment | {"REDIS_URL": redis_server.url.removesuffix("0") + "1"}
 
@@ -76,7 +66,7 @@ def test_a_second_service_refuses_to_start(api: Api, second: Environment, redis:
     api.add_batch("b1", "S", 10)
     before = redis.get(PLAIN.generations)
     for command in ("serve", "relay", "consumer", "rebuild", "verify", "repair"):
-        assert run(command, second) == (1, REFUSAL), command
+        assert run_to_end(command, second) == (1, REFUSAL), command
     assert redis.get(PLAIN.generations) == before, "the second service has replaced the views of the first service"
     assert api.get("products", "S").json["available"] == 10
 
@@ -87,7 +77,7 @@ def test_another_database_of_the_server_makes_no_difference(
     """Channels belong to the whole server. Without the refusal, both consumers would execute each message."""
     eventually(lambda: redis.pubsub_channels(PLAIN.presence(EventLog(engine).database())))
     for command in ("relay", "consumer"):
-        assert run(command, in_database_1(second, redis_server)) == (1, REFUSAL), command
+        assert run_to_end(command, in_database_1(second, redis_server)) == (1, REFUSAL), command
 
 
 @pytest.mark.slow
@@ -95,7 +85,7 @@ def test_a_whole_second_service_refuses_with_one_sentence(
     relay: None, second: Environment, redis: Redis, engine: Engine, tmp_path: Path
 ) -> None:
     eventually(lambda: redis.pubsub_channels(PLAIN.presence(EventLog(engine).database())))
-    code, output = run("run", second | {"ALLOCATION_DATA": str(tmp_path), "ALLOCATION_PORT": str(free_port())})
+    code, output = run_to_end("run", second | {"ALLOCATION_DATA": str(tmp_path), "ALLOCATION_PORT": str(free_port())})
     assert (code, output.splitlines(keepends=True)[-1]) == (1, REFUSAL)
     assert output.count("Another service") == 1
 
@@ -109,7 +99,7 @@ def test_a_relay_ends_when_it_meets_another_log(
         before = model.generations()
         with pytest.raises(RedisShared):
             Relay(log, model, PROJECTION, Shutdown(), []).run()
-        assert run("relay", environment) == (1, REFUSAL)
+        assert run_to_end("relay", environment) == (1, REFUSAL)
         assert model.generations() == before
 
 
@@ -134,8 +124,8 @@ def test_two_services_with_prefixes_share_a_redis(
             assert client.allocate("o1", "S", qty // 10).status == 202
         assert (api.get("products", "S").json["available"], other.get("products", "S").json["available"]) == (9, 450)
         eventually(lambda: listener.announcements)
-        assert run("rebuild", second)[0] == 0
-        assert run("repair", environment) == (0, "Corrected differences: 0\n")
+        assert run_to_end("rebuild", second)[0] == 0
+        assert run_to_end("repair", environment) == (0, "Corrected differences: 0\n")
         assert api.get("products", "S").json["available"] == 9
         redis.publish(channel, json.dumps({"batchref": "b1", "qty": 400}))
         eventually(lambda: scalar(second_engine, "SELECT purchased FROM batches") == 400)
@@ -146,5 +136,5 @@ def test_two_services_with_prefixes_share_a_redis(
 
 @pytest.mark.slow
 def test_check_counts_only_the_processes_of_its_prefix(relay: None, environment: Environment) -> None:
-    eventually(lambda: run("check relay", environment)[0] == 0)
-    assert run("check relay", environment | {"ALLOCATION_REDIS_PREFIX": "second"})[0] == 1
+    eventually(lambda: run_to_end("check relay", environment)[0] == 0)
+    assert run_to_end("check relay", environment | {"ALLOCATION_REDIS_PREFIX": "second"})[0] == 1

@@ -27,6 +27,14 @@ def only(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | dict(environment)
 
 
+def run_to_end(arguments: str, environment: Mapping[str, str]) -> tuple[int, str]:
+    """Run `allocation` until it ends by itself. Return its exit code and its output."""
+    process = subprocess.run(
+        [*CONSOLE_SCRIPT, *arguments.split()], env=only(environment), capture_output=True, text=True, timeout=PATIENCE
+    )
+    return process.returncode, process.stdout + process.stderr
+
+
 @contextmanager
 def running(arguments: str, environment: Mapping[str, str], **options: Any) -> Iterator["subprocess.Popen[str]"]:
     """Start `allocation` as the function `allocation` does. Terminate it at the end of the block."""

@@ -2,7 +2,6 @@
 
 import json
 import random
-import subprocess
 import threading
 from itertools import count
 
@@ -21,8 +20,7 @@ from readmodel.views.orders import order_key
 from readmodel.views.products import product_key
 from tests.support.e2e.threads import in_threads
 from tests.support.eventually import eventually
-from tests.support.patience import PATIENCE
-from tests.support.processes import CONSOLE_SCRIPT, only, running
+from tests.support.processes import run_to_end, running
 from tests.support.service_layer.random_commands import random_commands
 
 VERIFICATIONS = 5
@@ -82,18 +80,12 @@ def test_repair_restores_the_views_under_load(
         model.redis.hset(f"{live}:{QUIET}", "Q", '99 {"qty":3,"status":"waiting","batchref":null}')
         model.redis.hset(f"{live}:{QUIET}", "NEVER", "1 {}")
         model.redis.hset(f"{live}:{product_key('S')}", "totals", "999999999 {}")
-        code, output = run("verify --json", environment)
+        code, output = run_to_end("verify --json", environment)
         assert code == 1
         found = {(line["key"], line["field"]) for line in map(json.loads, output.splitlines()[:-1])}
         assert found == {(QUIET, "Q"), (QUIET, "NEVER"), (product_key("S"), "totals")}, output
         assert output.splitlines()[-1] == "Error: Differences: 3. To correct them, run allocation repair"
-        code, output = run("repair", environment)
+        code, output = run_to_end("repair", environment)
         assert (code, output.splitlines()[-1][:-1]) == (0, "Corrected differences: ")
-        assert run("verify", environment) == (0, "The views match the database\n")
+        assert run_to_end("verify", environment) == (0, "The views match the database\n")
         assert model.redis.hgetall(f"{live}:{QUIET}") == sound
-
-
-def run(arguments: str, environment: dict[str, str]) -> tuple[int, str]:
-    command = [*CONSOLE_SCRIPT, *arguments.split()]
-    process = subprocess.run(command, env=only(environment), capture_output=True, text=True, timeout=PATIENCE)
-    return process.returncode, process.stdout + process.stderr

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from typing import Any
 
 import psycopg2
 
@@ -35,9 +36,14 @@ def fresh_database(server: Postgres) -> Iterator[str]:
     execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def execute(server: Postgres, statement: str) -> list[tuple[str, ...]]:
+def execute(server: Postgres, statement: str) -> list[tuple[Any, ...]]:
     """Execute a statement in autocommit on the database `postgres`, and return its rows."""
-    connection = psycopg2.connect(server.url_of("postgres"))
+    return execute_at(server.url_of("postgres"), statement)
+
+
+def execute_at(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Do the same on the database of a URL. The connection is new, so another server may own the URL meanwhile."""
+    connection = psycopg2.connect(url)
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
