@@ -1,6 +1,7 @@
 """Processes of the service, started by the same command as in production."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,4 +52,5 @@ def running_program(
         yield process
     finally:
         process.terminate()
+        process.send_signal(signal.SIGCONT)  # A stopped process ends only after it continues.
         process.wait(PATIENCE)

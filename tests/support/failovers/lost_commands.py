@@ -1,10 +1,13 @@
 """Commands before, in and after a history that a failover loses. Their versions of the product S are known."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from tests.support.api import Api
+from tests.support.eventually import eventually
 
-Commands = tuple[tuple[str, dict[str, Any]], ...]
+Commands = Sequence[tuple[str, dict[str, Any]]]
 
 SHARED: Commands = (
     ("add_batch", {"ref": "b1", "sku": "S", "qty": 100}),
@@ -22,14 +25,22 @@ LOST: Commands = (
 )
 NEW: Commands = (("ship", {"orderid": "moved", "sku": "S"}),)
 
-LOST_ORDERS = tuple(f"lost-{number}" for number in range(1, 5))
-DEALLOCATED_AT, SHIPPED_AT = 7, 4
-"""The versions of the order `moved` in the lost and in the new history."""
+LOST_ORDERS = ("lost-1", "lost-2", "lost-3", "lost-4")
+LOST_LINES = f"SELECT count(*) FROM order_lines WHERE orderid IN {LOST_ORDERS}"
+DEALLOCATED_AT, SHIPPED_AT, LAST_LOST_VERSION = 7, 4, 8
+"""The versions of the order `moved` in the lost and in the new history, and the last version of S in the lost one."""
 
 
 def execute(api: Api, commands: Commands) -> None:
+    """Execute the commands. Repeat a command after a 503: its worker has no connection to the new server yet."""
     for route, body in commands:
-        assert api.post(route, body).status in {201, 202}, route
+        status = eventually(partial(status_unless_503, api, route, body))
+        assert status in {201, 202}, route
+
+
+def status_unless_503(api: Api, route: str, body: dict[str, Any]) -> int | None:
+    status = api.post(route, body).status
+    return None if status == 503 else status
 
 
 def line(api: Api, orderid: str) -> tuple[str, int, int]:

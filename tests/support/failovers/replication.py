@@ -1,6 +1,7 @@
 """A PostgreSQL primary with a streaming standby that can take over."""
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.support.eventually import eventually
 from tests.support.servers import Server
 
 FILL = "CREATE TABLE filler AS SELECT generate_series(1, 200000)"
-"""After a promotion, the new primary writes these pages slowly. Until the end, its control file has the old timeline."""
+"""After a promotion, the new primary writes these pages slowly. Meanwhile, its control file has the old timeline."""
 
 
 class ReplicatedPostgres:
@@ -44,6 +45,12 @@ class ReplicatedPostgres:
         self._standby_server = Server(self._standby)
         self._standby_server.start()
         self.execute(FILL)
+
+    def make_standby_synchronous(self) -> None:
+        """From now on, a commit succeeds only when the standby has it. The primary must have synchronous_commit."""
+        self.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.execute("SELECT pg_reload_conf()")
+        eventually(lambda: self.execute("SELECT sync_state FROM pg_stat_replication") == [("sync",)])
 
     def wait_for_standby(self) -> None:
         """Wait until the standby has everything that the primary has now."""
@@ -94,3 +101,14 @@ def copy_while_running(source: Postgres, target: Postgres) -> None:
         "--checkpoint=fast",
         "--no-sync",
     )
+
+
+def save_data(stopped: Postgres, target: Path) -> None:
+    """Copy the data of a stopped server, with the owner of each file."""
+    subprocess.run(["cp", "-a", stopped.folder / "data", target], check=True)
+
+
+def restore_data(stopped: Postgres, saved: Path) -> None:
+    """Replace the data of a stopped server by saved data."""
+    shutil.rmtree(stopped.folder / "data")
+    saved.rename(stopped.folder / "data")

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 from redis import Redis
@@ -35,13 +36,16 @@ class Service:
     relay: "subprocess.Popen[str]"
     api: Api
 
-    def value(self, query: str) -> object:
+    def value(self, query: str) -> Any:
         """Return the only value that the query finds in the database that is at the URL now."""
-        [[value]] = execute_at(self.environment["DATABASE_URL"], query)
+        [[value]] = self.rows(query)
         return value
 
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return execute_at(self.environment["DATABASE_URL"], query)
+
     def log_end(self) -> int:
-        return int(str(self.value("SELECT coalesce(max(position), 0) FROM events")))
+        return int(self.value("SELECT coalesce(max(position), 0) FROM events"))
 
     def live(self) -> str:
         """Return the live generation. No rebuild may be running."""
@@ -94,11 +98,15 @@ def service_on(database_url: str, redis_url: str, **variables: str) -> Iterator[
 def suspended(process: "subprocess.Popen[str]") -> Iterator[None]:
     """Stop the process with SIGSTOP, and continue it at the end of the block."""
     process.send_signal(signal.SIGSTOP)
-    eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
+    wait_until_suspended(process)
     try:
         yield
     finally:
         process.send_signal(signal.SIGCONT)
+
+
+def wait_until_suspended(process: "subprocess.Popen[str]") -> None:
+    eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
 
 
 def view_flag(answer: Answer) -> str | None:

@@ -1,0 +1,47 @@
+"""What queries and health checks answer while the relay replaces views of a lost history."""
+
+from contextlib import ExitStack
+
+from tests.support.adapters.event_log import held_fence
+from tests.support.api import Api
+from tests.support.eventually import eventually
+from tests.support.failovers import lost_commands
+from tests.support.failovers.lost_commands import LOST, SHARED
+from tests.support.failovers.replication import ReplicatedPostgres
+from tests.support.failovers.service import Service, suspended, view_flag
+from tests.support.services import web
+
+
+def test_queries_warn_until_the_views_are_replaced(replicated: ReplicatedPostgres, service: Service) -> None:
+    """A transaction with later events keeps the rebuild from its end. Each web process has its own idea of ready."""
+    with web(service.environment | {"ALLOCATION_SUSPECT_IS_READY": "false"}) as port:
+        strict = Api(port)
+        lost_commands.execute(service.api, SHARED)
+        replicated.cut_off_standby()
+        lost_commands.execute(service.api, LOST)
+        service.wait_for_relay()
+        former = service.live()
+        with ExitStack() as fence:
+            with suspended(service.relay):
+                replicated.fail_over()
+                fence.enter_context(held_fence(replicated.url, service.log_end()))
+            eventually(lambda: answer_about(service.api, "lost-1") == (200, "suspect"))
+            assert answer_about(strict, "lost-1") == (200, "suspect")
+            assert answer_about(service.api, "never") == (404, "suspect")
+            assert (readiness(service.api), readiness(strict)) == ((200, False), (503, False))
+        service.wait_for_rebuild(former)
+        assert answer_about(strict, "lost-1") == (404, None)
+        assert (readiness(service.api), readiness(strict)) == ((200, True), (200, True))
+        strict.connection.close()
+
+
+def answer_about(api: Api, orderid: str) -> tuple[int, str | None]:
+    """Return the status and the flag of the order's answer."""
+    answer = api.get("orders", orderid)
+    return answer.status, view_flag(answer)
+
+
+def readiness(api: Api) -> tuple[int, bool]:
+    """Return the status of /health/ready, and whether it calls the queries ready."""
+    answer = api.get("health", "ready")
+    return answer.status, answer.json["roles"]["queries"] == "ready"

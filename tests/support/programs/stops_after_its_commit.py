@@ -1,0 +1,28 @@
+"""A process that executes one Allocate, and stops itself with SIGSTOP between the commit and the fast path.
+
+Arguments: the order id, the SKU and the quantity.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from allocation import bootstrap
+from allocation.config import load_settings
+from allocation.domain.commands import Allocate
+from allocation.service_layer.unit_of_work import LoggedEvent
+
+settings = load_settings()
+fast_path = bootstrap.create_fast_path(settings)
+
+
+def stop_and_publish(events: Sequence[LoggedEvent]) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+    fast_path(events)
+
+
+orderid, sku, qty = sys.argv[1:]
+bootstrap.create_message_bus(bootstrap.create_engine(settings), stop_and_publish).handle(
+    Allocate(orderid, sku, int(qty))
+)
