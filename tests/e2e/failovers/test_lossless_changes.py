@@ -17,7 +17,7 @@ from tests.support.failovers.replication import ReplicatedPostgres
 from tests.support.failovers.service import service_on
 from tests.support.servers import UNSAFE_AND_FAST
 
-CLIENTS = "abcd"
+CLIENTS, REST = "abcd", 0.05
 READ_TIMELINE = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 
 
@@ -29,6 +29,8 @@ def allocate_without_pause(port: int, name: str, confirmed: list[str], done: thr
             break
         if api.allocate(f"{name}{number}", "S", 1).status == 202:
             confirmed.append(f"{name}{number}")
+        else:
+            done.wait(REST)
     api.connection.close()
 
 

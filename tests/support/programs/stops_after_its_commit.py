@@ -13,16 +13,19 @@ from allocation.config import load_settings
 from allocation.domain.commands import Allocate
 from allocation.service_layer.unit_of_work import LoggedEvent
 
-settings = load_settings()
-fast_path = bootstrap.create_fast_path(settings)
+
+def main() -> None:
+    settings = load_settings()
+    fast_path = bootstrap.create_fast_path(settings)
+
+    def stop_and_publish(events: Sequence[LoggedEvent]) -> None:
+        os.kill(os.getpid(), signal.SIGSTOP)
+        fast_path(events)
+
+    bus = bootstrap.create_message_bus(bootstrap.create_engine(settings), stop_and_publish)
+    orderid, sku, qty = sys.argv[1:]
+    bus.handle(Allocate(orderid, sku, int(qty)))
 
 
-def stop_and_publish(events: Sequence[LoggedEvent]) -> None:
-    os.kill(os.getpid(), signal.SIGSTOP)
-    fast_path(events)
-
-
-orderid, sku, qty = sys.argv[1:]
-bootstrap.create_message_bus(bootstrap.create_engine(settings), stop_and_publish).handle(
-    Allocate(orderid, sku, int(qty))
-)
+if __name__ == "__main__":
+    main()
