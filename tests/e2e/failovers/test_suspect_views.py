@@ -2,7 +2,8 @@
 
 from contextlib import ExitStack
 
-from tests.support.adapters.event_log import held_fence
+from allocation.adapters.postgres.driver.engine import create_postgres_engine
+from allocation.adapters.postgres.event_log import EventLog
 from tests.support.api import Api
 from tests.support.eventually import eventually
 from tests.support.failovers import lost_commands
@@ -13,7 +14,7 @@ from tests.support.services import web
 
 
 def test_queries_warn_until_the_views_are_replaced(replicated: ReplicatedPostgres, service: Service) -> None:
-    """A transaction with later events keeps the rebuild from its end. Each web process has its own idea of ready."""
+    """The relay can't begin the rebuild, because this test holds its lock. Only one of the web processes is ready."""
     with web(service.environment | {"ALLOCATION_SUSPECT_IS_READY": "false"}) as port:
         strict = Api(port)
         lost_commands.execute(service.api, SHARED)
@@ -21,10 +22,12 @@ def test_queries_warn_until_the_views_are_replaced(replicated: ReplicatedPostgre
         lost_commands.execute(service.api, LOST)
         service.wait_for_relay()
         former = service.live()
-        with ExitStack() as fence:
+        with ExitStack() as lock:
             with suspended(service.relay):
                 replicated.fail_over()
-                fence.enter_context(held_fence(replicated.url, service.log_end()))
+                engine = create_postgres_engine(replicated.url)
+                lock.callback(engine.dispose)
+                assert lock.enter_context(EventLog(engine).rebuild_lock())
             eventually(lambda: answer_about(service.api, "lost-1") == (200, "suspect"))
             assert answer_about(strict, "lost-1") == (200, "suspect")
             assert answer_about(service.api, "never") == (404, "suspect")

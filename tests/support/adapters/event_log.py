@@ -1,15 +1,12 @@
 """Small events, and readers that page through the whole log."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
-import psycopg2
 from sqlalchemy import Connection
 
 from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.event_log import EventLog
-from allocation.adapters.postgres.fence import FENCE_TAG
 from allocation.domain.events import Allocated, Event, OutOfStock, Totals
 from allocation.service_layer.unit_of_work import FIRST_EPOCH, LoggedEvent
 
@@ -27,15 +24,6 @@ def allocated(sku: str, version: int) -> Event:
 def append(connection: Connection, *events: Event) -> None:
     """Append the events in the connection's transaction. The caller commits it."""
     event_log.append(connection, events, NOW, FIRST_EPOCH)
-
-
-@contextmanager
-def held_fence(url: str, position: int) -> Iterator[None]:
-    """Keep every reader of the log at the position or below, as a transaction with later events does."""
-    with closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        connection.cursor().execute("SELECT pg_advisory_lock_shared(%s)", [FENCE_TAG << 48 | position])
-        yield
 
 
 def pages(log: EventLog, limit: int = 5_000) -> Iterator[list[str]]:
