@@ -3,22 +3,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.failovers.replication import ReplicatedPostgres
+from tests.support.failovers.replication import ReplicatedPostgres, replicated
 from tests.support.failovers.service import Service, service_on
 from tests.support.servers import postgres_in
 
 
 @pytest.fixture
-def replicated(tmp_path: Path) -> Iterator[ReplicatedPostgres]:
+def servers(tmp_path: Path) -> Iterator[ReplicatedPostgres]:
     """Yield a PostgreSQL primary with a standby."""
-    servers = ReplicatedPostgres(postgres_in(tmp_path / "primary"))
-    servers.add_standby()
-    yield servers
-    servers.stop()
+    with replicated(postgres_in(tmp_path / "primary")) as servers:
+        yield servers
 
 
 @pytest.fixture
-def service(replicated: ReplicatedPostgres, redis_url: str) -> Iterator[Service]:
-    """Yield a service on replicated servers."""
-    with service_on(replicated.url, redis_url) as service:
+def service(servers: ReplicatedPostgres, redis_url: str) -> Iterator[Service]:
+    """Yield a service on these servers."""
+    with service_on(servers.url, redis_url) as service:
         yield service

@@ -13,7 +13,7 @@ from allocation.local.postgres import Postgres
 from tests.support.api import Api
 from tests.support.e2e.threads import in_threads
 from tests.support.eventually import eventually
-from tests.support.failovers.replication import ReplicatedPostgres
+from tests.support.failovers.replication import ReplicatedPostgres, replicated
 from tests.support.failovers.service import service_on
 from tests.support.servers import UNSAFE_AND_FAST
 
@@ -40,10 +40,11 @@ def test_a_lossless_change_of_the_server_rebuilds_nothing(
     change: Callable[[ReplicatedPostgres], None], tmp_path: Path, redis_url: str
 ) -> None:
     settings = {**UNSAFE_AND_FAST, "synchronous_commit": "on"}
-    replicated = ReplicatedPostgres(Postgres(tmp_path / "primary", free_port(), settings))
-    replicated.add_standby()
-    replicated.make_standby_synchronous()
-    with service_on(replicated.url, redis_url, ALLOCATION_SYNCHRONOUS_REPLICATION="true") as service:
+    with (
+        replicated(Postgres(tmp_path / "primary", free_port(), settings)) as servers,
+        service_on(servers.url, redis_url, ALLOCATION_SYNCHRONOUS_REPLICATION="true") as service,
+    ):
+        servers.make_standby_synchronous()
         service.api.add_batch("b1", "S", 1_000_000)
         identity, live = service.value("SELECT identity FROM log"), service.live()
         timeline = service.value(READ_TIMELINE)
@@ -51,7 +52,7 @@ def test_a_lossless_change_of_the_server_rebuilds_nothing(
         clients = [partial(allocate_without_pause, service.api.connection.port, name, confirmed) for name in CLIENTS]
         with in_threads(*clients):
             eventually(lambda: len(confirmed) > 100)
-            change(replicated)
+            change(servers)
             before = len(confirmed)
             eventually(lambda: len(confirmed) > before + 100)
         service.wait_for_relay()
@@ -61,4 +62,3 @@ def test_a_lossless_change_of_the_server_rebuilds_nothing(
         assert set(confirmed) <= {orderid for (orderid,) in service.rows("SELECT orderid FROM order_lines")}
         assert {service.api.get("orders", orderid).status for orderid in confirmed} == {200}
         service.assert_sound()
-    replicated.stop()

@@ -9,17 +9,17 @@ from tests.support.failovers.watch import watched_order
 from tests.support.processes import running
 
 
-def test_the_views_forget_what_a_failover_has_lost(replicated: ReplicatedPostgres, service: Service) -> None:
+def test_the_views_forget_what_a_failover_has_lost(servers: ReplicatedPostgres, service: Service) -> None:
     """While the relay rebuilds the views, queries say that their answers may be wrong."""
     lost_commands.execute(service.api, SHARED)
-    replicated.cut_off_standby()
+    servers.cut_off_standby()
     lost_commands.execute(service.api, LOST)
     service.wait_for_relay()
     lost_commands.assert_lost_history_shows(service.api)
     assert service.value(LOST_LINES) == 4
     former = service.live()
     with watched_order(service, "lost-1") as seen:
-        replicated.fail_over()
+        servers.fail_over()
         assert service.value(LOST_LINES) == 0, "the standby has not missed the commands"
         lost_commands.execute(service.api, NEW)
         service.wait_for_rebuild(former)
@@ -32,17 +32,17 @@ def test_the_views_forget_what_a_failover_has_lost(replicated: ReplicatedPostgre
     assert set(flags[suspect:]) <= {"suspect"}, "after a warning, an answer of the lost history has none"
 
 
-def test_a_relay_that_was_down_sees_that_a_longer_log_differs(replicated: ReplicatedPostgres, service: Service) -> None:
+def test_a_relay_that_was_down_sees_that_a_longer_log_differs(servers: ReplicatedPostgres, service: Service) -> None:
     """The new log has grown beyond the cursor, so its length reveals nothing."""
     lost_commands.execute(service.api, SHARED)
-    replicated.cut_off_standby()
+    servers.cut_off_standby()
     lost_commands.execute(service.api, LOST)
     service.wait_for_relay()
     lost_commands.assert_lost_history_shows(service.api)
     former, cursor = service.live(), service.cursor()
     service.relay.kill()
     service.relay.wait()
-    replicated.fail_over()
+    servers.fail_over()
     assert service.value(LOST_LINES) == 0
     lost_commands.execute(service.api, NEW)
     lost_commands.execute(service.api, [("add_batch", {"ref": f"m{n}", "sku": "MORE", "qty": 1}) for n in range(20)])
@@ -52,18 +52,18 @@ def test_a_relay_that_was_down_sees_that_a_longer_log_differs(replicated: Replic
         lost_commands.assert_new_history_shows(service.api)
 
 
-def test_a_failover_is_noticed_above_the_cursor_too(replicated: ReplicatedPostgres, redis_url: str) -> None:
+def test_a_failover_is_noticed_above_the_cursor_too(servers: ReplicatedPostgres, redis_url: str) -> None:
     """Only the fast path has applied the lost commands. The logs do not differ up to the cursor of the relay."""
-    with service_on(replicated.url, redis_url, ALLOCATION_VIEWS_STALE="1") as service:
+    with service_on(servers.url, redis_url, ALLOCATION_VIEWS_STALE="1") as service:
         lost_commands.execute(service.api, SHARED)
         service.wait_for_relay()
         former, cursor = service.live(), service.cursor()
         with suspended(service.relay):
-            replicated.cut_off_standby()
+            servers.cut_off_standby()
             lost_commands.execute(service.api, LOST)
             lost_commands.assert_lost_history_shows(service.api)
             eventually(lambda: view_flag(service.api.get("orders", "lost-1")) == "behind")
-            replicated.fail_over()
+            servers.fail_over()
             assert (service.log_end(), service.cursor()) == (cursor, cursor)
             assert service.value(LOST_LINES) == 0
         lost_commands.execute(service.api, NEW)

@@ -37,14 +37,14 @@ class Messages:
         eventually(lambda: self.announced()[name] >= times and self.mailed()[name] >= times)
 
 
-def test_a_failover_repeats_and_loses_no_message(replicated: ReplicatedPostgres, redis_url: str) -> None:
+def test_a_failover_repeats_and_loses_no_message(servers: ReplicatedPostgres, redis_url: str) -> None:
     """The standby has two events whose messages were sent while it was cut off. So its cursors are before them.
 
     A client repeats the lost commands. That causes new events, with the versions of the lost ones.
     """
     with (
         mail_server() as mails,
-        service_on(replicated.url, redis_url, SMTP_URL=mails.url, ALLOCATION_MAIL_WINDOW="0") as service,
+        service_on(servers.url, redis_url, SMTP_URL=mails.url, ALLOCATION_MAIL_WINDOW="0") as service,
         Listener(service.redis) as listener,
     ):
         messages = Messages(listener, mails)
@@ -54,12 +54,12 @@ def test_a_failover_repeats_and_loses_no_message(replicated: ReplicatedPostgres,
         with suspended(service.relay):
             allocate(service.api, "between")
             shared = service.log_end()
-            replicated.cut_off_standby()
+            servers.cut_off_standby()
         messages.wait_for("between")
         allocate(service.api, "lost")
         messages.wait_for("lost")
         with suspended(service.relay):
-            replicated.fail_over()
+            servers.fail_over()
             assert service.log_end() == shared
             assert int(str(service.value(BIGGEST_CURSOR))) <= shared - 2, "the standby has a cursor after `between`"
             allocate(service.api, "lost")

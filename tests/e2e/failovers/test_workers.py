@@ -18,16 +18,16 @@ STOPS = [sys.executable, "-m", stops_after_its_commit.__name__, "late", "S", "2"
 """Allocates 2 units of S to the order `late`. The process stops after the commit, before it updates the views."""
 
 
-def test_an_idle_worker_executes_commands_after_a_failover(replicated: ReplicatedPostgres, service: Service) -> None:
+def test_an_idle_worker_executes_commands_after_a_failover(servers: ReplicatedPostgres, service: Service) -> None:
     """The worker still has the connections and the identity of the former log."""
     with web(service.environment) as port:
         idle = Api(port)
         lost_commands.execute(idle, SHARED)
-        replicated.cut_off_standby()
+        servers.cut_off_standby()
         lost_commands.execute(service.api, LOST)
         service.wait_for_relay()
         former = service.live()
-        replicated.fail_over()
+        servers.fail_over()
         assert service.value(LOST_LINES) == 0
         lost_commands.execute(service.api, NEW)
         service.wait_for_rebuild(former)
@@ -38,17 +38,17 @@ def test_an_idle_worker_executes_commands_after_a_failover(replicated: Replicate
     service.assert_sound()
 
 
-def test_a_suspended_worker_writes_no_lost_data(replicated: ReplicatedPostgres, service: Service) -> None:
+def test_a_suspended_worker_writes_no_lost_data(servers: ReplicatedPostgres, service: Service) -> None:
     """The worker continues after the rebuild. Its registers have higher versions than those of the new history."""
     lost_commands.execute(service.api, SHARED)
-    replicated.cut_off_standby()
+    servers.cut_off_standby()
     lost_commands.execute(service.api, LOST)
     with running_program(STOPS, service.environment) as worker:
         wait_until_suspended(worker)
         service.wait_for_relay()
         assert lost_commands.line(service.api, "late") == ("allocated", 2, lost_commands.LAST_LOST_VERSION + 1)
         former = service.live()
-        replicated.fail_over()
+        servers.fail_over()
         lost_commands.execute(service.api, NEW)
         service.wait_for_rebuild(former)
         worker.send_signal(signal.SIGCONT)

@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ FILL = "CREATE TABLE filler AS SELECT generate_series(1, 200000)"
 
 
 class ReplicatedPostgres:
-    """A running primary, and a standby after `add_standby`.
+    """A primary and its standby, which have the same settings.
 
     When the standby takes over, it gets the port and the password of the primary. So `url` always leads to the primary.
     """
@@ -26,7 +28,7 @@ class ReplicatedPostgres:
     def __init__(self, primary: Postgres) -> None:
         self._primary = primary
         self._primary_server = Server(primary)
-        self._primary_server.start()
+        self._standby = Postgres(primary.folder.with_name("standby"), free_port(), primary.settings, find_account())
 
     @property
     def url(self) -> str:
@@ -36,11 +38,9 @@ class ReplicatedPostgres:
         """Execute a statement on the database `postgres` of the primary."""
         return execute(self._primary, statement)
 
-    def add_standby(self) -> None:
-        """Copy the primary, and start the copy as its standby. Both have the same settings."""
-        self._standby = Postgres(
-            self._primary.folder.with_name("standby"), free_port(), self._primary.settings, find_account()
-        )
+    def start(self) -> None:
+        """Start the primary, copy it, and start the copy as its standby."""
+        self._primary_server.start()
         copy_while_running(self._primary, self._standby)
         self._standby_server = Server(self._standby)
         self._standby_server.start()
@@ -84,6 +84,17 @@ class ReplicatedPostgres:
         self._primary_server = Server(self._primary)
         self._primary_server.start()
         assert self.execute("SELECT pg_promote()") == [(True,)]
+
+
+@contextmanager
+def replicated(primary: Postgres) -> Iterator[ReplicatedPostgres]:
+    """Run the primary with a standby. Stop both at the end of the block."""
+    servers = ReplicatedPostgres(primary)
+    servers.start()
+    try:
+        yield servers
+    finally:
+        servers.stop()
 
 
 def copy_while_running(source: Postgres, target: Postgres) -> None:

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,8 +90,8 @@ def service_on(database_url: str, redis_url: str, **variables: str) -> Iterator[
         web(environment) as port,
     ):
         api = Api(port)
-        yield Service(environment, redis, relay, api)
-        api.connection.close()
+        with closing(api.connection):
+            yield Service(environment, redis, relay, api)
 
 
 @contextmanager
