@@ -1,5 +1,7 @@
 """A standby that has missed commands takes over. The views show the commands that the new primary never had."""
 
+import pytest
+
 from tests.support.eventually import eventually
 from tests.support.failovers import lost_commands
 from tests.support.failovers.lost_commands import LOST, LOST_LINES, NEW, SHARED
@@ -32,6 +34,7 @@ def test_the_views_forget_what_a_failover_has_lost(servers: ReplicatedPostgres, 
     assert set(flags[suspect:]) <= {"suspect"}, "after a warning, an answer of the lost history has none"
 
 
+@pytest.mark.slow
 def test_a_relay_that_was_down_sees_that_a_longer_log_differs(servers: ReplicatedPostgres, service: Service) -> None:
     """The new log has grown beyond the cursor, so its length reveals nothing."""
     lost_commands.execute(service.api, SHARED)
@@ -52,6 +55,7 @@ def test_a_relay_that_was_down_sees_that_a_longer_log_differs(servers: Replicate
         lost_commands.assert_new_history_shows(service.api)
 
 
+@pytest.mark.slow
 def test_a_failover_is_noticed_above_the_cursor_too(servers: ReplicatedPostgres, redis_url: str) -> None:
     """Only the fast path has applied the lost commands. The logs do not differ up to the cursor of the relay."""
     with service_on(servers.url, redis_url, ALLOCATION_VIEWS_STALE="1") as service:

@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 
+import pytest
+
 from tests.support.adapters.mailserver import MailServer, mail_server
 from tests.support.api import Api
 from tests.support.e2e.listener import Listener
@@ -37,6 +39,7 @@ class Messages:
         eventually(lambda: self.announced()[name] >= times and self.mailed()[name] >= times)
 
 
+@pytest.mark.slow
 def test_a_failover_repeats_and_loses_no_message(servers: ReplicatedPostgres, redis_url: str) -> None:
     """The standby has two events whose messages were sent while it was cut off. So its cursors are before them.
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from allocation import bootstrap
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.domain.commands import CreateBatch
@@ -16,6 +18,7 @@ from tests.support.failovers.watch import watched_order
 READ_IDENTITY = "SELECT identity FROM log"
 
 
+@pytest.mark.slow
 def test_the_views_forget_what_a_restored_dump_lacks(
     postgres: Postgres, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
@@ -33,6 +36,7 @@ def test_the_views_forget_what_a_restored_dump_lacks(
             lost_commands.assert_new_history_shows(service.api)
 
 
+@pytest.mark.slow
 def test_the_views_follow_another_database_in_its_place(postgres: Postgres, database_url: str, redis_url: str) -> None:
     """Both databases are copies of one template. So their logs have one identity. The other log is longer."""
     with service_on(database_url, redis_url) as service, fresh_database(postgres) as other:

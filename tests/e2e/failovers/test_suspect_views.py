@@ -2,6 +2,8 @@
 
 from contextlib import ExitStack
 
+import pytest
+
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.event_log import EventLog
 from tests.support.api import Api
@@ -13,6 +15,7 @@ from tests.support.failovers.service import Service, suspended, view_flag
 from tests.support.services import web
 
 
+@pytest.mark.slow
 def test_queries_warn_until_the_views_are_replaced(servers: ReplicatedPostgres, service: Service) -> None:
     """The relay can't begin the rebuild, because this test holds its lock. Only one of the web processes is ready."""
     with web(service.environment | {"ALLOCATION_SUSPECT_IS_READY": "false"}) as port:

@@ -3,6 +3,8 @@
 import signal
 import sys
 
+import pytest
+
 from tests.support.api import Api
 from tests.support.failovers import lost_commands
 from tests.support.failovers.lost_commands import LOST, LOST_LINES, NEW, SHARED
@@ -18,6 +20,7 @@ STOPS = [sys.executable, "-m", stops_after_its_commit.__name__, "late", "S", "2"
 """Allocates 2 units of S to the order `late`. The process stops after the commit, before it updates the views."""
 
 
+@pytest.mark.slow
 def test_an_idle_worker_executes_commands_after_a_failover(servers: ReplicatedPostgres, service: Service) -> None:
     """The worker still has the connections and the identity of the former log."""
     with web(service.environment) as port:
@@ -38,6 +41,7 @@ def test_an_idle_worker_executes_commands_after_a_failover(servers: ReplicatedPo
     service.assert_sound()
 
 
+@pytest.mark.slow
 def test_a_suspended_worker_writes_no_lost_data(servers: ReplicatedPostgres, service: Service) -> None:
     """The worker continues after the rebuild. Its registers have higher versions than those of the new history."""
     lost_commands.execute(service.api, SHARED)

@@ -6,19 +6,18 @@ Arguments: the order id, the SKU and the quantity.
 import os
 import signal
 import sys
-from collections.abc import Sequence
 
 from allocation import bootstrap
 from allocation.config import load_settings
 from allocation.domain.commands import Allocate
-from allocation.service_layer.unit_of_work import LoggedEvent
+from allocation.service_layer.unit_of_work import CommittedEvents
 
 
 def main() -> None:
     settings = load_settings()
     fast_path = bootstrap.create_fast_path(settings)
 
-    def stop_and_publish(events: Sequence[LoggedEvent]) -> None:
+    def stop_and_publish(events: CommittedEvents) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
         fast_path(events)
 
