@@ -1,5 +1,7 @@
 """A real SMTP server that keeps the mails that it accepts."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
@@ -16,7 +18,7 @@ from allocation.local.ports import free_port
 class MailServer:
     """`answer` is the reply to each mail. The server keeps a mail only if the reply starts with 250.
 
-    `asked` counts the mails that clients tried to deliver.
+    `asked` counts the mails that clients tried to deliver. While `replies` is not set, clients wait for the reply.
     """
 
     def __init__(self, port: int) -> None:
@@ -26,6 +28,8 @@ class MailServer:
         self.recipients: list[str] = []
         self.asked = 0
         self.answer = "250 OK"
+        self.replies = threading.Event()
+        self.replies.set()
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802
         self.asked += 1
@@ -33,6 +37,7 @@ class MailServer:
             assert isinstance(envelope.content, bytes)
             self.mails.append(message_from_bytes(envelope.content, policy=default))
             self.recipients += envelope.rcpt_tos
+        await asyncio.to_thread(self.replies.wait)
         return self.answer
 
     def subjects(self) -> list[str]:
@@ -48,4 +53,5 @@ def mail_server(port: int | None = None, **options: Any) -> Iterator[MailServer]
     try:
         yield handler
     finally:
+        handler.replies.set()
         controller.stop()
