@@ -47,8 +47,8 @@ class NoticeHistory(Protocol):
         If the window of the last notice has not ended, map the SKU to None.
         """
 
-    def record(self, sku: str, version: int) -> None:
-        """Record that a notice about the events up to `version` was sent now."""
+    def record(self, event: LoggedEvent) -> None:
+        """Record that a notice about this event and the earlier ones was sent now. Ignore an event that was lost."""
 
 
 def notify_stock_team(events: Sequence[LoggedEvent], notifications: Notifications, history: NoticeHistory) -> None:
@@ -64,7 +64,7 @@ def notify_stock_team(events: Sequence[LoggedEvent], notifications: Notification
         except NotAccepted as error:
             failure = error
         else:
-            history.record(sku, new_events[-1]["version"])
+            history.record(new_events[-1])
     if failure is not None:
         raise failure
 

@@ -47,11 +47,12 @@ def rebuild(store: Store, log: Log, projection: Projection, progress: Progress =
         before = Generations(found.live)
         swap(store, found, before)
         generations.drop_all_but(store.redis, store.names, before.live)
-        history = present_history(store, log, before.live)
+        history, suspect = present_history(store, log, before.live)
         new = generations.new_name(store.redis, store.names, before.live)
         events, versions = fill(store, log, projection, new, history, progress)
         with announced(store, before, Generations(before.live, new)) as both:
-            catch_up(store, log, projection, before.live, new)
+            start = catch_up(store, log, projection, before.live, new)
+            store.beat(start.replication_id, start.moment, suspect)
             verify(store.redis, new, versions)
             if log.history().identity != history.identity:
                 raise HistoryChanged
@@ -90,23 +91,25 @@ def announced(store: Store, before: Generations, both: Generations) -> Iterator[
         raise
 
 
-def present_history(store: Store, log: Log, live: str | None) -> History:
-    """Return the log's history. If the live generation shows another one, mark it as suspect until the switch."""
+def present_history(store: Store, log: Log, live: str | None) -> tuple[History, str | None]:
+    """Return the log's history, and the live generation if it shows another one. Mark that generation as suspect."""
     progress = None
     if live is not None:
         with suppress(ModelDamaged):
             progress = store.progress(live)
     history = log.history(progress.buckets if progress else ())
-    if live is not None and progress is not None and progress.identities != {history.identity}:
-        store.suspect(live)
-    return history
+    if live is None or progress is None or progress.identities == {history.identity}:
+        return history, None
+    store.suspect(live)
+    return history, live
 
 
-def catch_up(store: Store, log: Log, projection: Projection, live: str | None, new: str) -> None:
-    """Advance the new generation to the end of the log and to the live generation's cursor. Store the heartbeat.
+def catch_up(store: Store, log: Log, projection: Projection, live: str | None, new: str) -> GenerationProgress:
+    """Advance the new generation to the end of the log and to the live generation's cursor.
 
-    If an open transaction holds the log back for FENCE_PATIENCE seconds, apply the committed events beyond it instead.
-    The heartbeat is right, too: the views then show every commit. A live cursor of another history does not count.
+    Return where and when this began: on that server, the new views show every commit before that moment. A live cursor
+    of another history does not count. If an open transaction holds the log back for FENCE_PATIENCE seconds, apply the
+    committed events beyond it instead.
     """
     start, end, identity = require_progress(store, new), log.end(), log.identity()
     reached, deadline = start, time.monotonic() + FENCE_PATIENCE
@@ -119,7 +122,7 @@ def catch_up(store: Store, log: Log, projection: Projection, live: str | None, n
             apply_beyond_fence(store, log, projection, new, identity, reached.cursor, end)
             break
         reached = require_progress(store, new)
-    store.beat(reached.replication_id, start.moment)
+    return start
 
 
 def require_progress(store: Store, generation: str) -> GenerationProgress:

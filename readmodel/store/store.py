@@ -134,9 +134,13 @@ class Store:
         progress = self.progress(generation)
         return progress.cursor if progress is not None and progress.identities == {identity} else None
 
-    def beat(self, replication_id: str, complete_at: int) -> None:
-        """Record that the views on this server show every commit before the moment `complete_at`."""
-        self._connection.send([("SET", self.names.heartbeat, str(Heartbeat(replication_id, complete_at)))])
+    def beat(self, replication_id: str, complete_at: int, suspect: str | None = None) -> None:
+        """Record that the views on this server show every commit before the moment `complete_at`.
+
+        If a `suspect` generation is still live, record that, too.
+        """
+        heartbeat = Heartbeat(replication_id, complete_at, suspect or "")
+        self._connection.send([("SET", self.names.heartbeat, str(heartbeat))])
 
     def suspect(self, generation: str) -> None:
         """Record that the generation shows a history that the log no longer has. The heartbeat stays the same."""

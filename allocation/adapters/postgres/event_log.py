@@ -89,6 +89,30 @@ def find(connection: Connection, ranges: Sequence[EventRange]) -> list[LoggedEve
     return [orjson.loads(row.data) for row in connection.execute(statements.FIND_EVENTS, wanted)]
 
 
+def read_types(
+    connection: Connection, types: Sequence[str], after: int, *, upto: int | None = None, limit: int = 1_000
+) -> tuple[list[LoggedEvent], int, list[str]]:
+    """Return up to `limit` events of these types after `after`, in order, the next cursor, and the events' names.
+
+    The reader has then received every event of these types at or below that cursor. This function does not read beyond
+    position `upto`. It returns `after` as the cursor until a later position is final. The connection is in autocommit.
+    """
+    _, fence = last_position_and_fence(connection)
+    end = min(fence, after + SEARCHED_AT_ONCE, fence if upto is None else upto)
+    wanted = {"types": array(types), "after": after, "upto": end, "limit": limit}
+    rows = connection.execute(READ_EVENTS_OF_TYPES, wanted).all()
+    cursor = rows[-1].position if len(rows) == limit else max(after, end)
+    return [orjson.loads(row.data) for row in rows], cursor, [name_of(*row) for row in rows]
+
+
+def last_of(connection: Connection, names: Sequence[str]) -> int:
+    """Return the highest position of the events with these names, or 0 if the log has none of them."""
+    wanted = {name for name in names if is_name(name)}
+    positions = [int(name.partition(" ")[0]) for name in wanted]
+    rows = connection.execute(READ_EVENTS, {"positions": positions}).all()
+    return max((row.position for row in rows if name_of(*row) in wanted), default=0)
+
+
 class EventLog:
     """Reads the log on the primary, in autocommit. The methods raise RetryableError and StoreUnavailable.
 
@@ -146,31 +170,6 @@ class EventLog:
             # On the same connection, and so from the same server.
             page.mark, page.end = mark_at(connection, cursor), last
             return page, cursor
-
-    def read_types(
-        self, types: Sequence[str], after: int, *, upto: int | None = None, limit: int = 1_000
-    ) -> tuple[list[LoggedEvent], int, list[str]]:
-        """Return up to `limit` events of these types after `after`, in order, the next cursor, and the events' names.
-
-        The reader has then received every event of these types at or below that cursor. The method does not read beyond
-        position `upto`. It returns `after` as the cursor until a later position is final.
-        """
-        with self._connection() as connection:
-            _, fence = last_position_and_fence(connection)
-            end = min(fence, after + SEARCHED_AT_ONCE, fence if upto is None else upto)
-            wanted = {"types": array(types), "after": after, "upto": end, "limit": limit}
-            rows = connection.execute(READ_EVENTS_OF_TYPES, wanted).all()
-        cursor = rows[-1].position if len(rows) == limit else max(after, end)
-        names = [name_of(*row) for row in rows]
-        return [orjson.loads(row.data) for row in rows], cursor, names
-
-    def last_of(self, names: Sequence[str]) -> int:
-        """Return the highest position of the events with these names, or 0 if the log has none of them."""
-        wanted = {name for name in names if is_name(name)}
-        positions = [int(name.partition(" ")[0]) for name in wanted]
-        with self._connection() as connection:
-            rows = connection.execute(READ_EVENTS, {"positions": positions}).all()
-        return max((row.position for row in rows if name_of(*row) in wanted), default=0)
 
     @contextmanager
     def rebuild_lock(self) -> Iterator[bool]:

@@ -8,13 +8,16 @@ from sqlalchemy import Engine, text
 from allocation.adapters.clock import Clock, utc_now
 from allocation.adapters.postgres.driver.arrays import array
 from allocation.adapters.postgres.driver.errors import translated_errors
+from allocation.service_layer.unit_of_work import LoggedEvent
 
 READ_LAST_VERSIONS = text("""
     SELECT sku, CASE WHEN sent_at <= :since THEN version END AS version
     FROM out_of_stock_mails WHERE sku = ANY(CAST(:skus AS text[]))
 """)
+# A failover can lose the event while the notice is being sent. Another event then has its version, and needs a notice.
 RECORD_NOTICE = text("""
-    INSERT INTO out_of_stock_mails (sku, version, sent_at) VALUES (:sku, :version, :now)
+    INSERT INTO out_of_stock_mails (sku, version, sent_at)
+    SELECT sku, version, :now FROM events WHERE sku = :sku AND version = :version AND data->>'at' = :at
     ON CONFLICT (sku) DO UPDATE SET version = excluded.version, sent_at = excluded.sent_at
 """)
 
@@ -35,6 +38,7 @@ class SqlNoticeHistory:
         with translated_errors(), self._engine.connect() as connection:
             return {row.sku: row.version for row in connection.execute(READ_LAST_VERSIONS, wanted)}
 
-    def record(self, sku: str, version: int) -> None:
+    def record(self, event: LoggedEvent) -> None:
+        name = {member: event[member] for member in ("sku", "version", "at")}
         with translated_errors(), self._engine.begin() as connection:
-            connection.execute(RECORD_NOTICE, {"sku": sku, "version": version, "now": self._now()})
+            connection.execute(RECORD_NOTICE, name | {"now": self._now()})

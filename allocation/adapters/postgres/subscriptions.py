@@ -1,6 +1,6 @@
 """The cursors of the subscriptions. A subscription has handled the log up to its cursor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from zlib import crc32
 
@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
 from allocation.adapters.postgres.driver.errors import NOT_MIGRATED, translated_errors
-from allocation.service_layer.unit_of_work import StoreUnavailable
+from allocation.adapters.postgres.event_log import last_of, read_types
+from allocation.service_layer.unit_of_work import LoggedEvent, StoreUnavailable
 
 SUBSCRIPTION_LOCK = 0x2A14 << 48
 STORED_EVERY = 10_000
@@ -18,12 +19,26 @@ MOVE_CURSOR = text("UPDATE subscriptions SET cursor = :cursor WHERE name = :name
 
 
 class Cursor:
-    """The cursor of one subscription. Only the process that holds the subscription's lock may move it."""
+    """The cursor of one subscription. Only the process that holds the subscription's lock may move it.
+
+    It reads the log in the session that holds the lock. If another server takes over, this session is lost. So the
+    cursor of one history never reads the events of another one. The methods raise the driver's error then.
+    """
 
     def __init__(self, connection: Connection, name: str, position: int) -> None:
         self._connection = connection
         self._name = name
         self.position = self._stored = position
+
+    def read(self, types: Sequence[str], upto: int | None) -> tuple[list[LoggedEvent], int, list[str]]:
+        """Return the next events of these types, up to position `upto`, with the next cursor and the events' names."""
+        return read_types(self._connection, types, self.position, upto=upto)
+
+    def skip(self, names: Sequence[str]) -> None:
+        """Move the cursor behind the last event with one of these names, if the cursor is below it."""
+        position = last_of(self._connection, names)
+        if position > self.position:
+            self.move(position, handled=True)
 
     def move(self, position: int, *, handled: bool) -> None:
         """Move the cursor to `position`.

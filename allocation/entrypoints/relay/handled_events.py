@@ -16,7 +16,7 @@ KEPT = 1_000
 
 
 class HandledEvents:
-    """The names of the latest KEPT events, as `EventLog.read_types` returns them.
+    """The names of the latest KEPT events, as `Cursor.read` returns them.
 
     If the record is not `required`, the subscription also works without Redis. It may then repeat events.
     """

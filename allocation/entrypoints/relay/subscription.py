@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.event_log import EventLog
 from allocation.adapters.postgres.subscriptions import Cursor, locked_cursor
 from allocation.entrypoints.relay.background import BackgroundThread
 from allocation.entrypoints.relay.handled_events import HandledEvents
@@ -36,7 +35,6 @@ class Subscription(BackgroundThread):
         name: str,
         types: Sequence[str],
         engine: Engine,
-        log: EventLog,
         handle: Callable[[Sequence[LoggedEvent]], None],
         handled: HandledEvents,
         shutdown: Shutdown,
@@ -45,7 +43,6 @@ class Subscription(BackgroundThread):
         super().__init__(name, shutdown)
         self._types = types
         self._engine = engine
-        self._log = log
         self._handle = handle
         self._handled = handled
         self._upto = upto
@@ -59,7 +56,8 @@ class Subscription(BackgroundThread):
                     if cursor is None:
                         self._outage.over(f"Another process runs the subscription {self.name}")
                     else:
-                        self._skip_handled(cursor)
+                        # The database may have lost the cursor.
+                        cursor.skip(self._handled.latest())
                     while cursor is not None and not self.shutdown.requested:
                         self._handle_page(cursor)
                         self._outage.over(f"The subscription {self.name} works")
@@ -70,16 +68,10 @@ class Subscription(BackgroundThread):
                 self.shutdown.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_OF_MAIL if isinstance(error, NotSent) else LONGEST_PAUSE)
 
-    def _skip_handled(self, cursor: Cursor) -> None:
-        """Move the cursor behind the last handled event that the log has, in case the database lost the cursor."""
-        position = self._log.last_of(self._handled.latest())
-        if position > cursor.position:
-            cursor.move(position, handled=True)
-
     def _handle_page(self, cursor: Cursor) -> None:
         """Handle a page of events and move the cursor. If the log has no new events, wait up to POLL seconds."""
         self.wake_up.clear()
-        events, position, names = self._log.read_types(self._types, cursor.position, upto=self._upto())
+        events, position, names = cursor.read(self._types, self._upto())
         if events:
             self._handle(events)
             self._handled.record(names)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.event_log import EventLog
@@ -41,14 +41,15 @@ def read_all(log: EventLog) -> list[str]:
     return [name for page in pages(log) for name in page]
 
 
-def read_all_of_types(log: EventLog, *types: str, limit: int = 1_000) -> list[str]:
+def read_all_of_types(engine: Engine, *types: str, limit: int = 1_000) -> list[str]:
     seen, cursor = list[str](), 0
-    while True:
-        events, position, _ = log.read_types(types, cursor, limit=limit)
-        seen += names(events)
-        if position == cursor:
-            return seen
-        cursor = position
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        while True:
+            events, position, _ = event_log.read_types(connection, types, cursor, limit=limit)
+            seen += names(events)
+            if position == cursor:
+                return seen
+            cursor = position
 
 
 def names(events: Iterable[LoggedEvent]) -> list[str]:

@@ -52,7 +52,7 @@ def translated_errors() -> Iterator[None]:
             raise Busy(message_of(error.orig)) from error
         if code in REASONS:
             raise StoreUnavailable(f"{REASONS[code]}: {message_of(error.orig)}", REASONS[code]) from error
-        if code in LOST_RACES or is_duplicate_batch(error) or error.connection_invalidated:
+        if code in LOST_RACES or is_passing_duplicate(error) or error.connection_invalidated:
             raise RetryableError(message_of(error.orig)) from error
         if code is None or code.startswith(UNAVAILABLE):
             raise StoreUnavailable(message_of(error.orig)) from error
@@ -74,9 +74,15 @@ def message_of(error: BaseException | None) -> str:
     return " ".join((message or str(error)).split())
 
 
-def is_duplicate_batch(error: DBAPIError) -> bool:
-    """Return whether another transaction has just created the same batch. A new attempt finds that batch."""
+def is_passing_duplicate(error: DBAPIError) -> bool:
+    """Return whether a new attempt can succeed.
+
+    Another transaction has just created the same batch, which a new attempt finds. Or the sequence of positions is
+    behind the log, and the relay raises it soon.
+    """
     diagnosis = getattr(error.orig, "diag", None)
     return (
-        diagnosis is not None and diagnosis.sqlstate == UNIQUE_VIOLATION and diagnosis.constraint_name == "batches_pkey"
+        diagnosis is not None
+        and diagnosis.sqlstate == UNIQUE_VIOLATION
+        and diagnosis.constraint_name in {"batches_pkey", "events_pkey"}
     )

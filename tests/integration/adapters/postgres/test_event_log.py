@@ -60,15 +60,16 @@ def test_reader_of_types_gets_pages_of_only_those_types(
     monkeypatch.setattr(event_log, "SEARCHED_AT_ONCE", 7)
     with engine.begin() as connection:
         append(connection, *(out_of_stock("S", n) if n % 30 == 0 else allocated("S", n) for n in range(1, 101)))
-    assert read_all_of_types(log, "OutOfStock", limit=2) == ["S30", "S60", "S90"]
-    assert read_all_of_types(log, "OutOfStock", "Allocated", limit=2) == [f"S{n}" for n in range(1, 101)]
-    assert read_all_of_types(log, "Nothing") == []
+    assert read_all_of_types(engine, "OutOfStock", limit=2) == ["S30", "S60", "S90"]
+    assert read_all_of_types(engine, "OutOfStock", "Allocated", limit=2) == [f"S{n}" for n in range(1, 101)]
+    assert read_all_of_types(engine, "Nothing") == []
 
 
 def test_reader_of_types_stops_at_the_end_of_the_log(engine: Engine, log: EventLog) -> None:
     """After a restore from a backup, the views may show positions that the log has lost."""
     with engine.begin() as connection:
         append(connection, out_of_stock("S", 1))
-    events, cursor, _ = log.read_types(["OutOfStock"], 0, upto=10_000)
-    assert (len(events), cursor) == (1, log.end())
-    assert log.read_types(["OutOfStock"], 0, upto=0) == ([], 0, [])
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        events, cursor, _ = event_log.read_types(connection, ["OutOfStock"], 0, upto=10_000)
+        assert (len(events), cursor) == (1, log.end())
+        assert event_log.read_types(connection, ["OutOfStock"], 0, upto=0) == ([], 0, [])

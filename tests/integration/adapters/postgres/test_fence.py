@@ -29,14 +29,14 @@ def test_reader_waits_for_the_commit_of_a_lower_position(engine: Engine, log: Ev
     assert read_all(log) == ["S1", "T1"]
 
 
-def test_reader_of_types_waits_for_a_lower_position(engine: Engine, log: EventLog) -> None:
+def test_reader_of_types_waits_for_a_lower_position(engine: Engine) -> None:
     with engine.connect() as slow:
         append(slow, out_of_stock("S", 1))
         with engine.begin() as fast:
             append(fast, out_of_stock("T", 1))
-        assert read_all_of_types(log, "OutOfStock") == []
+        assert read_all_of_types(engine, "OutOfStock") == []
         slow.commit()
-    assert read_all_of_types(log, "OutOfStock") == ["S1", "T1"]
+    assert read_all_of_types(engine, "OutOfStock") == ["S1", "T1"]
 
 
 def test_open_transaction_without_events_blocks_no_reader(engine: Engine, log: EventLog) -> None:

@@ -2,50 +2,15 @@
 
 import threading
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.adapters.postgres import history
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.event_log import EventLog
-from allocation.domain.commands import CreateBatch
-from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import FIRST_EPOCH, History
 from tests.support.adapters.event_log import append, out_of_stock
-
-
-class Place(NamedTuple):
-    """A reader's place in the log."""
-
-    cursor: int
-    identity: str
-    epoch: int = FIRST_EPOCH
-    mark: str = ""
-
-
-def execute(engine: Engine, statement: str) -> None:
-    with engine.begin() as connection:
-        connection.execute(text(statement))
-
-
-def sequence(engine: Engine) -> int:
-    return EventLog(engine).end()
-
-
-def applied(log: EventLog) -> list[Place]:
-    """Return the place of a reader that has applied the whole log."""
-    page, cursor = log.read(0)
-    return [Place(cursor, log.identity(), FIRST_EPOCH, page.mark)]
-
-
-@pytest.fixture
-def first(engine: Engine, log: EventLog) -> History:
-    """The history of a log with two events, after the first check has recorded the server."""
-    with engine.begin() as connection:
-        append(connection, out_of_stock("S", 1), out_of_stock("S", 2))
-    return log.history()
+from tests.support.adapters.history import Place, applied, described_otherwise, execute
 
 
 def test_the_first_check_only_records_the_server(engine: Engine, log: EventLog) -> None:
@@ -82,13 +47,6 @@ def test_another_server_begins_an_epoch(part: int, first: History, log: EventLog
     assert EventLog(engine).history() == after, "the new description is recorded"
 
 
-def described_otherwise(part: int, value: str = "0") -> str:
-    """Return an expression for the description of the server, with another value of this part."""
-    parts = [f"split_part(server, '/', {number + 1})" for number in range(3)]
-    parts[part] = f"'{value}'"
-    return " || '/' || ".join(parts)
-
-
 @pytest.mark.parametrize(("part", "epoch"), [(0, 2), (1, 2), (2, 1)], ids=["system-identifier", "database", "timeline"])
 def test_synchronous_standbys_may_take_over(part: int, epoch: int, first: History, engine: Engine) -> None:
     execute(engine, f"UPDATE log SET server = {described_otherwise(part)}")
@@ -109,40 +67,6 @@ def test_another_last_event_begins_an_epoch(first: History, log: EventLog, engin
     execute(engine, "UPDATE events SET data = CAST(replace(CAST(data AS text), 'S', 'T') AS json) WHERE version = 2")
     assert log.history(places).epoch == 2
     assert log.history(places).epoch == 2, "the places belong to the former history now"
-
-
-def test_a_log_that_ends_too_early_begins_an_epoch(first: History, log: EventLog, engine: Engine) -> None:
-    """Later events must not use the positions that the views have seen."""
-    places = [Place(log.end() + 500, first.identity)]
-    assert log.history(places).epoch == 2
-    assert sequence(engine) == places[0].cursor
-
-
-def test_a_sequence_behind_the_log_is_raised(
-    first: History, log: EventLog, engine: Engine, bus: MessageBus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    execute(engine, "SELECT setval('events_position_seq', 10000)")
-    with engine.begin() as connection:
-        append(connection, out_of_stock("S", 3))
-    for leap in (history.LEAP, 100):
-        monkeypatch.setattr(history, "LEAP", leap)
-        execute(engine, "SELECT setval('events_position_seq', 1)")
-        log.history()
-        assert sequence(engine) == 10001
-    bus.handle(CreateBatch("b", "S2", 1))
-    assert log.history().epoch == 3
-
-
-def test_a_damaged_cursor_does_not_use_up_positions(first: History, log: EventLog, engine: Engine) -> None:
-    end = log.end()
-    assert log.history([Place(10**17, first.identity)]).epoch == 2
-    assert sequence(engine) == end
-
-
-def test_positions_of_subscriptions_are_not_used_again(first: History, log: EventLog, engine: Engine) -> None:
-    execute(engine, "UPDATE subscriptions SET cursor = 700 WHERE name = 'out_of_stock'")
-    log.adopt([])
-    assert sequence(engine) == 700
 
 
 def test_an_epoch_is_higher_than_every_epoch_seen(first: History, log: EventLog) -> None:

@@ -1,7 +1,7 @@
 """Subscriptions retry failed events, store their cursors, and report their bugs to the relay."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from zlib import crc32
 
@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.adapters.postgres.subscriptions import SUBSCRIPTION_LOCK
-from allocation.domain.commands import Allocate, CreateBatch
+from allocation.domain.commands import CreateBatch
 from allocation.entrypoints.relay.handled_events import HandledEvents
 from allocation.entrypoints.relay.relay import Relay
 from allocation.entrypoints.relay.subscription import LONGEST_PAUSE_OF_MAIL, Subscription
@@ -23,54 +23,16 @@ from allocation.service_layer.unit_of_work import LoggedEvent
 from allocation.shutdown import Shutdown
 from readmodel.store.client import redis_client
 from readmodel.store.store import Store
+from tests.support.adapters.subscriptions import (
+    NAME,
+    Impatient,
+    run_out_of_stock,
+    stored_cursor,
+    subscription,
+    without_redis,
+)
 from tests.support.eventually import eventually
 from tests.support.patience import PATIENCE
-
-NAME = "out_of_stock"
-Handle = Callable[[Sequence[LoggedEvent]], None]
-
-
-class Impatient(Shutdown):
-    """Records each requested pause and returns without waiting."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.pauses: list[float] = []
-
-    def wait(self, seconds: float) -> bool:
-        self.pauses.append(seconds)
-        return self.requested
-
-
-def without_redis() -> HandledEvents:
-    """Return a record that a subscription can do without."""
-    return HandledEvents(redis_client(f"redis://127.0.0.1:{free_port()}/0"), "handled", required=False)
-
-
-@contextmanager
-def subscription(
-    engine: Engine, handle: Handle, shutdown: Shutdown | None = None, handled: HandledEvents | None = None
-) -> Iterator[Subscription]:
-    shutdown, handled = shutdown or Impatient(), handled or without_redis()
-    thread = Subscription(NAME, ["OutOfStock"], engine, EventLog(engine), handle, handled, shutdown)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        shutdown.request()
-        thread.join()
-
-
-def stored_cursor(engine: Engine) -> int:
-    with engine.connect() as connection:
-        query = text("SELECT cursor FROM subscriptions WHERE name = :name")
-        return int(connection.execute(query, {"name": NAME}).scalar_one())
-
-
-def run_out_of_stock(bus: MessageBus, *skus: str) -> None:
-    for sku in skus:
-        bus.handle(CreateBatch(f"b-{sku}", sku, 1))
-        bus.handle(Allocate("o1", sku, 2))
 
 
 def test_a_subscription_retries_events_with_growing_pauses(bus: MessageBus, engine: Engine) -> None:
@@ -188,7 +150,7 @@ def test_a_bug_in_a_subscription_ends_the_relay(
         raise ValueError("a bug")
 
     shutdown = Shutdown()
-    faulty = Subscription(NAME, ["OutOfStock"], engine, EventLog(engine), fail, without_redis(), shutdown)
+    faulty = Subscription(NAME, ["OutOfStock"], engine, fail, without_redis(), shutdown)
     unavailable = Store(redis_client(f"redis://127.0.0.1:{free_port()}/0"))
     relay = Relay(EventLog(engine), model if redis_is_available else unavailable, PROJECTION, shutdown, [faulty])
     failures: list[BaseException] = []
