@@ -8,7 +8,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["allocation", "allocation.*", "readmodel", "readmodel.*"]),
     package_data={
-        "readmodel.store": ["registers.lua"],
+        "readmodel.store": ["*.lua"],
     },
     install_requires=[
         "alembic>=1.16",

@@ -11,6 +11,8 @@ from readmodel.store.connection import RedisCommand
 from readmodel.store.names import Names
 from readmodel.store.registers import Register
 
+SOURCES = ("registers.lua", "compare.lua")
+"""The files of the library. The first one begins with its name."""
 NOT_APPLIED, APPLIED, CACHED_MEMBER_CHANGED = 0, 1, 2
 """The results of the function `apply`."""
 
@@ -26,7 +28,7 @@ class Step(NamedTuple):
 def load_functions(redis: Redis, names: Names, cached_members: Mapping[str, str]) -> None:
     """Load the library, or replace it. `cached_members` maps a field to the JSON member that readers cache."""
     entries = ", ".join(f"['{field}'] = '{member}'" for field, member in cached_members.items())
-    source = files("readmodel.store").joinpath("registers.lua").read_text()
+    source = "".join(files("readmodel.store").joinpath(name).read_text() for name in SOURCES)
     # Functions belong to the whole server. A service of another version may use it, with another prefix.
     source = source.replace("readmodel", names.library).replace("--[[entries]]", entries)
     redis.function_load(source, replace=True)
@@ -51,6 +53,16 @@ def apply_command(
     redis_keys.append(f"{generation}:{keys.history(bucket)}")
     values += (identity, mark)
     return ("FCALL", names.apply, len(redis_keys), *redis_keys, *values)
+
+
+def compare_command(names: Names, pairs: Iterable[bytes], no_hash: str) -> RedisCommand:
+    """Return the call that compares pairs of hashes of one bucket. `no_hash` is the value of other types.
+
+    Its reply is the number of compared pairs, and a list for each register that differs: the number of its pair, which
+    starts at 1, its field and its two values. None means that a value is missing, or that the key has no field.
+    """
+    redis_keys = list(pairs)
+    return ("FCALL_RO", names.compare, len(redis_keys), *redis_keys, no_hash)
 
 
 def swap_generations(redis: Redis, names: Names, expected: str, new: str) -> bool:

@@ -31,6 +31,7 @@ class Names:
         self.committed = f"{self._start}allocation:committed"
         self.library = f"{prefix}_readmodel" if prefix else "readmodel"
         self.apply = f"{self.library}_apply"
+        self.compare = f"{self.library}_compare"
         self.repair = f"{self.library}_repair"
         self.swap = f"{self.library}_swap"
 
