@@ -13,7 +13,6 @@ from itertools import islice
 from typing import NamedTuple
 
 from readmodel.projector.differences import NO_HASH, Difference, Place, stored_name
-from readmodel.projector.strangers import ORGANISING_KEYS
 from readmodel.store import functions, keys
 from readmodel.store.connection import ThreadConnection
 from readmodel.store.store import Store
@@ -42,6 +41,13 @@ class Report(NamedTuple):
     registers: int
     examples: list[Difference]
     complete: bool
+
+    def __str__(self) -> str:
+        if not self.registers:
+            return "The former views were the same"
+        least = "" if self.complete else "at least "
+        noun = "register" if self.registers == 1 else "registers"
+        return f"The former views differed in {least}{self.registers} {noun}, for example {self.examples[0]}"
 
 
 def compare(store: Store, former: str, new: str) -> Report:
@@ -101,7 +107,7 @@ class HashPairs:
                 found |= {(group[pair - 1], field): (former, new) for pair, field, former, new in differing}
                 if compared < len(group):
                     groups.append(group[compared:])
-        return {place: values for place, values in found.items() if place[0] not in ORGANISING_KEYS}
+        return {place: values for place, values in found.items() if place[0] not in keys.ORGANISING_KEYS}
 
     def _pairs(self, view_keys: Iterable[str]) -> list[bytes]:
         return [stored_name(generation, key) for key in view_keys for generation in (self._former, self._new)]

@@ -4,19 +4,22 @@
 2. Announce it. From now on, every writer writes both generations. A writer checks for announcements before it returns.
 3. Read the log's end and catch up with it. A writer that returned earlier wrote only the live generation. If an open
    transaction holds the log back, also apply the committed events beyond it.
-4. Verify that each product's totals are as new as the log.
+4. Check that each product's totals are as new as the log. Compare the views with the former ones.
 5. Switch. Writers still write the former generation until it is dropped.
 
 If a rebuild is killed, the live generation is unchanged. The next rebuild deletes the remains.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
+from readmodel.projector.compare import Report, compare
 from readmodel.projector.fill import ModelLost, Progress, fill
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import History, Log, advance
@@ -27,17 +30,30 @@ from readmodel.store.generations import Generations
 from readmodel.store.records.progress import Progress as GenerationProgress
 from readmodel.store.store import Store
 
+logger = logging.getLogger(__name__)
+
 POLL = 0.02
 FENCE_PATIENCE = 1.0
 """Seconds. A transaction usually ends a few milliseconds after it has appended its events."""
+
+
+class Rebuilt(NamedTuple):
+    """The number of events, and how the former views differed from the new ones. It is None if there were none."""
+
+    events: int
+    former: Report | None
+
+    def __str__(self) -> str:
+        former = "" if self.former is None else f". {self.former}"
+        return f"the views from {self.events} events{former}"
 
 
 class RebuildFailed(Exception):
     """The rebuild failed. If it had not switched yet, it left the live generation unchanged."""
 
 
-def rebuild(store: Store, log: Log, projection: Projection, progress: Progress = lambda *_: None) -> int:
-    """Build a new generation from the log and make it live. Return the number of events.
+def rebuild(store: Store, log: Log, projection: Projection, progress: Progress = lambda *_: None) -> Rebuilt:
+    """Build a new generation from the log and make it live.
 
     Only one rebuild may run at a time. Raise RebuildFailed, and the errors of the log, Redis and `progress`.
     """
@@ -54,12 +70,22 @@ def rebuild(store: Store, log: Log, projection: Projection, progress: Progress =
             start = catch_up(store, log, projection, before.live, new)
             store.beat(start.replication_id, start.moment, suspect)
             verify(store.redis, new, versions)
+            former = None if before.live is None else compared(store, before.live, new)
             if log.history().identity != history.identity:
                 raise HistoryChanged
             swap(store, both, Generations(new, before.live))
         swap(store, Generations(new, before.live), Generations(new))
     generations.drop_all_but(store.redis, store.names, new)
-    return events
+    return Rebuilt(events, former)
+
+
+def compared(store: Store, former: str, new: str) -> Report | None:
+    """Compare the views. Return None if Redis refuses that: the report must not prevent the switch."""
+    try:
+        return compare(store, former, new)
+    except ResponseError as error:
+        logger.warning("The rebuild could not compare the views: %s", error)
+        return None
 
 
 def usable_generations(store: Store) -> Generations:

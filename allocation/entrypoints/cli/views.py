@@ -3,6 +3,7 @@
 import click
 
 from allocation.entrypoints.cli.settings import settings_with
+from readmodel.logs import visible
 
 
 @click.command()
@@ -27,8 +28,8 @@ def rebuild() -> None:
             bar.total = events + end - position
             bar.update(events - bar.n)
 
-        events = rebuild(store, log, PROJECTION, progress)
-    click.echo(f"Rebuilt the views from {events} events")
+        rebuilt = rebuild(store, log, PROJECTION, progress)
+    click.echo(visible(f"Rebuilt {rebuilt}"))
 
 
 @click.command()

@@ -140,8 +140,8 @@ class Relay:
                 return
             self._require_alone()
             logger.warning("The relay rebuilds the views: %s", loss)
-            events = rebuild(self._store, self._log, self._projection, lambda *_: self._shutdown.check())
-            logger.info("The relay rebuilt the views from %s events", events)
+            rebuilt = rebuild(self._store, self._log, self._projection, lambda *_: self._shutdown.check())
+            logger.info("The relay rebuilt %.4000s", rebuilt)
 
     def _pause(self, seconds: float) -> None:
         self._shutdown.wait(seconds)

@@ -65,7 +65,7 @@ def test_verify_goes_on_with_the_generation_of_a_rebuild(
 ) -> None:
     """The rebuild drops the generation that verify has just compared."""
     shop.redis.hdel(f"{shop.generations().live}:{LINE}", "S")
-    rebuilds = list[int]()
+    rebuilds = list[object]()
 
     class Rebuilt(Comparison):
         def _wait_until_shown(self) -> None:

@@ -13,6 +13,7 @@ from readmodel.projector.compare import HashPairs, compare
 from readmodel.projector.differences import NO_HASH, Difference
 from readmodel.store import functions, keys
 from readmodel.store.connection import ThreadConnection
+from readmodel.store.functions import Step
 from readmodel.store.generations import Generations
 from readmodel.store.names import Names
 from readmodel.store.store import Store
@@ -21,7 +22,7 @@ from readmodel.views.orders import order_key
 from readmodel.views.products import TOTALS
 from tests.support.e2e.threads import in_threads
 from tests.support.eventually import eventually
-from tests.support.readmodel.generations import announce_generation
+from tests.support.readmodel.generations import LOG, announce_generation
 from tests.support.readmodel.writes import HOT_KEYS, Writes, register
 
 ORDER, BATCH = order_key("o1"), batch_key("b1")
@@ -47,7 +48,7 @@ def announce_pair(store: Store) -> tuple[str, str]:
     former, new = store.names.generation(1), store.names.generation(2)
     announce_generation(store, Generations(), former)
     announce_generation(store, Generations(former), new, live=False)
-    store.apply([register(ORDER, "S"), register(ORDER, "T"), register(BATCH, STATE)])
+    store.apply([register(ORDER, "S"), register(ORDER, "T"), register(BATCH, STATE)], LOG)
     return former, new
 
 
@@ -64,8 +65,8 @@ def test_another_order_of_the_fields_is_no_difference(quiet: Store) -> None:
 
 
 def test_cursors_and_other_generations_do_not_count(quiet: Store) -> None:
-    quiet.advance("g1", [], expected=0, position=7)
-    quiet.redis.delete(f"g1:{keys.cursor('{05}')}", f"g2:{keys.LOG}")
+    assert quiet.advance("g1", [], LOG, Step(0, 7, "7 7 0123456789abcdef"))
+    quiet.redis.delete(f"g1:{keys.cursor('{05}')}", f"g2:{keys.history('{06}')}")
     for name in (f"g11:{ORDER}", f"g22:{ORDER}", f"shop:g1:{ORDER}", "g1:note"):
         quiet.redis.hset(name, "S", "9 {}")
     assert compare(quiet, "g1", "g2") == (0, [], True)

@@ -34,11 +34,21 @@ from tests.support.readmodel.rebuilds import (
 def test_a_rebuild_creates_the_same_views(projecting_bus: MessageBus, model: Store, log: EventLog) -> None:
     allocate_some(projecting_bus)
     before, live = fingerprint(model), model.generations().live
-    events = rebuild(model, log, PROJECTION)
+    rebuilt = rebuild(model, log, PROJECTION)
     assert fingerprint(model) == before
-    assert events == log.end() - 1
+    assert str(rebuilt) == f"the views from {log.end() - 1} events. The former views were the same"
     assert model.generations().live != live
     assert {key.partition(":")[0] for key in model.redis.scan_iter("g*:*")} == {model.generations().live}
+
+
+def test_a_rebuild_reports_how_the_former_views_differed(bus: MessageBus, model: Store, log: EventLog) -> None:
+    allocate_some(bus)
+    rebuild(model, log, PROJECTION)
+    model.redis.hset(f"{model.generations().live}:{orders.order_key('ghost')}", "S", "7 {}")
+    assert str(rebuild(model, log, PROJECTION)).endswith(
+        f"The former views differed in 1 register, for example {orders.order_key('ghost')} S: "
+        "found 7 {}, expected nothing"
+    )
 
 
 @pytest.mark.parametrize("stage", Stage)
