@@ -10,13 +10,13 @@ So a register is wrong if its state did not change from step 1 to step 3, or if 
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
-
-from redis.exceptions import ResponseError
 
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Log
+from readmodel.projector.hashes import read_fields
 from readmodel.store.errors import ModelAbsent
 from readmodel.store.registers import number_of
 from readmodel.store.store import Store
@@ -28,12 +28,14 @@ SHOWN_WITHIN = 10.0
 """Seconds. The relay needs a fraction of a second."""
 NO_HASH = "a value that is no hash"
 
-Place = tuple[str, str | None]
-"""A key without its generation, and a field. The field is None if the difference concerns the whole key."""
-
+Place = tuple[str, str]
+"""A key without its generation, and a field."""
 
 Name = tuple[str, ...]
 """The SKU of a product, the reference of a batch, or the order id and the SKU of a line."""
+
+Pause = Callable[[float], object]
+"""Waits for a number of seconds. It may raise an error to end the comparison."""
 
 
 class State(Protocol):
@@ -49,7 +51,8 @@ class State(Protocol):
 class Difference(NamedTuple):
     """A register of the live generation that differs from the state. None means that it is or should be missing.
 
-    `other_key` is another key in which the register may be.
+    The key has no generation. If the field is None, the difference concerns the whole key. `other_key` is another key
+    in which the register may be.
     """
 
     key: str
@@ -79,12 +82,21 @@ class Expected(NamedTuple):
 class Comparison:
     """Compares registers of one generation with the state."""
 
-    def __init__(self, store: Store, log: Log, projection: Projection, state: State, generation: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        log: Log,
+        projection: Projection,
+        state: State,
+        generation: str,
+        pause: Pause = time.sleep,
+    ) -> None:
         self._store = store
         self._log = log
         self._projection = projection
         self._state = state
         self.generation = generation
+        self._pause = pause
 
     def differences(self, kind: str, names: Collection[Name]) -> list[Difference]:
         """Return the differences of the registers of these rows. Raise ModelAbsent if the generation is lost."""
@@ -117,28 +129,17 @@ class Comparison:
 
     def _compare(self, expected: Mapping[Place, Expected]) -> dict[Place, Difference]:
         """Return the registers that differ. If a key is no hash, return one difference for each register in it."""
-        found = self.read({key for key, _ in expected})
+        wanted: dict[str, list[str]] = defaultdict(list)
+        for key, field in expected:
+            wanted[key].append(field)
+        found = read_fields(self._store.redis, self.generation, wanted)
         differences: dict[Place, Difference] = {}
         for (key, field), (_, value, _, other) in expected.items():
             fields = found[key]
-            stored = NO_HASH if fields is None else fields.get(field or "")
+            stored = NO_HASH if fields is None else fields.get(field)
             if stored != value:
                 differences[key, field] = Difference(key, field, stored, value, other)
         return differences
-
-    def read(self, keys: Iterable[str]) -> dict[str, dict[str, str] | None]:
-        """Return the hash of each key, or None if the key has a value of another type."""
-        names = list(keys)
-        pipeline = self._store.redis.pipeline(transaction=False)
-        for key in names:
-            pipeline.hgetall(stored_name(self.generation, key))
-        found = pipeline.execute(raise_on_error=False)
-        for fields in found:
-            if isinstance(fields, Exception) and not (isinstance(fields, ResponseError) and "WRONGTYPE" in str(fields)):
-                raise fields
-        return {
-            key: None if isinstance(fields, Exception) else fields for key, fields in zip(names, found, strict=True)
-        }
 
     def _wait_until_shown(self) -> None:
         """Wait until the cursors have passed the log's end. Raise ViewsBehind after SHOWN_WITHIN seconds."""
@@ -149,16 +150,11 @@ class Comparison:
                 raise ModelAbsent
             if cursor >= end:
                 return
-            time.sleep(POLL)
+            self._pause(POLL)
         raise ViewsBehind(
             f"The views have not reached position {end} of the log within {SHOWN_WITHIN:.0f} s. "
             "Either no relay works, or a transaction holds the log back"
         )
-
-
-def stored_name(generation: str, key: str) -> Any:
-    """Return the name of the key in Redis, as bytes. The client decodes bytes that are not UTF-8 as surrogates."""
-    return f"{generation}:{key}".encode(errors="surrogateescape")
 
 
 def is_real(before: Expected, later: Expected | None, difference: Difference) -> bool:

@@ -6,10 +6,12 @@ A view never shows a row before its commit, and no row is ever deleted. So this 
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from itertools import islice
-from typing import cast
+from typing import NamedTuple, cast
 
-from readmodel.projector.differences import NO_HASH, Comparison, Difference, Name, State
+from redis import Redis
+
+from readmodel.projector.differences import NO_HASH, Difference, Name, State
+from readmodel.projector.hashes import Fields, scan_fields
 from readmodel.store import keys
 from readmodel.store.generations import generation_of, is_generation
 from readmodel.store.store import Store
@@ -25,18 +27,36 @@ Row = tuple[str, Name]
 """The kind of a row, and its name. Of "stock", the name is a SKU and the reference of a batch of this product."""
 
 
-def strangers(store: Store, comparison: Comparison, state: State, generation: str) -> Iterator[Difference]:
-    """Yield a difference for each key or field that must not exist in this generation."""
-    scan = store.redis.scan_iter(match=f"{generation}:{{*", count=SCANNED_AT_ONCE)
-    while chunk := list(islice(scan, SCANNED_AT_ONCE)):
-        found = [key.removeprefix(f"{generation}:") for key in chunk]
-        views = [key for key in found if is_view_key(key)]
-        for key in set(found) - set(views) - keys.ORGANISING_KEYS:
-            yield Difference(key, None, "a key that is no view", None)
-        yield from ghosts(comparison.read(views), state)
+class Part(NamedTuple):
+    """The differences of some fields, the places of the keys that have more fields, and the number of these fields."""
+
+    differences: list[Difference]
+    more: dict[str, int]
+    registers: int
 
 
-def ghosts(found: Mapping[str, dict[str, str] | None], state: State) -> Iterator[Difference]:
+def strangers(redis: Redis, state: State, generation: str, places: Mapping[str, int], count: int) -> Part:
+    """Return a difference for each key or field that must not exist.
+
+    Read about `count` fields of each key. `places` maps each key to the cursor of its scan, at first 0.
+    """
+    views = {key: cursor for key, cursor in places.items() if is_view_key(key)}
+    found, more = scan_fields(redis, generation, views, count)
+    strange = [
+        Difference(key, None, "a key that is no view", None) for key in places.keys() - views - keys.ORGANISING_KEYS
+    ]
+    return Part(
+        [*strange, *ghosts(found, state)], more, len(strange) + sum(len(fields or ()) for fields in found.values())
+    )
+
+
+def scan_keys(redis: Redis, generation: str, cursor: int) -> tuple[int, list[str]]:
+    """Return the next cursor of a scan, and some keys of the generation. The first and last cursor are 0."""
+    following, found = redis.scan(cursor, match=f"{generation}:{{*", count=SCANNED_AT_ONCE)
+    return following, [key.removeprefix(f"{generation}:") for key in cast("list[str]", found)]
+
+
+def ghosts(found: Mapping[str, Fields | None], state: State) -> Iterator[Difference]:
     """Yield a difference for each field whose row does not exist, and for each key of another type without a row."""
     registers = {(key, field): row_of(key, field) for key, fields in found.items() for field in fields or ()}
     no_hashes = {key: row_of_key(key) for key, fields in found.items() if fields is None}

@@ -1,11 +1,13 @@
 """Verifies the live views against the state, and repairs them register by register, while others read and write."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from readmodel.projector.differences import NO_HASH, Comparison, Difference, Name, State, stored_name
+from readmodel.projector.differences import NO_HASH, Comparison, Difference, Name, Pause, State
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Log
-from readmodel.projector.strangers import dead_generations, ghosts, strangers
+from readmodel.projector.hashes import stored_name
+from readmodel.projector.strangers import SCANNED_AT_ONCE, Part, dead_generations, scan_keys, strangers
 from readmodel.store import functions, generations, keys
 from readmodel.store.errors import ModelAbsent
 from readmodel.store.registers import number_of
@@ -15,14 +17,15 @@ from readmodel.store.store import Store
 class Verifier:
     """Compares the live generation with the state, and corrects what differs. Its methods raise ModelAbsent.
 
-    Call `organisation` first: the other methods need every cursor.
+    Call `organisation` first: the other methods need every cursor. The methods wait with `pause`.
     """
 
-    def __init__(self, store: Store, log: Log, projection: Projection, state: State) -> None:
+    def __init__(self, store: Store, log: Log, projection: Projection, state: State, pause: Pause = time.sleep) -> None:
         self._store = store
         self._log = log
         self._projection = projection
         self._state = state
+        self._pause = pause
 
     def organisation(self) -> list[Difference]:
         """Return a difference for each cursor that is no position, and for a log of another identity."""
@@ -58,13 +61,30 @@ class Verifier:
                     raise  # Otherwise a rebuild has switched to another generation.
 
     def strange_fields(self, view_keys: Iterable[str]) -> Iterator[Difference]:
-        """Yield a difference for each field of these keys that must not exist."""
-        yield from ghosts(self._comparison(self._live()).read(view_keys), self._state)
+        """Yield a difference for each of these keys, and for each field of them, that must not exist."""
+        places = dict.fromkeys(view_keys, 0)
+        while places:
+            differences, places, _ = self.strangers_in(places, SCANNED_AT_ONCE)
+            yield from differences
 
     def strangers(self) -> Iterator[Difference]:
         """Yield a difference for each key or field of the live generation that must not exist."""
-        live = self._live()
-        yield from strangers(self._store, self._comparison(live), self._state, live)
+        cursor, found = self.scan(0)
+        yield from self.strange_fields(found)
+        while cursor:
+            cursor, found = self.scan(cursor)
+            yield from self.strange_fields(found)
+
+    def scan(self, cursor: int) -> tuple[int, list[str]]:
+        """Return the next cursor of a scan, and some keys of the live generation. The first and last cursor are 0."""
+        return scan_keys(self._store.redis, self._live(), cursor)
+
+    def strangers_in(self, places: Mapping[str, int], count: int) -> Part:
+        """Look for keys and fields that must not exist, in about `count` fields of each key.
+
+        `places` maps each key to the cursor of its scan, at first 0.
+        """
+        return strangers(self._store.redis, self._state, self._live(), places, count)
 
     def dead_generations(self) -> Iterator[Difference]:
         """Yield a difference for each generation that no process uses. The caller holds the rebuild lock."""
@@ -74,22 +94,23 @@ class Verifier:
         """The caller holds the rebuild lock."""
         generations.drop_all_but(self._store.redis, self._store.names, *self._store.generations())
 
-    def repair(self, difference: Difference) -> None:
+    def repair(self, difference: Difference) -> bool:
         """Correct a register if it still holds what was found. Verify again afterwards: others may have changed.
 
-        The difference must come from `rows`, `strangers` or `strange_fields`.
+        Return whether this call corrected it. The difference must not concern the organisation or a dead generation.
         """
         live, redis, names = self._live(), self._store.redis, self._store.names
         key, field, found, expected, other_key = difference
         name = stored_name(live, key)
         if found == NO_HASH:
-            functions.delete_no_hash(redis, names, name)  # The next round sets its fields.
+            corrected = functions.delete_no_hash(redis, names, name)  # The next round sets its fields.
         elif field is None:
-            redis.unlink(name)
+            corrected = bool(redis.unlink(name))
         else:
             other = name if other_key is None else stored_name(live, other_key)
-            functions.repair(redis, names, (name, other), field, found, expected)
+            corrected = functions.repair(redis, names, (name, other), field, found, expected)
         self._store.invalidate_caches()
+        return corrected
 
     def _live(self) -> str:
         live = self._store.generations().live
@@ -98,7 +119,7 @@ class Verifier:
         return live
 
     def _comparison(self, live: str) -> Comparison:
-        return Comparison(self._store, self._log, self._projection, self._state, live)
+        return Comparison(self._store, self._log, self._projection, self._state, live, self._pause)
 
 
 def as_text(value: object) -> str | None:
