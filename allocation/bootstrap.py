@@ -1,11 +1,10 @@
 """Builds every process from its settings. This module is the only composition root. It opens no connection.
 
 Each function imports only the modules that its process needs. So a query worker loads no database driver, and the relay
-loads no web framework.
+loads no web framework. `relay_threads.py` builds the background threads of the relay.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,11 +18,9 @@ if TYPE_CHECKING:
     from allocation.adapters.postgres.event_log import EventLog
     from allocation.entrypoints.consumer import Consumer
     from allocation.entrypoints.load import Loader
-    from allocation.entrypoints.relay.background import BackgroundThread
     from allocation.entrypoints.relay.relay import Relay
     from allocation.entrypoints.verification import Scope, Verification
     from allocation.service_layer.messagebus import MessageBus, Publish
-    from allocation.service_layer.out_of_stock import Notifications
     from allocation.shutdown import Shutdown
     from readmodel.store.names import Names
     from readmodel.store.store import Store
@@ -54,63 +51,14 @@ def create_query_app(settings: Settings | None = None) -> "Flask":
 
 
 def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
-    """Build the relay with its subscriptions, the fence watch, and the thread that deletes old idempotency keys."""
-    from allocation.entrypoints.relay.fence_watch import FenceWatch
-    from allocation.entrypoints.relay.key_expiry import KeyExpiry
+    """Build the relay with its background threads."""
     from allocation.entrypoints.relay.relay import Relay
     from allocation.event_handlers import PROJECTION
+    from allocation.relay_threads import create_threads
 
     engine = create_engine(settings, connections=RELAY_CONNECTIONS, direct=True)
-    threads = [
-        create_announcements(engine, settings, shutdown),
-        create_mails(engine, settings, shutdown),
-        KeyExpiry(engine, settings.keys_kept, shutdown),
-        FenceWatch(engine, shutdown),
-    ]
-    return Relay(create_log(settings, engine), create_store(settings), PROJECTION, shutdown, threads)
-
-
-def create_announcements(engine: "Engine", settings: Settings, shutdown: "Shutdown") -> "BackgroundThread":
-    from allocation.adapters.announcements import CHANNEL, announce_lines
-    from allocation.entrypoints.relay.handled_events import HandledEvents
-    from allocation.entrypoints.relay.shown_position import shown_position
-    from allocation.entrypoints.relay.subscription import Subscription
-    from allocation.event_handlers import events_of
-
     log, store = create_log(settings, engine), create_store(settings)
-    return Subscription(
-        "line_allocated",
-        events_of(announce_lines),
-        engine,
-        handle=partial(announce_lines, redis=store.redis, channel=store.names.channel(CHANNEL)),
-        handled=HandledEvents(store.redis, store.names.handled("line_allocated")),
-        shutdown=shutdown,
-        upto=partial(shown_position, store, log),
-    )
-
-
-def create_mails(engine: "Engine", settings: Settings, shutdown: "Shutdown") -> "BackgroundThread":
-    from allocation.adapters.postgres.notices import SqlNoticeHistory
-    from allocation.entrypoints.relay.handled_events import HandledEvents
-    from allocation.entrypoints.relay.subscription import Subscription
-    from allocation.event_handlers import events_of
-    from allocation.service_layer.out_of_stock import notify_stock_team
-
-    store, history = create_store(settings), SqlNoticeHistory(engine, timedelta(seconds=settings.mail_window))
-    return Subscription(
-        "out_of_stock",
-        events_of(notify_stock_team),
-        engine,
-        handle=partial(notify_stock_team, notifications=create_notifications(settings), history=history),
-        handled=HandledEvents(store.redis, store.names.handled("out_of_stock"), required=False),
-        shutdown=shutdown,
-    )
-
-
-def create_notifications(settings: Settings) -> "Notifications":
-    from allocation.adapters.smtp import LogLines, Mail
-
-    return Mail(settings.smtp_url, settings.mail_from, settings.mail_to) if settings.smtp_url else LogLines()
+    return Relay(log, store, PROJECTION, shutdown, create_threads(settings, engine, log, store, shutdown))
 
 
 def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":
