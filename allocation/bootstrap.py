@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from readmodel.store.names import Names
     from readmodel.store.store import Store
 
-RELAY_CONNECTIONS = 10
+RELAY_CONNECTIONS = 12
 
 
 def create_web_app(settings: Settings | None = None) -> "Flask":

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
 
     If `database_url` is None, `allocation run` starts PostgreSQL with its data in the folder `data`. The same applies
     to `redis_url` and Redis. If `smtp_url` is None, the relay logs notices instead of mailing them. `mail_window`,
-    `keys_kept` and `views_stale` are in seconds.
+    `keys_kept` and `views_stale` are in seconds, and `verify_rate` is in registers per second.
     """
 
     database_url: DatabaseUrl | None = None
@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     suspect_is_ready: bool = Field(True, validation_alias="ALLOCATION_SUSPECT_IS_READY")
     synchronous_replication: bool = Field(False, validation_alias="ALLOCATION_SYNCHRONOUS_REPLICATION")
     keys_kept: int = Field(86_400, validation_alias="ALLOCATION_KEYS_KEPT", ge=1, le=10 * YEAR)
+    verify_rate: int = Field(50, validation_alias="ALLOCATION_VERIFY_RATE", ge=0, le=10_000)
     data: Folder = Field(Path(".data"), validation_alias="ALLOCATION_DATA")
 
 

@@ -11,12 +11,13 @@ from allocation.adapters.postgres.notices import SqlNoticeHistory
 from allocation.adapters.smtp import LogLines, Mail
 from allocation.config import Settings
 from allocation.entrypoints.relay.background import BackgroundThread
+from allocation.entrypoints.relay.continuous_verification import ContinuousVerification
 from allocation.entrypoints.relay.fence_watch import FenceWatch
 from allocation.entrypoints.relay.handled_events import HandledEvents
 from allocation.entrypoints.relay.key_expiry import KeyExpiry
 from allocation.entrypoints.relay.shown_position import shown_position
 from allocation.entrypoints.relay.subscription import Subscription
-from allocation.event_handlers import events_of
+from allocation.event_handlers import PROJECTION, events_of
 from allocation.service_layer.out_of_stock import Notifications, notify_stock_team
 from allocation.shutdown import Shutdown
 from readmodel.store.store import Store
@@ -25,13 +26,16 @@ from readmodel.store.store import Store
 def create_threads(
     settings: Settings, engine: Engine, log: EventLog, store: Store, shutdown: Shutdown
 ) -> list[BackgroundThread]:
-    """Build the subscriptions, the fence watch, and the thread that deletes old idempotency keys."""
-    return [
+    """Build the subscriptions, and the threads that watch the fence, delete old keys and verify the views."""
+    threads: list[BackgroundThread] = [
         create_announcements(engine, log, store, shutdown),
         create_mails(settings, engine, store, shutdown),
         KeyExpiry(engine, settings.keys_kept, shutdown),
         FenceWatch(engine, shutdown),
     ]
+    if settings.verify_rate:
+        threads.append(ContinuousVerification(engine, store, log, PROJECTION, settings.verify_rate, shutdown))
+    return threads
 
 
 def create_announcements(engine: Engine, log: EventLog, store: Store, shutdown: Shutdown) -> Subscription:

@@ -6,6 +6,7 @@
     allocation:etas             string   token of the reader cache: a writer replaces it when a cached value changes
     allocation:heartbeat        string   up to which moment the views are complete; see heartbeat.py
     allocation:handled:<name>   list     the events that a subscription of the relay has handled lately
+    allocation:drift            string   number of registers that the relays have corrected
     allocation:committed        channel  wakes the relay
     allocation:database:<name>  channel  the relays of this database subscribe to it
     g<n>:…                      keys     the generation n; keys.py lists its keys
@@ -28,6 +29,7 @@ class Names:
         self.generation_counter = f"{self._start}allocation:generation"
         self.cache_token = f"{self._start}allocation:etas"
         self.heartbeat = f"{self._start}allocation:heartbeat"
+        self.drift = f"{self._start}allocation:drift"
         self.committed = f"{self._start}allocation:committed"
         self.library = f"{prefix}_readmodel" if prefix else "readmodel"
         self.apply = f"{self.library}_apply"

@@ -40,6 +40,8 @@ BAD = [
     ("ALLOCATION_COMMANDS_TOGETHER", "99999999999999999999", "less than or equal to 10000"),
     ("ALLOCATION_MAIL_WINDOW", "100000000000", "less than or equal to 31536000"),
     ("ALLOCATION_KEYS_KEPT", "9999999999999", "less than or equal to 315360000"),
+    ("ALLOCATION_VERIFY_RATE", "-1", "greater than or equal to 0"),
+    ("ALLOCATION_VERIFY_RATE", "10001", "less than or equal to 10000"),
     ("ALLOCATION_REDIS_PREFIX", "Shop", "should match pattern"),
     ("ALLOCATION_DATA", "/tmp/\x1b[31m", "must consist of printable characters"),
     ("ALLOCATION_DATA", "/tmp/\udcff", "must consist of printable characters"),
@@ -52,6 +54,7 @@ GOOD = [
     ("REDIS_URL", "rediss://h?ssl_ca_certs=/ca.pem&ssl_cert_reqs=required"),
     ("SMTP_URL", "smtp+starttls://u:p@mail.example.com:587"),
     ("ALLOCATION_HOST", "::1"),
+    ("ALLOCATION_VERIFY_RATE", "0"),
     ("ALLOCATION_REDIS_PREFIX", "shop_2"),
 ]
 

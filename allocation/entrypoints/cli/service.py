@@ -24,13 +24,14 @@ def env() -> None:
 @click.command()
 @click.argument("process", type=click.Choice(["relay", "consumer"]))
 def check(process: str) -> None:
-    """Check that a relay or a consumer is connected to Redis.
+    """Check that a relay or a consumer is connected to Redis. Print how many registers the relays have corrected.
 
     Health checks can use the exit code: it is 1 if no such process is connected. The check does not detect a process
     that hangs while it is connected.
     """
     from allocation import bootstrap
     from allocation.entrypoints import consumer
+    from allocation.entrypoints.relay.drift import corrected_registers
 
     settings = settings_with("redis_url")
     names = bootstrap.create_names(settings)
@@ -40,3 +41,5 @@ def check(process: str) -> None:
     if not count:
         raise click.ClickException(f"No {process} listens on {channel}")
     click.echo(f"Processes on {channel}: {count}")
+    if process == "relay":
+        click.echo(f"Corrected registers: {corrected_registers(redis, names)}")

@@ -55,19 +55,23 @@ class StateReader:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    def pages(self, kind: str, *, sku: str | None = None, orderid: str | None = None) -> Iterator[list[Name]]:
-        """Yield the names of all rows, in pages and in order: all, or those of a product or an order."""
+    def pages(
+        self, kind: str, *, sku: str | None = None, orderid: str | None = None, size: int = PAGE, after: Name = ()
+    ) -> Iterator[list[Name]]:
+        """Yield the names of all rows, in order: all, or those of a product or an order, or those after a name.
+
+        Each page has `size` names. The last page may have less.
+        """
         columns = ", ".join(COLUMNS[kind])
         given = {name: value for name, value in (("sku", sku), ("orderid", orderid)) if value is not None}
         conditions = [f"{name} = :{name}" for name in given]
-        after: Name = ()
         while True:
             last = {f"after_{number}": value for number, value in enumerate(after)}
             beyond = [f"({columns}) > ({', '.join(f':{name}' for name in last)})"] if last else []
             where = " AND ".join([*conditions, *beyond]) or "true"
             page = self._names(
                 f"SELECT {columns} FROM {TABLES[kind]} WHERE {where} ORDER BY {columns} LIMIT :limit",
-                {**given, **last, "limit": PAGE},
+                {**given, **last, "limit": size},
             )
             if not page:
                 return
