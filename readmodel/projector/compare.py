@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple
 
-from readmodel.projector.differences import NO_HASH, Difference, Place, stored_name
+from readmodel.projector.differences import NO_HASH, Difference, Place
+from readmodel.projector.hashes import stored_name
 from readmodel.store import functions, keys
 from readmodel.store.connection import ThreadConnection
 from readmodel.store.store import Store
