@@ -16,7 +16,7 @@ from allocation.shutdown import Shutdown, ShutdownRequested
 from readmodel.outage import Outage
 from readmodel.projector.differences import Difference, ViewsBehind
 from readmodel.projector.fold import Projection
-from readmodel.projector.follow import Log
+from readmodel.projector.follow import Log, require_history
 from readmodel.projector.verify import Verifier
 from readmodel.store.errors import ModelAbsent
 from readmodel.store.store import Store
@@ -41,6 +41,7 @@ class ContinuousVerification(BackgroundThread):
         state = StateReader(engine)
         self._engine = engine
         self._store = store
+        self._log = log
         self._verifier = Verifier(store, log, projection, state, self._pause)
         self._pace = Pace(rate)
         self._walk = Walk(self._verifier, state, self._pace.page)
@@ -75,11 +76,21 @@ class ContinuousVerification(BackgroundThread):
             self._pause(self._pace.pause_after(registers))
 
     def _correct(self, difference: Difference) -> None:
-        if self._verifier.organisation():
-            raise ModelAbsent("a cursor, or the log's identity, is wrong")
+        self._require_history()
         if self._verifier.repair(difference):
             logger.warning("The views differed from the database, and the relay corrected %.4000s", difference)
             count_corrected(self._store.redis, self._store.names)
+
+    def _require_history(self) -> None:
+        """Raise ModelAbsent if the views show another history than the database, and StoreUnavailable on a standby.
+
+        Otherwise the thread could replace right registers by those of a server that lacks commits.
+        """
+        live = self._store.generations().live
+        progress = self._store.progress(live) if live else None
+        if live is None or progress is None:
+            raise ModelAbsent
+        require_history(self._store, live, progress, self._log.history(progress.buckets).identity)
 
     def _pause(self, seconds: float) -> None:
         self.shutdown.wait(seconds)

@@ -1,6 +1,7 @@
 """The continuous verification survives lost stores, lost views, rebuilds and a second relay."""
 
 from collections import Counter
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import Engine, text
@@ -13,6 +14,7 @@ from allocation.entrypoints.relay.drift import corrected_registers
 from allocation.event_handlers import PROJECTION
 from allocation.local.ports import free_port
 from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.unit_of_work import StoreUnavailable
 from readmodel.projector import differences
 from readmodel.projector.rebuild import rebuild
 from readmodel.store.client import redis_client
@@ -88,7 +90,7 @@ def test_the_thread_waits_while_a_cursor_or_the_log_is_wrong(
     assert corrected_registers(shop.redis, PLAIN) == 0
 
 
-def test_the_thread_removes_no_ghost_while_a_cursor_is_wrong(
+def test_the_thread_removes_no_ghost_of_another_history(
     shop: Store, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Otherwise it would empty the views that a relay of another database has made."""
@@ -96,8 +98,25 @@ def test_the_thread_removes_no_ghost_while_a_cursor_is_wrong(
     ORGANISATION["another log"][0](shop.redis, live)
     shop.redis.hset(f"{live}:{GHOST}", "S", "1 {}")
     with verifying(shop, engine):
-        eventually(lambda: f"{INTERRUPTED}a cursor, or the log's identity, is wrong" in caplog.text)
+        eventually(lambda: f"{INTERRUPTED}the database has another history" in caplog.text)
     assert shop.redis.hexists(f"{live}:{GHOST}", "S")
+
+
+def test_the_thread_corrects_nothing_on_a_standby(
+    shop: Store, engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A standby may lack commits that the views show."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise StoreUnavailable("the database is a standby")
+
+    monkeypatch.setattr(EventLog, "history", refuse)
+    live = shop.generations().live
+    newer = '999 {"qty":4,"status":"shipped","batchref":"b1"}'
+    shop.redis.hset(f"{live}:{LINE}", "S", newer)
+    with verifying(shop, engine):
+        eventually(lambda: f"{INTERRUPTED}the database is a standby" in caplog.text)
+    assert shop.redis.hget(f"{live}:{LINE}", "S") == newer
 
 
 def test_the_thread_waits_for_views_that_lag(
