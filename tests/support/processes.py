@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
+
+from tests.support.eventually import eventually
 from tests.support.patience import PATIENCE
 
 CONSOLE_SCRIPT = [sys.executable, "-m", "allocation.entrypoints.cli"]
@@ -54,3 +57,18 @@ def running_program(
         process.terminate()
         process.send_signal(signal.SIGCONT)  # A stopped process ends only after it continues.
         process.wait(PATIENCE)
+
+
+@contextmanager
+def suspended(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """Stop the process with SIGSTOP, and continue it at the end of the block."""
+    process.send_signal(signal.SIGSTOP)
+    wait_until_suspended(process)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+def wait_until_suspended(process: "subprocess.Popen[str]") -> None:
+    eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)

@@ -8,8 +8,8 @@ from tests.support import servers
 from tests.support.failovers import lost_commands
 from tests.support.failovers.lost_commands import LOST, LOST_LINES, NEW, SHARED
 from tests.support.failovers.replication import restore_data, save_data
-from tests.support.failovers.service import service_on, suspended
-from tests.support.processes import run_to_end
+from tests.support.failovers.service import service_on
+from tests.support.processes import run_to_end, suspended
 
 
 @pytest.mark.slow

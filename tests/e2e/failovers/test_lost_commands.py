@@ -6,9 +6,9 @@ from tests.support.eventually import eventually
 from tests.support.failovers import lost_commands
 from tests.support.failovers.lost_commands import LOST, LOST_LINES, NEW, SHARED
 from tests.support.failovers.replication import ReplicatedPostgres
-from tests.support.failovers.service import Service, service_on, suspended, view_flag
+from tests.support.failovers.service import Service, service_on, view_flag
 from tests.support.failovers.watch import watched_order
-from tests.support.processes import running
+from tests.support.processes import running, suspended
 
 
 def test_the_views_forget_what_a_failover_has_lost(servers: ReplicatedPostgres, service: Service) -> None:

@@ -13,7 +13,7 @@ from tests.support.eventually import eventually
 from tests.support.failovers.messages import messages_on
 from tests.support.failovers.replacement import restored_copy, swap_databases
 from tests.support.failovers.replication import ReplicatedPostgres
-from tests.support.failovers.service import suspended
+from tests.support.processes import suspended
 
 HIGHEST_CURSOR = "SELECT max(cursor) FROM subscriptions"
 READ_EPOCH = "SELECT epoch FROM log"

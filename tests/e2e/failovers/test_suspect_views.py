@@ -11,7 +11,8 @@ from tests.support.eventually import eventually
 from tests.support.failovers import lost_commands
 from tests.support.failovers.lost_commands import LOST, SHARED
 from tests.support.failovers.replication import ReplicatedPostgres
-from tests.support.failovers.service import Service, suspended, view_flag
+from tests.support.failovers.service import Service, view_flag
+from tests.support.processes import suspended
 from tests.support.services import web
 
 

@@ -9,9 +9,9 @@ from tests.support.api import Api
 from tests.support.failovers import lost_commands
 from tests.support.failovers.lost_commands import LOST, LOST_LINES, NEW, SHARED
 from tests.support.failovers.replication import ReplicatedPostgres
-from tests.support.failovers.service import Service, wait_until_suspended
+from tests.support.failovers.service import Service
 from tests.support.patience import PATIENCE
-from tests.support.processes import running_program
+from tests.support.processes import running_program, wait_until_suspended
 from tests.support.programs import stops_after_its_commit
 from tests.support.services import web
 

@@ -1,13 +1,11 @@
 """A service on a database that another history replaces."""
 
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
 from redis import Redis
 
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
@@ -92,21 +90,6 @@ def service_on(database_url: str, redis_url: str, **variables: str) -> Iterator[
         api = Api(port)
         with closing(api.connection):
             yield Service(environment, redis, relay, api)
-
-
-@contextmanager
-def suspended(process: "subprocess.Popen[str]") -> Iterator[None]:
-    """Stop the process with SIGSTOP, and continue it at the end of the block."""
-    process.send_signal(signal.SIGSTOP)
-    wait_until_suspended(process)
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGCONT)
-
-
-def wait_until_suspended(process: "subprocess.Popen[str]") -> None:
-    eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
 
 
 def view_flag(answer: Answer) -> str | None:
