@@ -53,25 +53,43 @@ class Log(Protocol):
         """
 
 
+FENCE_PATIENCE = 1.0
+"""Seconds. A transaction usually ends a few milliseconds after it has appended its events."""
+
+
 class Completeness:
     """Finds the moment up to which the live views show every commit."""
 
     def __init__(self) -> None:
         self._waiting: tuple[int, int] | None = None
+        self._server, self._unproven_since = "", 0
 
     def complete_at(self, progress: Progress, end: int) -> int | None:
         """Return the latest such moment that this progress proves, or None. The caller has read `end` after it.
 
         A commit before a moment has a position up to an end that was read after that moment.
         """
+        if progress.replication_id != self._server:
+            self._server, self._unproven_since = progress.replication_id, progress.moment
         if progress.cursor >= end:
-            self._waiting = None
+            self._waiting, self._unproven_since = None, 0
             return progress.moment
         proven = None
         if self._waiting is not None and progress.cursor >= self._waiting[1]:
-            proven, self._waiting = self._waiting[0], None
+            proven, self._waiting, self._unproven_since = self._waiting[0], None, 0
         self._waiting = self._waiting or (progress.moment, end)
         return proven
+
+    def is_held_back(self, progress: Progress) -> bool:
+        """Return True once if an open transaction prevents the proof on a server that was restarted or promoted.
+
+        Queries get a 503 meanwhile.
+        """
+        since = self._unproven_since
+        if not since or progress.moment - since < FENCE_PATIENCE * 1_000:
+            return False
+        self._unproven_since = 0
+        return True
 
 
 def follow(store: Store, log: Log, projection: Projection, completeness: Completeness | None = None) -> int:
@@ -94,6 +112,9 @@ def follow(store: Store, log: Log, projection: Projection, completeness: Complet
     if completeness and (moment := completeness.complete_at(progress, page.end)) is not None:
         store.beat(progress.replication_id, moment)
     if position == progress.cursor:
+        if completeness and completeness.is_held_back(progress):
+            apply_beyond_fence(store, log, projection, live, progress, page.end)
+            store.beat(progress.replication_id, progress.moment)
         return 0
     other = store.generations().other  # After log.read: a rebuild that starts later reads these events itself.
     if other is not None:
@@ -101,6 +122,17 @@ def follow(store: Store, log: Log, projection: Projection, completeness: Complet
             advance(store, log, projection, other)
     step = Step(progress.cursor, position, page.mark)
     return position - progress.cursor if store.advance(live, projection.fold(page), identity, step) else 0
+
+
+def apply_beyond_fence(
+    store: Store, log: Log, projection: Projection, generation: str, progress: Progress, end: int
+) -> None:
+    """Apply the committed events after the cursor and up to `end`. The cursors stay: the relay applies them again."""
+    cursor, [identity] = progress.cursor, progress.identities
+    while cursor < end:
+        page, cursor = log.read(cursor, beyond_fence=True)
+        if not store.advance(generation, projection.fold(page), identity, None):
+            raise ModelAbsent
 
 
 def require_history(store: Store, live: str, progress: Progress, identity: str) -> None:

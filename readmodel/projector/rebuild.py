@@ -22,7 +22,7 @@ from redis.exceptions import RedisError, ResponseError
 from readmodel.projector.compare import Report, compare
 from readmodel.projector.fill import ModelLost, Progress, fill
 from readmodel.projector.fold import Projection
-from readmodel.projector.follow import History, Log, advance
+from readmodel.projector.follow import FENCE_PATIENCE, History, Log, advance, apply_beyond_fence
 from readmodel.projector.totals import outdated_totals
 from readmodel.store import generations
 from readmodel.store.errors import HistoryChanged, ModelAbsent, ModelDamaged
@@ -33,8 +33,6 @@ from readmodel.store.store import Store
 logger = logging.getLogger(__name__)
 
 POLL = 0.02
-FENCE_PATIENCE = 1.0
-"""Seconds. A transaction usually ends a few milliseconds after it has appended its events."""
 
 
 class Rebuilt(NamedTuple):
@@ -63,17 +61,16 @@ def rebuild(store: Store, log: Log, projection: Projection, progress: Progress =
         before = Generations(found.live)
         swap(store, found, before)
         generations.drop_all_but(store.redis, store.names, before.live)
-        history, suspect = present_history(store, log, before.live)
+        history, server = present_history(store, log, before.live), store.replication_id()
         new = generations.new_name(store.redis, store.names, before.live)
         events, versions = fill(store, log, projection, new, history, progress)
         with announced(store, before, Generations(before.live, new)) as both:
             start = catch_up(store, log, projection, before.live, new)
-            store.beat(start.replication_id, start.moment, suspect)
             verify(store.redis, new, versions)
             former = None if before.live is None else compared(store, before.live, new)
-            if log.history().identity != history.identity:
-                raise HistoryChanged
+            require_unchanged(store, log, history, server)
             swap(store, both, Generations(new, before.live))
+        store.beat(server, start.moment)  # After the switch: readers of the former views must not trust them now.
         swap(store, Generations(new, before.live), Generations(new))
     generations.drop_all_but(store.redis, store.names, new)
     return Rebuilt(events, former)
@@ -102,7 +99,7 @@ def losses_reported() -> Iterator[None]:
     try:
         yield
     except (ModelAbsent, ModelLost) as error:
-        raise RebuildFailed("Redis was flushed, or another process has rebuilt the views in the meantime") from error
+        raise RebuildFailed("Redis lost data, or another process has rebuilt the views in the meantime") from error
 
 
 @contextmanager
@@ -117,24 +114,34 @@ def announced(store: Store, before: Generations, both: Generations) -> Iterator[
         raise
 
 
-def present_history(store: Store, log: Log, live: str | None) -> tuple[History, str | None]:
-    """Return the log's history, and the live generation if it shows another one. Mark that generation as suspect."""
+def present_history(store: Store, log: Log, live: str | None) -> History:
+    """Return the log's history. If the live generation shows another one, mark it as suspect until the switch."""
     progress = None
     if live is not None:
         with suppress(ModelDamaged):
             progress = store.progress(live)
     history = log.history(progress.buckets if progress else ())
-    if live is None or progress is None or progress.identities == {history.identity}:
-        return history, None
-    store.suspect(live)
-    return history, live
+    if live is not None and progress is not None and progress.identities != {history.identity}:
+        store.suspect(live)
+    return history
+
+
+def require_unchanged(store: Store, log: Log, history: History, server: str) -> None:
+    """Raise HistoryChanged if the log has begun another history meanwhile.
+
+    Raise ModelLost if Redis has restarted or failed over. It may then lack a part of a page whose position it has.
+    """
+    if log.history().identity != history.identity:
+        raise HistoryChanged
+    if store.replication_id() != server:
+        raise ModelLost
 
 
 def catch_up(store: Store, log: Log, projection: Projection, live: str | None, new: str) -> GenerationProgress:
     """Advance the new generation to the end of the log and to the live generation's cursor.
 
-    Return where and when this began: on that server, the new views show every commit before that moment. A live cursor
-    of another history does not count. If an open transaction holds the log back for FENCE_PATIENCE seconds, apply the
+    Return the progress at its start: the new views show every commit before that moment. A live cursor of another
+    history does not count. If an open transaction holds the log back for FENCE_PATIENCE seconds, apply the
     committed events beyond it instead.
     """
     start, end, identity = require_progress(store, new), log.end(), log.identity()
@@ -145,7 +152,7 @@ def catch_up(store: Store, log: Log, projection: Projection, live: str | None, n
         elif time.monotonic() < deadline:
             time.sleep(POLL)
         else:
-            apply_beyond_fence(store, log, projection, new, identity, reached.cursor, end)
+            apply_beyond_fence(store, log, projection, new, reached, end)
             break
         reached = require_progress(store, new)
     return start
@@ -156,16 +163,6 @@ def require_progress(store: Store, generation: str) -> GenerationProgress:
     if progress is None:
         raise ModelAbsent
     return progress
-
-
-def apply_beyond_fence(
-    store: Store, log: Log, projection: Projection, generation: str, identity: str, cursor: int, end: int
-) -> None:
-    """Apply the committed events after the cursor and up to `end`. The cursors stay: the relay applies them again."""
-    while cursor < end:
-        page, cursor = log.read(cursor, beyond_fence=True)
-        if not store.advance(generation, projection.fold(page), identity, None):
-            raise ModelAbsent
 
 
 def cursor_of(store: Store, generation: str | None, identity: str) -> int:

@@ -20,7 +20,7 @@ from readmodel.store.generations import Generations
 from readmodel.store.names import PLAIN, Names
 from readmodel.store.reader_cache import ReaderCache
 from readmodel.store.records.heartbeat import Heartbeat
-from readmodel.store.records.progress import Progress, parse_progress, progress_commands
+from readmodel.store.records.progress import Progress, parse_progress, progress_commands, replication_id_in
 from readmodel.store.registers import Register, by_bucket
 from readmodel.store.snapshot import Snapshot
 
@@ -134,13 +134,13 @@ class Store:
         progress = self.progress(generation)
         return progress.cursor if progress is not None and progress.identities == {identity} else None
 
-    def beat(self, replication_id: str, complete_at: int, suspect: str | None = None) -> None:
-        """Record that the views on this server show every commit before the moment `complete_at`.
+    def replication_id(self) -> str:
+        """Return the replication id of the server."""
+        return replication_id_in(self._connection.send([("INFO", "replication")])[0])
 
-        If a `suspect` generation is still live, record that, too.
-        """
-        heartbeat = Heartbeat(replication_id, complete_at, suspect or "")
-        self._connection.send([("SET", self.names.heartbeat, str(heartbeat))])
+    def beat(self, replication_id: str, complete_at: int) -> None:
+        """Record that the views on this server show every commit before the moment `complete_at`."""
+        self._connection.send([("SET", self.names.heartbeat, str(Heartbeat(replication_id, complete_at)))])
 
     def suspect(self, generation: str) -> None:
         """Record that the generation shows a history that the log no longer has. The heartbeat stays the same."""
