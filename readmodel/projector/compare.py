@@ -45,7 +45,11 @@ class Report(NamedTuple):
 
     def __str__(self) -> str:
         if not self.registers:
-            return "The former views were the same"
+            return (
+                "The former views were the same"
+                if self.complete
+                else "The comparison with the former views ended early"
+            )
         least = "" if self.complete else "at least "
         noun = "register" if self.registers == 1 else "registers"
         return f"The former views differed in {least}{self.registers} {noun}, for example {self.examples[0]}"

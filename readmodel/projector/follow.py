@@ -65,9 +65,9 @@ class Completeness:
         self._server, self._unproven_since = "", 0
 
     def complete_at(self, progress: Progress, end: int) -> int | None:
-        """Return the latest such moment that this progress proves, or None. The caller has read `end` after it.
+        """Return the latest moment that `progress` proves, or None. The caller must read `end` after `progress`.
 
-        A commit before a moment has a position up to an end that was read after that moment.
+        The views show every commit before this moment: its position is at most the end that was read later.
         """
         if progress.replication_id != self._server:
             self._server, self._unproven_since = progress.replication_id, progress.moment
@@ -80,10 +80,10 @@ class Completeness:
         self._waiting = self._waiting or (progress.moment, end)
         return proven
 
-    def is_held_back(self, progress: Progress) -> bool:
-        """Return True once if an open transaction prevents the proof on a server that was restarted or promoted.
+    def may_pass_fence_once(self, progress: Progress) -> bool:
+        """Return True at most once per Redis server, if an open transaction has prevented the proof for FENCE_PATIENCE.
 
-        Queries get a 503 meanwhile.
+        Queries get a 503 until then.
         """
         since = self._unproven_since
         if not since or progress.moment - since < FENCE_PATIENCE * 1_000:
@@ -112,7 +112,7 @@ def follow(store: Store, log: Log, projection: Projection, completeness: Complet
     if completeness and (moment := completeness.complete_at(progress, page.end)) is not None:
         store.beat(progress.replication_id, moment)
     if position == progress.cursor:
-        if completeness and completeness.is_held_back(progress):
+        if completeness and completeness.may_pass_fence_once(progress):
             apply_beyond_fence(store, log, projection, live, progress, page.end)
             store.beat(progress.replication_id, progress.moment)
         return 0

@@ -5,7 +5,7 @@
 3. Read the log's end and catch up with it. A writer that returned earlier wrote only the live generation. If an open
    transaction holds the log back, also apply the committed events beyond it.
 4. Check that each product's totals are as new as the log. Compare the views with the former ones.
-5. Switch. Writers still write the former generation until it is dropped.
+5. Switch, and store the heartbeat. Writers still write the former generation until it is dropped.
 
 If a rebuild is killed, the live generation is unchanged. The next rebuild deletes the remains.
 """
@@ -33,17 +33,22 @@ from readmodel.store.store import Store
 logger = logging.getLogger(__name__)
 
 POLL = 0.02
+MOST_SHOWN = 4_000
+"""Characters of the report on the former views."""
 
 
 class Rebuilt(NamedTuple):
-    """The number of events, and how the former views differed from the new ones. It is None if there were none."""
+    """The number of events, and how the former views differed.
+
+    `former` is None if there were no former views, or if Redis refused the comparison.
+    """
 
     events: int
     former: Report | None
 
     def __str__(self) -> str:
-        former = "" if self.former is None else f". {self.former}"
-        return f"the views from {self.events} events{former}"
+        former = "" if self.former is None else f". {str(self.former)[:MOST_SHOWN]}"
+        return f"Rebuilt the views from {self.events} events{former}"
 
 
 class RebuildFailed(Exception):
@@ -66,11 +71,13 @@ def rebuild(store: Store, log: Log, projection: Projection, progress: Progress =
         events, versions = fill(store, log, projection, new, history, progress)
         with announced(store, before, Generations(before.live, new)) as both:
             start = catch_up(store, log, projection, before.live, new)
-            verify(store.redis, new, versions)
+            check_totals(store.redis, new, versions)
             former = None if before.live is None else compared(store, before.live, new)
             require_unchanged(store, log, history, server)
             swap(store, both, Generations(new, before.live))
-        store.beat(server, start.moment)  # After the switch: readers of the former views must not trust them now.
+        store.beat(
+            server, start.moment
+        )  # After the switch: earlier, it would remove the warning from the former views.
         swap(store, Generations(new, before.live), Generations(new))
     generations.drop_all_but(store.redis, store.names, new)
     return Rebuilt(events, former)
@@ -175,7 +182,7 @@ def cursor_of(store: Store, generation: str | None, identity: str) -> int:
         return 0
 
 
-def verify(redis: Redis, new: str, versions: dict[str, int]) -> None:
+def check_totals(redis: Redis, new: str, versions: dict[str, int]) -> None:
     outdated = outdated_totals(redis, new, versions)
     if outdated:
         raise RebuildFailed(f"{len(outdated)} products do not match the log, for example {outdated[0]!r}")

@@ -62,7 +62,7 @@ class ThreadConnection(threading.local):
 
     @property
     def replication(self) -> str:
-        """What INFO replication said when this thread's connection was made, or later told `note_replication`."""
+        """The reply to INFO replication when this thread connected, or the newer one that `note_replication` stored."""
         return self._owned.replication
 
     def note_replication(self, info: str) -> None:

@@ -42,7 +42,7 @@ def apply_command(
     identity: str,
     step: Step | None = None,
 ) -> RedisCommand:
-    """Return the call that applies registers to a bucket of this log, and moves its cursor if a step is given."""
+    """Return the call that applies registers to a bucket of this history, and moves its cursor if a step is given."""
     redis_keys = [f"{generation}:{keys.cursor(bucket)}"]
     expected, position, mark = step or ("", "", "")
     values: list[str | int | bytes] = [expected, position]
@@ -77,7 +77,9 @@ def repair(
 
     `places` are its key, and the other key in which it may be, or the same key again. None means a missing field.
     """
-    values: list[Any] = [value.encode(errors="surrogateescape") for value in (field, mark(found), mark(expected))]
+    values: list[Any] = [
+        value.encode(errors="surrogateescape") for value in (field, optional_text(found), optional_text(expected))
+    ]
     return bool(redis.fcall(names.repair, 2, *cast("tuple[Any, Any]", places), *values))
 
 
@@ -86,6 +88,6 @@ def delete_no_hash(redis: Redis, names: Names, key: bytes) -> bool:
     return bool(redis.fcall(names.repair, 1, cast("Any", key)))
 
 
-def mark(value: str | None) -> str:
+def optional_text(value: str | None) -> str:
     """Return a text that distinguishes a missing value from an empty one."""
     return "" if value is None else f"={value}"

@@ -70,7 +70,7 @@ def swap(redis: Redis, names: Names, expected: Generations, new: Generations) ->
 
 
 def begin_filling(redis: Redis, names: Names, generation: str, identity: str, epoch: int) -> None:
-    """Create the buckets of a generation, each filled up to position 0, from the log with this identity and epoch."""
+    """Create the buckets of a generation, each filled up to position 0, from this history."""
     pipeline = redis.pipeline(transaction=False)
     # A flush resets the counter, so an earlier generation may have had this name. Caches must not mix the two.
     pipeline.set(names.cache_token, uuid4().hex)

@@ -38,10 +38,10 @@ end
 --
 -- KEYS: the bucket's cursor; for each register its hash and its former hash; the bucket's history
 -- ARGV: `expected` and `position`, both empty if the cursor stays; for each register its field, version and value; the
--- identity of the log; the mark of `position`
+-- identity of the history; the mark of `position`
 -- A process of an older version passes no history, identity and mark, so they are the last ones. A generation of an
 -- older version has no history.
--- Returns 0 and does nothing if the bucket is missing, shows another log, or has a cursor below `expected`.
+-- Returns 0 and does nothing if the bucket is missing, shows another history, or has a cursor below `expected`.
 -- Returns 2 if a cached member has changed, and otherwise 1.
 local function apply(keys, args)
     local cursor = tonumber(redis.call('GET', keys[1]) or '')

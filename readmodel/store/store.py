@@ -87,10 +87,11 @@ class Store:
     def apply(self, registers: Iterable[Register], identity: str) -> None:
         """Set newer registers in the live generation and in the other generation, and wake the relay.
 
-        Return when both have the registers, even if a rebuild announced the other generation meanwhile. `identity` is
-        that of the log that holds their events. Raise ModelAbsent if a bucket or the live generation is missing, or if
-        one of them shows another log. Raise RedisError if Redis is unavailable. After an
-        error, some registers may be set. The caller may repeat the call.
+        Return when both have the registers, even if a rebuild announced the other generation meanwhile. `identity`
+        names the history that holds their events.
+
+        Raise ModelAbsent if a bucket or the live generation is missing, or if it shows another history. Raise
+        RedisError if Redis is unavailable. After an error, some registers may be set. The caller may repeat the call.
         """
         buckets = by_bucket(registers)
         target = self._seen
@@ -104,10 +105,10 @@ class Store:
         raise ModelAbsent
 
     def advance(self, generation: str, registers: Iterable[Register], identity: str, step: Step | None) -> bool:
-        """Set newer registers of this log, and move every bucket's cursor. Without a step, the cursors stay.
+        """Set newer registers of this history, and move every bucket's cursor. Without a step, the cursors stay.
 
-        Return False if a bucket is missing, shows another log, or has not reached `step.expected`. Other buckets are
-        still written.
+        Return False if a bucket is missing, shows another history, or has not reached `step.expected`. Other buckets
+        are still written.
         """
         buckets = by_bucket(registers)
         if invalidates_caches(buckets):
@@ -129,7 +130,7 @@ class Store:
     def cursor(self, generation: str, identity: str) -> int | None:
         """Return the position that all buckets of the generation have reached.
 
-        Return None if a bucket is missing or shows another log. Raise ModelDamaged or RedisError.
+        Return None if a bucket is missing or shows another history. Raise ModelDamaged or RedisError.
         """
         progress = self.progress(generation)
         return progress.cursor if progress is not None and progress.identities == {identity} else None
@@ -139,11 +140,11 @@ class Store:
         return replication_id_in(self._connection.send([("INFO", "replication")])[0])
 
     def beat(self, replication_id: str, complete_at: int) -> None:
-        """Record that the views on this server show every commit before the moment `complete_at`."""
+        """Record that the views on this server show every commit before `complete_at`, and that none is suspect."""
         self._connection.send([("SET", self.names.heartbeat, str(Heartbeat(replication_id, complete_at)))])
 
     def suspect(self, generation: str) -> None:
-        """Record that the generation shows a history that the log no longer has. The heartbeat stays the same."""
+        """Record that the generation shows a history that the log no longer has. The other words stay the same."""
         found = self._connection.send([("GET", self.names.heartbeat)])[0]
         heartbeat = Heartbeat.parse(found) or Heartbeat()
         self._connection.send([("SET", self.names.heartbeat, str(heartbeat._replace(suspect=generation)))])

@@ -33,7 +33,10 @@ ROUTES: dict[str, tuple[Fetch, str]] = {
 
 
 def create_query_app(store: Store, suspect_is_ready: bool = True) -> Flask:
-    """Return the app of a process that only serves queries. If the views are suspect, it may refuse to be ready."""
+    """Return the app of a process that only serves queries.
+
+    While the views are suspect, the process is ready only if `suspect_is_ready`.
+    """
     app = create_bare_app()
     app.register_blueprint(query_routes(store))
     app.register_blueprint(health_routes("queries", lambda: readiness(store, {}, suspect_is_ready)))

@@ -65,7 +65,7 @@ def in_database_1(environment: Environment, redis_server: RedisServer) -> Enviro
 def test_a_second_service_refuses_to_start(api: Api, second: Environment, redis: Redis) -> None:
     api.add_batch("b1", "S", 10)
     before = redis.get(PLAIN.generations)
-    for command in ("serve", "relay", "consumer", "rebuild", "verify", "repair"):
+    for command in ("serve", "relay", "consumer", "rebuild", "adopt", "verify", "repair"):
         assert run_to_end(command, second) == (1, REFUSAL), command
     assert redis.get(PLAIN.generations) == before, "the second service has replaced the views of the first service"
     assert api.get("products", "S").json["available"] == 10

@@ -40,6 +40,8 @@ BAD = [
     ("ALLOCATION_COMMANDS_TOGETHER", "99999999999999999999", "less than or equal to 10000"),
     ("ALLOCATION_MAIL_WINDOW", "100000000000", "less than or equal to 31536000"),
     ("ALLOCATION_KEYS_KEPT", "9999999999999", "less than or equal to 315360000"),
+    ("ALLOCATION_VIEWS_STALE", "0.4", "greater than or equal to 0.5"),
+    ("ALLOCATION_VIEWS_STALE", "3601", "less than or equal to 3600"),
     ("ALLOCATION_VERIFY_RATE", "-1", "greater than or equal to 0"),
     ("ALLOCATION_VERIFY_RATE", "10001", "less than or equal to 10000"),
     ("ALLOCATION_REDIS_PREFIX", "Shop", "should match pattern"),

@@ -18,7 +18,7 @@ from allocation.adapters.postgres import statements
 from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
 from allocation.adapters.postgres.driver.arrays import array, arrays
 from allocation.adapters.postgres.driver.errors import translated_errors
-from allocation.adapters.postgres.driver.server import ServerDescription
+from allocation.adapters.postgres.driver.server import ServerDescription, database_in
 from allocation.adapters.postgres.event_pages import EventPage, read_whole_transactions
 from allocation.adapters.postgres.fence import last_position, last_position_and_fence
 from allocation.adapters.postgres.history import (
@@ -40,10 +40,6 @@ APPENDED_AT_ONCE = 5_000
 READ_AT_ONCE = 5_000
 SEARCHED_AT_ONCE = 100_000
 REBUILD_LOCK = 0x2A12 << 48
-
-READ_DATABASE = text("""
-    SELECT concat(system_identifier, '-', oid) FROM pg_control_system(), pg_database WHERE datname = current_database()
-""")
 
 READ_EVENTS_OF_TYPES = text("""
     SELECT position, CAST(data AS text) FROM events
@@ -130,7 +126,7 @@ class EventLog:
             return read_history(connection).identity
 
     def history(self, applied: Collection[Applied] = ()) -> History:
-        """Return the log's history. First begin a new epoch if readers have `applied` another one.
+        """Return the log's history. First begin a new epoch if the log may have lost what readers have `applied`.
 
         Also begin a new epoch if the log is on another server. If replication is `synchronous`, a failover alone does
         not count.
@@ -146,9 +142,12 @@ class EventLog:
             return begin_epoch(connection, read_log(connection), server, applied, reason)
 
     def database(self) -> str:
-        """Return a name of the database that holds the log. A copy of the database has another name."""
+        """Return a name of the database that holds the log. A copy of the database has another name.
+
+        After a failover, it has the same name.
+        """
         with self._connection() as connection:
-            return str(connection.execute(READ_DATABASE).scalar_one())
+            return database_in(self._description.read(connection))
 
     def end(self) -> int:
         """Return the last position that the sequence has assigned. Events up to it may still be uncommitted."""

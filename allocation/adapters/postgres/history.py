@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 MOST_LOST = 1_000_000_000
 """A cursor further beyond the end of the log is damaged: it does not count as a position that the log had."""
 LEAP = 100_000
-"""Positions. Writers draw fewer between two statements of this module."""
+"""A number of positions. Between two statements of this module, writers use fewer positions than this."""
 
 NO_EVENT = f"0 {'0' * 16}"
 
@@ -68,7 +68,7 @@ def read_history(connection: Connection) -> History:
 def confirm(
     connection: Connection, description: ServerDescription, applied: Collection[Applied], *, synchronous: bool
 ) -> History:
-    """Return the log's history. Begin a new epoch if the history is not the one that readers have applied.
+    """Return the log's history. Begin a new epoch if one of `reasons` applies.
 
     If replication is `synchronous`, another timeline alone does not count.
     """
@@ -143,15 +143,16 @@ def begin_epoch(
 def raise_sequence(connection: Connection, log: Row[Any], applied: Collection[Applied]) -> None:
     """Raise the sequence above every position that the log, a subscription or a reader has seen.
 
-    Writers draw positions meanwhile. A step never lowers the sequence, and a leap is far above their positions.
+    Writers use positions meanwhile. STEP never lowers the sequence. LEAP_TO stays LEAP positions above them.
     """
     believable = [place.cursor for place in applied if place.cursor <= log.last + MOST_LOST]
     target = max(log.top, connection.execute(READ_HANDLED).scalar_one(), *believable)
-    if target - log.last > 2 * LEAP:
+    gap = target - log.last
+    if gap > 2 * LEAP:
         connection.execute(LEAP_TO, {"position": target - LEAP})
-    steps = min(target - log.last, LEAP)
-    if steps > 0:
-        connection.execute(STEP, {"steps": steps})
+        gap = LEAP
+    if gap > 0:
+        connection.execute(STEP, {"steps": gap})
 
 
 def read_log(connection: Connection) -> Row[Any]:

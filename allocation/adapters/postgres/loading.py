@@ -18,7 +18,7 @@ from allocation.service_layer.unit_of_work import History, LockSet, RetryableErr
 class Loaded(NamedTuple):
     """The rows that a lock set names. `created` holds the SKUs of the products that this transaction has created.
 
-    `history` is that of the log, or None if the lock set names no product.
+    `history` is that of the log, or None if this transaction has locked no product.
     """
 
     created: Sequence[str]
@@ -40,7 +40,7 @@ def lock_and_read(connection: Connection, locks: LockSet) -> Loaded:
     if not {line.sku for line in lines} <= skus:
         raise RetryableError("An order got a line of a product that this transaction has not locked")
     refs = locks.batches | locks.owners_of | {line.batchref for line in lines if line.batchref is not None}
-    history = History(products[0].identity, products[0].epoch) if products else None
+    history = History(products[0].identity, products[0].epoch) if products and products[0].identity else None
     return Loaded(created, history, products, read_batches(connection, skus, refs), lines)
 
 

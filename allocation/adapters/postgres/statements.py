@@ -22,7 +22,7 @@ DELETE_PRODUCTS = text("DELETE FROM products WHERE sku = ANY(CAST(:skus AS text[
 # transaction that waited can have a former one. The views refuse it then, and the relay applies its events.
 LOCK_PRODUCTS = text("""
     SELECT sku, version, available, waiting_lines, waiting_units, CAST(log.identity AS text) AS identity, log.epoch
-    FROM products CROSS JOIN log WHERE sku = ANY(CAST(:skus AS text[]))
+    FROM products LEFT JOIN log ON true WHERE sku = ANY(CAST(:skus AS text[]))
     ORDER BY sku FOR NO KEY UPDATE OF products
 """)
 

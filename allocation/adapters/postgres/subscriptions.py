@@ -35,7 +35,7 @@ class Cursor:
         return read_types(self._connection, types, self.position, upto=upto)
 
     def skip(self, names: Sequence[str]) -> None:
-        """Move the cursor behind the last event with one of these names, if the cursor is below it."""
+        """Move the cursor to the last event that has one of these names, if the cursor is below it."""
         position = last_of(self._connection, names)
         if position > self.position:
             self.move(position, handled=True)

@@ -29,7 +29,7 @@ def rebuild() -> None:
             bar.update(events - bar.n)
 
         rebuilt = rebuild(store, log, PROJECTION, progress)
-    click.echo(visible(f"Rebuilt {rebuilt}"))
+    click.echo(visible(str(rebuilt)))
 
 
 @click.command()

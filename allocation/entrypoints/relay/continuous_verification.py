@@ -13,6 +13,7 @@ from allocation.entrypoints.relay.pace import Pace
 from allocation.entrypoints.relay.walk import Walk
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown, ShutdownRequested
+from readmodel.logs import visible
 from readmodel.outage import Outage
 from readmodel.projector.differences import Difference, ViewsBehind
 from readmodel.projector.fold import Projection
@@ -24,6 +25,8 @@ from readmodel.store.store import Store
 logger = logging.getLogger(__name__)
 
 PAUSE = 1.0
+MOST_SHOWN = 4_000
+"""Characters of a difference in the log."""
 
 UNAVAILABLE = (RedisError, StoreUnavailable, RetryableError, ModelAbsent, ViewsBehind)
 
@@ -78,7 +81,8 @@ class ContinuousVerification(BackgroundThread):
     def _correct(self, difference: Difference) -> None:
         self._require_history()
         if self._verifier.repair(difference):
-            logger.warning("The views differed from the database, and the relay corrected %.4000s", difference)
+            shown = visible(str(difference))[:MOST_SHOWN]
+            logger.warning("The views differed from the database, and the relay corrected %s", shown)
             count_corrected(self._store.redis, self._store.names)
 
     def _require_history(self) -> None:

@@ -5,6 +5,7 @@ cursor is too low. This record then shows which events of the log the subscripti
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import cast
 
 from redis import Redis
@@ -28,22 +29,23 @@ class HandledEvents:
 
     def record(self, names: Sequence[str]) -> None:
         """Add the names of events that were handled. Raise RedisError if the record is required."""
-        try:
+        with suppress(*self._ignored):
             pipeline = self._redis.pipeline()
             pipeline.lpush(self._key, *names[-KEPT:])
             pipeline.ltrim(self._key, 0, KEPT - 1)
             pipeline.execute()
-        except self._ignored:
-            pass
 
     def latest(self) -> list[str]:
         """Return the names, the latest first. Raise RedisError if the record is required."""
+        with suppress(*self._ignored):
+            return self._latest()
+        return []
+
+    def _latest(self) -> list[str]:
         try:
             return cast("list[str]", self._redis.lrange(self._key, 0, -1))
         except ResponseError as error:
             if damage_in(error) is None:
                 raise
             self._redis.delete(self._key)  # It is no list.
-            return []
-        except self._ignored:
             return []

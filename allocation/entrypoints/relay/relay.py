@@ -14,6 +14,7 @@ from allocation.adapters.postgres.event_log import READ_AT_ONCE, EventLog, LogBe
 from allocation.entrypoints.relay.background import BackgroundThread
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown, ShutdownRequested
+from readmodel.logs import visible
 from readmodel.outage import Outage
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Completeness, follow
@@ -33,7 +34,7 @@ Meanwhile, the fast path updates the views.
 """
 THREAD_ENDS_WITHIN = 2.0
 ATTEMPTS = 3
-"""How often a running relay looks for another service. The other relays of a restored database need a moment."""
+"""The number of checks for another service. After a restore, the other relays show the former database for a moment."""
 
 
 class Relay:
@@ -141,7 +142,7 @@ class Relay:
             self._require_alone()
             logger.warning("The relay rebuilds the views: %s", loss)
             rebuilt = rebuild(self._store, self._log, self._projection, lambda *_: self._shutdown.check())
-            logger.info("The relay rebuilt %.4000s", rebuilt)
+            logger.info("%s", visible(str(rebuilt)))
 
     def _pause(self, seconds: float) -> None:
         self._shutdown.wait(seconds)

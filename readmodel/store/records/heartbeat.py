@@ -1,7 +1,7 @@
 """The heartbeat of the relay: up to which moment the views show every commit. Each query reads it with its view.
 
-It holds three words: the replication id of the Redis server that holds these views, the moment, and the name of a
-generation that is suspect, if there is one. A server has another replication id after each restart and promotion. Then
+It holds two or three words. The first is the replication id of the Redis server, and the second is the moment. If a
+generation is suspect, its name is the third. A server has another replication id after each restart and promotion. Then
 it may have lost the latest writes.
 """
 

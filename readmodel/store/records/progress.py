@@ -13,7 +13,7 @@ MARK = re.compile(r"([0-9]{1,18} [0-9]{1,18} [0-9a-f]{16})?")
 
 
 class BucketProgress(NamedTuple):
-    """A bucket shows every event at or below its cursor, of the log with this identity and epoch.
+    """A bucket shows every event at or below its cursor, of the history with this identity and epoch.
 
     `mark` names the last of these events.
     """
@@ -51,7 +51,7 @@ def progress_commands(generation: str) -> list[RedisCommand]:
 
 
 def parse_progress(generation: str, replies: Sequence[Any]) -> Progress | None:
-    """Return None if a part of the generation is missing. Raise ModelDamaged if a number can't be parsed."""
+    """Return None if a part of the generation is missing. Raise ModelDamaged if a number or a mark can't be parsed."""
     info, time, *rest = replies
     found = list(zip(rest[::2], rest[1::2], strict=True))
     if any(cursor is None or None in history for cursor, history in found):
@@ -66,7 +66,7 @@ def parse_progress(generation: str, replies: Sequence[Any]) -> Progress | None:
 def number_in(generation: str, stored: str) -> int:
     number = number_of(stored)
     if number is None:
-        raise ModelDamaged(f"a cursor of generation {generation} is no number: {stored!r}")
+        raise ModelDamaged(f"a cursor or an epoch of generation {generation} is no number: {stored!r}")
     return number
 
 

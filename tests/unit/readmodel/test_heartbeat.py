@@ -76,10 +76,10 @@ def test_completeness_is_not_proven_by_a_server_that_lost_data() -> None:
 def test_an_open_transaction_holds_back_a_new_server_once() -> None:
     completeness = Completeness()
     assert completeness.complete_at(progress(100, 5), end=5) == 100
-    assert not completeness.is_held_back(progress(100, 5))
+    assert not completeness.may_pass_fence_once(progress(100, 5))
     restarted = [progress(moment, 5)._replace(replication_id="r2") for moment in (2_000, 2_999, 3_000, 9_000)]
     held_back = []
     for moment in restarted:
         assert completeness.complete_at(moment, end=9) is None
-        held_back.append(completeness.is_held_back(moment))
+        held_back.append(completeness.may_pass_fence_once(moment))
     assert held_back == [False, False, True, False]

@@ -52,7 +52,7 @@ def translated_errors() -> Iterator[None]:
             raise Busy(message_of(error.orig)) from error
         if code in REASONS:
             raise StoreUnavailable(f"{REASONS[code]}: {message_of(error.orig)}", REASONS[code]) from error
-        if code in LOST_RACES or is_passing_duplicate(error) or error.connection_invalidated:
+        if code in LOST_RACES or is_transient_duplicate(error) or error.connection_invalidated:
             raise RetryableError(message_of(error.orig)) from error
         if code is None or code.startswith(UNAVAILABLE):
             raise StoreUnavailable(message_of(error.orig)) from error
@@ -74,10 +74,10 @@ def message_of(error: BaseException | None) -> str:
     return " ".join((message or str(error)).split())
 
 
-def is_passing_duplicate(error: DBAPIError) -> bool:
-    """Return whether a new attempt can succeed.
+def is_transient_duplicate(error: DBAPIError) -> bool:
+    """Return whether the duplicate key can disappear in a new attempt.
 
-    Another transaction has just created the same batch, which a new attempt finds. Or the sequence of positions is
+    Another transaction has just created the same batch, and a new attempt finds it. Or the sequence of positions is
     behind the log, and the relay raises it soon.
     """
     diagnosis = getattr(error.orig, "diag", None)

@@ -52,10 +52,15 @@ def is_offered(connection: Connection, name: str, part: str) -> bool:
     except DBAPIError as error:
         if not (code_of(error) or "").startswith(REFUSED):
             raise
-        connection.rollback()  # SQLAlchemy has discarded the session.
+        connection.rollback()  # `discard_unusable_sessions` has closed the session.
         logger.warning("PostgreSQL does not show its %s. A change of it goes unnoticed", name)
         return False
     return True
+
+
+def database_in(description: str) -> str:
+    """Return the parts that are the same after a failover: the system identifier and the database."""
+    return description.rpartition("/")[0].replace("/", "-")
 
 
 def merged(stored: str | None, found: str) -> str:

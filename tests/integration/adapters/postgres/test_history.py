@@ -1,16 +1,19 @@
 """The log begins a new epoch if it may have lost events, and only then."""
 
 import threading
-from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
+from allocation.adapters.postgres import history
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.service_layer.unit_of_work import FIRST_EPOCH, History
 from tests.support.adapters.event_log import append, out_of_stock
 from tests.support.adapters.history import Place, applied, described_otherwise, execute
+from tests.support.patience import PATIENCE
 
 
 def test_the_first_check_only_records_the_server(engine: Engine, log: EventLog) -> None:
@@ -48,7 +51,7 @@ def test_another_server_begins_an_epoch(part: int, first: History, log: EventLog
 
 
 @pytest.mark.parametrize(("part", "epoch"), [(0, 2), (1, 2), (2, 1)], ids=["system-identifier", "database", "timeline"])
-def test_synchronous_standbys_may_take_over(part: int, epoch: int, first: History, engine: Engine) -> None:
+def test_synchronous_replication_ignores_the_timeline(part: int, epoch: int, first: History, engine: Engine) -> None:
     execute(engine, f"UPDATE log SET server = {described_otherwise(part)}")
     log = EventLog(engine, synchronous=True)
     after = log.history(applied(log))
@@ -85,22 +88,21 @@ def test_adoption_begins_an_epoch(first: History, log: EventLog, caplog: pytest.
     assert "The log begins epoch 2: an operator has adopted the database" in caplog.messages
 
 
-def test_two_relays_begin_one_epoch(first: History, log: EventLog, engine: Engine) -> None:
-    places: Sequence[Place] = applied(log)
+def test_concurrent_checks_begin_one_epoch(
+    first: History, log: EventLog, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several relays have found the same reason before one of them begins the epoch."""
+    places = applied(log)
     execute(engine, f"UPDATE log SET server = {described_otherwise(2)}")
-    logs = [EventLog(engine) for _ in range(8)]
-    barrier, found = threading.Barrier(len(logs)), list[History]()
+    barrier, raise_sequence = threading.Barrier(8), history.raise_sequence
 
-    def check(one: EventLog) -> None:
-        one.end()  # Opens the connection.
-        barrier.wait()
-        found.append(one.history(places))
+    def meet(*arguments: Any) -> None:
+        barrier.wait(PATIENCE)
+        raise_sequence(*arguments)
 
-    threads = [threading.Thread(target=check, args=(one,)) for one in logs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    monkeypatch.setattr(history, "raise_sequence", meet)
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: EventLog(engine).history(places), range(8)))
     assert {after.epoch for after in found} == {2}
     assert set(found) == {log.history()}
 
@@ -120,7 +122,9 @@ def test_an_ordinary_role_can_check_the_history(
     plain = create_postgres_engine(url, direct=True)
     places = applied(EventLog(engine))
     assert EventLog(plain).history(places) == first
-    assert "PostgreSQL does not show its timeline. A change of it goes unnoticed" in caplog.messages
+    assert EventLog(plain).database() == "-" + EventLog(engine).database().partition("-")[2]
+    for part in ("timeline", "system identifier"):
+        assert f"PostgreSQL does not show its {part}. A change of it goes unnoticed" in caplog.messages
     assert "PostgreSQL does not show its database. A change of it goes unnoticed" not in caplog.messages
     execute(engine, f"UPDATE log SET server = {described_otherwise(2)}")
     assert EventLog(engine).history(places).epoch == 2, "the recorded parts are still known to other relays"

@@ -11,6 +11,7 @@ from allocation.entrypoints.relay.drift import corrected_registers
 from allocation.relay_threads import create_threads
 from allocation.service_layer.messagebus import MessageBus
 from allocation.shutdown import Shutdown
+from readmodel.logs import visible
 from readmodel.projector.differences import Comparison
 from readmodel.store.names import PLAIN
 from readmodel.store.store import Store
@@ -41,7 +42,7 @@ def test_the_relay_corrects_a_damage_and_counts_it(
     corrections = [message for message in caplog.messages if message.startswith(CORRECTED)]
     assert corrected_registers(shop.redis, PLAIN) == len(corrections) >= len(expected)
     for key, field in expected:
-        place = key if field is None else f"{key} {field}"
+        place = visible(key if field is None else f"{key} {field}")
         assert any(message.startswith(f"{CORRECTED}{place}: found ") for message in corrections), corrections
 
 
@@ -51,7 +52,7 @@ def test_a_correction_is_logged_with_both_values(shop: Store, engine: Engine, ca
     shop.redis.hset(f"{live}:{LINE}", "S", "nonsense\n")
     with verifying(shop, engine):
         eventually(lambda: corrected_registers(shop.redis, PLAIN))
-    assert caplog.messages == [f"{CORRECTED}{LINE} S: found nonsense\n, expected {sound}"]
+    assert caplog.messages == [f"{CORRECTED}{LINE} S: found nonsense\\n, expected {sound}"]
 
 
 def test_no_false_alarm_arises_under_traffic(

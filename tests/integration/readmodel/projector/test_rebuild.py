@@ -36,7 +36,7 @@ def test_a_rebuild_creates_the_same_views(projecting_bus: MessageBus, model: Sto
     before, live = fingerprint(model), model.generations().live
     rebuilt = rebuild(model, log, PROJECTION)
     assert fingerprint(model) == before
-    assert str(rebuilt) == f"the views from {log.end() - 1} events. The former views were the same"
+    assert str(rebuilt) == f"Rebuilt the views from {log.end() - 1} events. The former views were the same"
     assert model.generations().live != live
     assert {key.partition(":")[0] for key in model.redis.scan_iter("g*:*")} == {model.generations().live}
 

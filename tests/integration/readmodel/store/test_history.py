@@ -49,7 +49,7 @@ def test_registers_of_an_older_process_are_accepted(store: Store, live: str) -> 
     assert stored(store) == {"S": '1 {"state":"s"}'}
 
 
-def test_registers_in_a_generation_of_an_older_version(store: Store, live: str) -> None:
+def test_a_generation_without_a_history_accepts_registers(store: Store, live: str) -> None:
     """Its buckets have no history. The relay rebuilds it soon."""
     store.redis.delete(f"g1:{keys.history(keys.bucket_of(KEY))}")
     store.apply([line(1)], LOG)
@@ -79,7 +79,9 @@ def test_readers_trust_a_fresh_heartbeat(store: Store, live: str) -> None:
 
 def test_readers_warn_of_an_old_heartbeat(store: Store, live: str) -> None:
     store.beat(replication_id(store.redis), redis_time(store.redis) - 90_000)
-    assert (read(store) or "").startswith("behind; seconds=9")
+    warning = read(store) or ""
+    assert warning.startswith("behind; seconds=")
+    assert int(warning.partition("=")[2]) >= 90
 
 
 def test_readers_warn_of_a_suspect_generation(store: Store, live: str) -> None:
