@@ -71,6 +71,7 @@ class Completeness:
         """
         if progress.replication_id != self._server:
             self._server, self._unproven_since = progress.replication_id, progress.moment
+            self._waiting = None  # The former server's cursors prove nothing about this one.
         if progress.cursor >= end:
             self._waiting, self._unproven_since = None, 0
             return progress.moment

@@ -66,21 +66,22 @@ def rebuild(store: Store, log: Log, projection: Projection, progress: Progress =
         before = Generations(found.live)
         swap(store, found, before)
         generations.drop_all_but(store.redis, store.names, before.live)
-        history, server = present_history(store, log, before.live), store.replication_id()
+        (history, former), server = present_history(store, log, before.live), store.replication_id()
         new = generations.new_name(store.redis, store.names, before.live)
         events, versions = fill(store, log, projection, new, history, progress)
         with announced(store, before, Generations(before.live, new)) as both:
             start = catch_up(store, log, projection, before.live, new)
             check_totals(store.redis, new, versions)
-            former = None if before.live is None else compared(store, before.live, new)
+            report = None if before.live is None else compared(store, before.live, new)
             require_unchanged(store, log, history, server)
-            swap(store, both, Generations(new, before.live))
+            swap(store, both, Generations(new, former))
         store.beat(
             server, start.moment
         )  # After the switch: earlier, it would remove the warning from the former views.
-        swap(store, Generations(new, before.live), Generations(new))
+        if former is not None:
+            swap(store, Generations(new, former), Generations(new))
     generations.drop_all_but(store.redis, store.names, new)
-    return Rebuilt(events, former)
+    return Rebuilt(events, report)
 
 
 def compared(store: Store, former: str, new: str) -> Report | None:
@@ -121,8 +122,11 @@ def announced(store: Store, before: Generations, both: Generations) -> Iterator[
         raise
 
 
-def present_history(store: Store, log: Log, live: str | None) -> History:
-    """Return the log's history. If the live generation shows another one, mark it as suspect until the switch."""
+def present_history(store: Store, log: Log, live: str | None) -> tuple[History, str | None]:
+    """Return the log's history, and the live generation if writers can still write it after the switch.
+
+    If it shows another history, they can't. It is then suspect until the switch.
+    """
     progress = None
     if live is not None:
         with suppress(ModelDamaged):
@@ -130,7 +134,8 @@ def present_history(store: Store, log: Log, live: str | None) -> History:
     history = log.history(progress.buckets if progress else ())
     if live is not None and progress is not None and progress.identities != {history.identity}:
         store.suspect(live)
-    return history
+        return history, None
+    return history, live
 
 
 def require_unchanged(store: Store, log: Log, history: History, server: str) -> None:

@@ -42,8 +42,13 @@ class OwnedConnection:
         self.connection.register_connect_callback(self.read_replication)
 
     def read_replication(self, connection: AbstractConnection) -> None:
-        connection.send_command("INFO", "replication")
-        self.replication = cast("str", connection.read_response())
+        try:
+            connection.send_command("INFO", "replication")
+            self.replication = cast("str", connection.read_response())
+        except BaseException:
+            self.replication = ""
+            connection.disconnect()  # Otherwise the next command would use the connection without this reply.
+            raise
 
     def __del__(self) -> None:
         self.connection.disconnect()

@@ -6,6 +6,7 @@ writes can't restore parts of the views.
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Generic, NamedTuple, TypeVar, cast
 from uuid import uuid4
 
@@ -145,7 +146,9 @@ class Store:
 
     def suspect(self, generation: str) -> None:
         """Record that the generation shows a history that the log no longer has. The other words stay the same."""
-        found = self._connection.send([("GET", self.names.heartbeat)])[0]
+        found = None
+        with suppress(ModelDamaged):  # The key is no string: replace it.
+            [found] = self._connection.send([("GET", self.names.heartbeat)])
         heartbeat = Heartbeat.parse(found) or Heartbeat()
         self._connection.send([("SET", self.names.heartbeat, str(heartbeat._replace(suspect=generation)))])
 

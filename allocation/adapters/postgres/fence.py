@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, text
 
-from allocation.adapters.postgres.driver.errors import translated_errors
+from allocation.adapters.postgres.driver.errors import READ_ONLY, STANDBY, translated_errors
+from allocation.service_layer.unit_of_work import StoreUnavailable
 
 FENCE_TAG = 0x2A11
 
-READ_LAST_POSITION = text("SELECT last_value FROM events_position_seq")
+READ_LAST_POSITION = text("SELECT last_value, pg_is_in_recovery() AS is_standby FROM events_position_seq")
 
 # pg_locks shows the key of an advisory lock in two columns. classid has the upper 32 bits, and objid the lower 32 bits.
 READ_SMALLEST_HELD_KEY = text("""
@@ -33,7 +34,14 @@ READ_HOLDERS = text("""
 
 
 def last_position(connection: Connection) -> int:
-    return int(connection.execute(READ_LAST_POSITION).scalar_one())
+    """Return the last assigned position. Raise StoreUnavailable if the server is a standby.
+
+    A standby has no locks of writers, and its sequence is ahead of its events.
+    """
+    row = connection.execute(READ_LAST_POSITION).one()
+    if row.is_standby:
+        raise StoreUnavailable(STANDBY, READ_ONLY)
+    return int(row.last_value)
 
 
 def last_position_and_fence(connection: Connection) -> tuple[int, int]:

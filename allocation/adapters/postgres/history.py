@@ -19,10 +19,10 @@ from allocation.service_layer.unit_of_work import History, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
-MOST_LOST = 1_000_000_000
-"""A cursor further beyond the end of the log is damaged: it does not count as a position that the log had."""
+MOST_LOST, MOST_EPOCHS = 10_000_000, 1_000
+"""A cursor or an epoch further above that of the log is damaged: it does not count as one that the log had."""
 LEAP = 100_000
-"""A number of positions. Between two statements of this module, writers use fewer positions than this."""
+"""A number of positions. While the database executes one statement, writers use fewer positions than this."""
 
 NO_EVENT = f"0 {'0' * 16}"
 
@@ -40,8 +40,15 @@ BEGIN_EPOCH = text("""
     WHERE identity = CAST(:identity AS uuid)
 """)
 READ_HANDLED = text("SELECT coalesce(max(cursor), 0) FROM subscriptions")
-LEAP_TO = text("SELECT setval('events_position_seq', :position)")
-STEP = text("SELECT count(nextval('events_position_seq')) FROM generate_series(1, :steps)")
+# Each statement reads the sequence itself. A process may be suspended before the statement, while others raise it.
+LEAP_TO = text("""
+    SELECT setval('events_position_seq', :target - :leap) FROM events_position_seq
+    WHERE last_value < :target - 2 * :leap
+""")
+STEP_TO = text("""
+    SELECT count(nextval('events_position_seq'))
+    FROM generate_series(1, (SELECT :target - last_value FROM events_position_seq))
+""")
 
 
 class Applied(Protocol):
@@ -98,7 +105,7 @@ def reasons(
 
 def reasons_in_views(connection: Connection, log: Row[Any], applied: Collection[Applied]) -> Iterator[str]:
     for place in applied:
-        if place.epoch > log.epoch:
+        if log.epoch < place.epoch <= log.epoch + MOST_EPOCHS:
             yield f"the views show epoch {place.epoch}, but the log is in epoch {log.epoch}"
         if place.identity == log.identity and place.cursor > log.last:
             yield f"the views show position {place.cursor}, but the log ends at position {log.last}"
@@ -132,7 +139,7 @@ def begin_epoch(
     If this process dies between the steps, the next call finds the same reason.
     """
     raise_sequence(connection, log, applied)
-    seen = max((place.epoch for place in applied), default=0)
+    seen = max((place.epoch for place in applied if place.epoch <= log.epoch + MOST_EPOCHS), default=0)
     begun = connection.execute(BEGIN_EPOCH, {"identity": log.identity, "seen": seen, "server": server})
     history = read_history(connection)
     if begun.rowcount:
@@ -143,16 +150,12 @@ def begin_epoch(
 def raise_sequence(connection: Connection, log: Row[Any], applied: Collection[Applied]) -> None:
     """Raise the sequence above every position that the log, a subscription or a reader has seen.
 
-    Writers use positions meanwhile. STEP never lowers the sequence. LEAP_TO stays LEAP positions above them.
+    Writers use positions meanwhile. STEP_TO never lowers the sequence. LEAP_TO stays LEAP positions above them.
     """
     believable = [place.cursor for place in applied if place.cursor <= log.last + MOST_LOST]
     target = max(log.top, connection.execute(READ_HANDLED).scalar_one(), *believable)
-    gap = target - log.last
-    if gap > 2 * LEAP:
-        connection.execute(LEAP_TO, {"position": target - LEAP})
-        gap = LEAP
-    if gap > 0:
-        connection.execute(STEP, {"steps": gap})
+    connection.execute(LEAP_TO, {"target": target, "leap": LEAP})
+    connection.execute(STEP_TO, {"target": target})
 
 
 def read_log(connection: Connection) -> Row[Any]:

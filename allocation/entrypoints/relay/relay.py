@@ -62,7 +62,7 @@ class Relay:
         """Update the views until the shutdown. Then wait up to THREAD_ENDS_WITHIN seconds for each background thread.
 
         If a store is unavailable, retry every PAUSE seconds. If a background thread fails, raise its error. The other
-        threads are daemon threads: they continue until the process ends. Raise RedisShared.
+        threads are daemon threads: they continue until the process ends. Raise RedisShared before the first page.
         """
         for thread in self._threads:
             thread.start()
@@ -77,7 +77,12 @@ class Relay:
                 self._relay()
             except ShutdownRequested:
                 return
-            except (RedisError, StoreUnavailable, RetryableError, RebuildFailed) as error:
+            except RedisShared as error:
+                if not self._follows:
+                    raise
+                self._outage.failed("The relay waits", error)  # Another relay of a restored database may be suspended.
+                self._shutdown.wait(PAUSE)
+            except (RedisError, StoreUnavailable, RetryableError, RebuildFailed, LogBehind) as error:
                 self._outage.failed(f"The relay is interrupted, and retries every {PAUSE:.0f} s", error)
                 self._shutdown.wait(PAUSE)
 

@@ -11,6 +11,11 @@ from readmodel.store.errors import ModelOutdated
 from readmodel.store.registers import number_of
 
 SUSPECT = "suspect"
+MOST_AHEAD = 5_000
+"""Milliseconds. A moment further in the future is damaged, or the clock was set back.
+
+The clocks of a primary and of its replicas differ by less.
+"""
 
 
 class Heartbeat(NamedTuple):
@@ -23,7 +28,9 @@ class Heartbeat(NamedTuple):
     @classmethod
     def parse(cls, stored: str | None) -> "Heartbeat | None":
         """Return None if the heartbeat is missing or damaged. The relay replaces it several times a second."""
-        replication_id, _, rest = (stored or "").partition(" ")
+        if stored is None or not stored.isascii():
+            return None
+        replication_id, _, rest = stored.partition(" ")
         moment, _, suspect = rest.partition(" ")
         complete_at = number_of(moment)
         return None if complete_at is None else cls(replication_id, complete_at, suspect)
@@ -43,5 +50,6 @@ def warning(heartbeat: Heartbeat | None, replication_id: str, live: str, now: in
         raise ModelOutdated
     if found.suspect == live:
         return SUSPECT
-    seconds = (now - found.complete_at) / 1_000
+    complete_at = 0 if found.complete_at > now + MOST_AHEAD else found.complete_at
+    seconds = (now - complete_at) / 1_000
     return f"behind; seconds={int(seconds)}" if seconds > stale else None

@@ -34,6 +34,10 @@ class ReplicatedPostgres:
     def url(self) -> str:
         return self._primary.url
 
+    @property
+    def standby_url(self) -> str:
+        return self._standby.url
+
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
         """Execute a statement on the database `postgres` of the primary."""
         return execute(self._primary, statement)

@@ -19,7 +19,7 @@ def test_heartbeat_survives_its_text(heartbeat: Heartbeat) -> None:
     assert Heartbeat.parse(str(heartbeat)) == heartbeat
 
 
-@pytest.mark.parametrize("stored", [None, "", "r1", "r1 x", "r1 -5", "r1 ٧", f"r1 {'9' * 30}"])
+@pytest.mark.parametrize("stored", [None, "", "r1", "r1 x", "r1 -5", "r1 ٧", "\udcff 5", f"r1 {'9' * 30}"])
 def test_heartbeat_that_is_damaged_counts_as_missing(stored: str | None) -> None:
     assert Heartbeat.parse(stored) is None
 
@@ -33,6 +33,12 @@ def test_views_are_behind_when_the_heartbeat_is_old(age: int, expected: str | No
 
 def test_views_are_behind_when_no_relay_ever_reported() -> None:
     assert warning(None, "r1", "g5", NOW, 5.0) == "behind; seconds=1800000000"
+
+
+def test_a_moment_in_the_future_is_unknown() -> None:
+    """Redis has set its clock back, or the heartbeat is damaged. Otherwise, views would never count as old."""
+    assert warning(Heartbeat("r1", NOW + 5_001), "r1", "g5", NOW, 5.0) == "behind; seconds=1800000000"
+    assert warning(Heartbeat("r1", NOW + 4_999), "r1", "g5", NOW, 5.0) is None
 
 
 def test_only_the_suspect_generation_is_suspect() -> None:
@@ -71,6 +77,14 @@ def test_completeness_is_not_proven_by_a_server_that_lost_data() -> None:
     completeness = Completeness()
     completeness.complete_at(progress(100, 5), end=10)
     assert completeness.complete_at(progress(200, 3), end=10) is None
+
+
+def test_completeness_of_one_server_proves_nothing_on_another() -> None:
+    """The former server had commits that this one may lack, although its cursors pass the former end."""
+    completeness = Completeness()
+    completeness.complete_at(progress(100, 5), end=10)
+    restarted = progress(200, 12)._replace(replication_id="r2")
+    assert completeness.complete_at(restarted, end=20) is None
 
 
 def test_an_open_transaction_holds_back_a_new_server_once() -> None:

@@ -13,8 +13,10 @@ LOST_RACES = {"40001", "40P01"}  # serialization failure, deadlock
 UNIQUE_VIOLATION = "23505"
 LOCK_TIMEOUT = "55P03"
 NOT_MIGRATED = "the database is not migrated"
+READ_ONLY = "the database is read-only"
+STANDBY = "the database is a standby"
 REASONS = {
-    "25006": "the database is read-only",
+    "25006": READ_ONLY,
     "42501": "the database refuses access",
     "42P01": NOT_MIGRATED,  # a table is missing
     "42703": NOT_MIGRATED,  # a column is missing

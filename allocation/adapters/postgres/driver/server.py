@@ -8,7 +8,7 @@ import logging
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from allocation.adapters.postgres.driver.errors import code_of
+from allocation.adapters.postgres.driver.errors import READ_ONLY, STANDBY, code_of
 from allocation.service_layer.unit_of_work import StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class ServerDescription:
             return "/".join(connection.execute(text(f"SELECT {parts}")).one())
         except DBAPIError as error:
             if code_of(error) == IN_RECOVERY:
-                raise StoreUnavailable("the database is a standby", "the database is read-only") from error
+                raise StoreUnavailable(STANDBY, READ_ONLY) from error
             raise
 
 

@@ -77,6 +77,13 @@ def test_an_epoch_is_higher_than_every_epoch_seen(first: History, log: EventLog)
     assert log.history([Place(1, "another", epoch=7)]).epoch == 8
 
 
+def test_a_damaged_epoch_begins_none(first: History, log: EventLog) -> None:
+    """Redis could not show a greater one, so no rebuild would ever succeed."""
+    damaged = [Place(1, "another", epoch=10**18 - 1)]
+    assert log.history(damaged) == first
+    assert log.adopt(damaged).epoch == 2
+
+
 def test_another_log_of_the_same_epoch_begins_none(first: History, log: EventLog) -> None:
     assert log.history([Place(10**6, "another", FIRST_EPOCH, "1 1 0123456789abcdef")]) == first
 

@@ -40,6 +40,17 @@ def test_a_damaged_cursor_does_not_use_up_positions(first: History, log: EventLo
     assert log.end() == end
 
 
+def test_a_suspended_check_never_lowers_the_sequence(first: History, engine: Engine, log: EventLog) -> None:
+    """A relay was suspended after it had read the log. Meanwhile another relay has raised the sequence."""
+    lost = [Place(log.end() + 5 * history.LEAP, first.identity)]
+    with engine.begin() as connection:
+        stale = history.read_log(connection)
+    execute(engine, f"SELECT setval('events_position_seq', {lost[0].cursor + 7})")
+    with engine.begin() as connection:
+        history.raise_sequence(connection, stale, lost)
+    assert log.end() == lost[0].cursor + 7
+
+
 def test_positions_of_subscriptions_are_not_used_again(first: History, log: EventLog, engine: Engine) -> None:
     execute(engine, "UPDATE subscriptions SET cursor = 700 WHERE name = 'out_of_stock'")
     log.adopt([])

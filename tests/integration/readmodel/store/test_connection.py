@@ -3,7 +3,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis import Redis
+from redis.exceptions import NoPermissionError
 
+from readmodel.store.client import redis_client
 from readmodel.store.connection import RedisCommand, ThreadConnection
 from readmodel.store.errors import ModelDamaged
 from tests.support.eventually import eventually
@@ -24,6 +26,19 @@ def test_a_failed_command_leaves_no_reply_unread(redis: Redis) -> None:
     with pytest.raises(ModelDamaged):
         connection.send([("SET", "a", 1), ("HSET", "a", "f", "v"), ("GET", "a"), ("GET", "a")])
     assert connection.send([("GET", "nothing")]) == [None]
+
+
+def test_a_connection_needs_the_replication_id(redis: Redis, redis_url: str) -> None:
+    """Otherwise a reader would compare the heartbeat with the id of a former server."""
+    redis.execute_command("ACL", "SETUSER", "blind", "on", "nopass", "~*", "+@all", "-info")
+    connection = ThreadConnection(redis_client(redis_url.replace("redis://", "redis://blind:x@")))
+    for _ in range(2):
+        with pytest.raises(NoPermissionError):
+            connection.send([("GET", "a")])
+    redis.execute_command("ACL", "SETUSER", "blind", "+info")
+    assert connection.send([("GET", "a")]) == [None]
+    assert "master_replid" in connection.replication
+    redis.execute_command("ACL", "DELUSER", "blind")
 
 
 def test_a_connection_reconnects_when_redis_has_closed_it(redis: Redis) -> None:

@@ -1,5 +1,7 @@
 """A bucket accepts only registers of the history that it shows, and readers see the relay's heartbeat."""
 
+from collections.abc import Callable
+
 import pytest
 from redis import Redis
 
@@ -22,6 +24,10 @@ def replication_id(redis: Redis) -> str:
 def redis_time(redis: Redis) -> int:
     seconds, microseconds = redis.time()
     return int(seconds) * 1_000 + int(microseconds) // 1_000
+
+
+def set_bytes(redis: Redis) -> None:
+    redis.set(PLAIN.heartbeat, b"\xff 5")
 
 
 def read(store: Store) -> str | None:
@@ -107,3 +113,10 @@ def test_a_heartbeat_of_another_type_costs_no_500(store: Store, live: str) -> No
         read(store)
     store.beat(replication_id(store.redis), redis_time(store.redis))
     assert store.redis.type(PLAIN.heartbeat) == "string"
+
+
+@pytest.mark.parametrize("spoil", [lambda redis: redis.rpush(PLAIN.heartbeat, "x"), set_bytes], ids=["list", "bytes"])
+def test_a_damaged_heartbeat_is_replaced(spoil: Callable[[Redis], object], store: Store, live: str) -> None:
+    spoil(store.redis)
+    store.suspect("g1")
+    assert str(store.redis.get(PLAIN.heartbeat)).endswith(" 0 g1")
