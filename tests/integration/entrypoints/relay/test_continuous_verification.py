@@ -26,6 +26,7 @@ CORRECTABLE = {name: case for name, case in REGISTERS.items() if name != "a dead
 CORRECTED = "The views differed from the database, and the relay corrected "
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("damage", "expected"), CORRECTABLE.values(), ids=CORRECTABLE)
 def test_the_relay_corrects_a_damage_and_counts_it(
     shop: Store, engine: Engine, damage: Damage, expected: set[Place], caplog: pytest.LogCaptureFixture
