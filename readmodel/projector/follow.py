@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from readmodel.projector.fold import Projection
-from readmodel.store.errors import HistoryChanged, ModelAbsent
+from readmodel.store.errors import HistoryChanged, ModelAbsent, ModelDamaged
 from readmodel.store.functions import Step
 from readmodel.store.records.progress import BucketProgress, Progress
 from readmodel.store.store import Store
@@ -134,6 +134,14 @@ def apply_beyond_fence(
         page, cursor = log.read(cursor, beyond_fence=True)
         if not store.advance(generation, projection.fold(page), identity, None):
             raise ModelAbsent
+
+
+def readable_progress(store: Store, live: str | None) -> Progress | None:
+    """Return the progress of the live generation, or None if it is missing or damaged."""
+    try:
+        return None if live is None else store.progress(live)
+    except ModelDamaged:
+        return None
 
 
 def require_history(store: Store, live: str, progress: Progress, identity: str) -> None:

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError, ResponseError
 from readmodel.projector.compare import Report, compare
 from readmodel.projector.fill import ModelLost, Progress, fill
 from readmodel.projector.fold import Projection
-from readmodel.projector.follow import FENCE_PATIENCE, History, Log, advance, apply_beyond_fence
+from readmodel.projector.follow import FENCE_PATIENCE, History, Log, advance, apply_beyond_fence, readable_progress
 from readmodel.projector.totals import outdated_totals
 from readmodel.store import generations
 from readmodel.store.errors import HistoryChanged, ModelAbsent, ModelDamaged
@@ -75,9 +75,8 @@ def rebuild(store: Store, log: Log, projection: Projection, progress: Progress =
             report = None if before.live is None else compared(store, before.live, new)
             require_unchanged(store, log, history, server)
             swap(store, both, Generations(new, former))
-        store.beat(
-            server, start.moment
-        )  # After the switch: earlier, it would remove the warning from the former views.
+        # After the switch: earlier, the heartbeat would remove the warning from the former views.
+        store.beat(server, start.moment)
         if former is not None:
             swap(store, Generations(new, former), Generations(new))
     generations.drop_all_but(store.redis, store.names, new)
@@ -127,10 +126,7 @@ def present_history(store: Store, log: Log, live: str | None) -> tuple[History, 
 
     If it shows another history, they can't. It is then suspect until the switch.
     """
-    progress = None
-    if live is not None:
-        with suppress(ModelDamaged):
-            progress = store.progress(live)
+    progress = readable_progress(store, live)
     history = log.history(progress.buckets if progress else ())
     if live is not None and progress is not None and progress.identities != {history.identity}:
         store.suspect(live)

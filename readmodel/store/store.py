@@ -34,7 +34,7 @@ READ_WITHIN, PAUSE = 0.5, 0.003
 
 
 class Answer(NamedTuple, Generic[T]):
-    """What a reader has found. `warning` says that it may be wrong or old; see `heartbeat.warning`."""
+    """The result of a read. `warning` is None, or says that the result may be wrong or old: see `heartbeat.warning`."""
 
     value: T
     warning: str | None

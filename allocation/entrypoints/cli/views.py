@@ -1,9 +1,15 @@
 """The subcommands for the views."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from allocation.entrypoints.cli.settings import settings_with
 from readmodel.logs import visible
+
+if TYPE_CHECKING:
+    from allocation.adapters.postgres.event_log import EventLog
+    from readmodel.store.store import Store
 
 
 @click.command()
@@ -11,15 +17,10 @@ def rebuild() -> None:
     """Rebuild the views from the log. Queries read the old views until the new views are complete."""
     from tqdm import tqdm
 
-    from allocation import bootstrap
     from allocation.event_handlers import PROJECTION
     from readmodel.projector.rebuild import rebuild
-    from readmodel.store.records.presence import require_alone
 
-    settings = settings_with("database_url", "redis_url")
-    log = bootstrap.create_log(settings, bootstrap.create_engine(settings, direct=True))
-    store = bootstrap.create_store(settings)
-    require_alone(store.redis, store.names, log.database())
+    log, store = log_and_store()
     with log.rebuild_lock() as mine, tqdm(unit=" events", unit_scale=True) as bar:
         if not mine:
             raise click.ClickException("Another rebuild is running")
@@ -35,6 +36,20 @@ def rebuild() -> None:
 @click.command()
 def adopt() -> None:
     """Declare that the database was restored from a copy. The relay then rebuilds the views."""
+    from readmodel.projector.follow import readable_progress
+    from readmodel.projector.rebuild import usable_generations
+
+    log, store = log_and_store()
+    live = usable_generations(store).live
+    progress = readable_progress(store, live)
+    history = log.adopt(progress.buckets if progress else ())
+    if live:
+        store.suspect(live)
+    click.echo(f"The log begins epoch {history.epoch}. The relay rebuilds the views")
+
+
+def log_and_store() -> "tuple[EventLog, Store]":
+    """Return the log and the views. Raise RedisShared if another service uses the names in Redis."""
     from allocation import bootstrap
     from readmodel.store.records.presence import require_alone
 
@@ -42,12 +57,7 @@ def adopt() -> None:
     log = bootstrap.create_log(settings, bootstrap.create_engine(settings, direct=True))
     store = bootstrap.create_store(settings)
     require_alone(store.redis, store.names, log.database())
-    live = store.generations().live
-    progress = store.progress(live) if live else None
-    history = log.adopt(progress.buckets if progress else ())
-    if live:
-        store.suspect(live)
-    click.echo(f"The log begins epoch {history.epoch}. The relay rebuilds the views")
+    return log, store
 
 
 @click.command()

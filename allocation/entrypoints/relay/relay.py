@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from redis.client import PubSub
 from redis.exceptions import RedisError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from allocation.adapters.postgres.event_log import READ_AT_ONCE, EventLog, LogBehind
 from allocation.entrypoints.relay.background import BackgroundThread
@@ -33,8 +32,6 @@ REST = 0.1
 Meanwhile, the fast path updates the views.
 """
 THREAD_ENDS_WITHIN = 2.0
-ATTEMPTS = 3
-"""The number of checks for another service. After a restore, the other relays show the former database for a moment."""
 
 
 class Relay:
@@ -144,24 +141,10 @@ class Relay:
             if not mine:
                 self._shutdown.wait(PAUSE)
                 return
-            self._require_alone()
+            require_alone(self._store.redis, self._store.names, self._database)
             logger.warning("The relay rebuilds the views: %s", loss)
             rebuilt = rebuild(self._store, self._log, self._projection, lambda *_: self._shutdown.check())
             logger.info("%s", visible(str(rebuilt)))
-
-    def _pause(self, seconds: float) -> None:
-        self._shutdown.wait(seconds)
-
-    def _require_alone(self) -> None:
-        """Raise RedisShared if another database uses these names. Wait a little for the other relays of this one."""
-        retrying = Retrying(
-            retry=retry_if_exception_type(RedisShared),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_fixed(PAUSE),
-            sleep=self._pause,
-            reraise=True,
-        )
-        retrying(require_alone, self._store.redis, self._store.names, self._database)
 
 
 def wait_for_commit(commits: PubSub) -> None:

@@ -1,4 +1,4 @@
-"""What a generation shows, as Redis has recorded it."""
+"""The progress of a generation, as Redis has recorded it."""
 
 import re
 from collections.abc import Sequence

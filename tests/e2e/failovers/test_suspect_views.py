@@ -1,4 +1,4 @@
-"""What queries and health checks answer while the relay replaces views of a lost history."""
+"""Queries and health checks warn clients while the relay replaces views of a lost history."""
 
 from contextlib import ExitStack
 

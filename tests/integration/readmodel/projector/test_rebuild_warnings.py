@@ -1,4 +1,4 @@
-"""What readers of the former generation get while a rebuild runs."""
+"""Readers of the former generation get a warning while a rebuild runs."""
 
 from collections.abc import Callable, Collection
 
