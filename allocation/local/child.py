@@ -48,7 +48,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=self._stop_with_parent if sys.platform == "linux" else None,
+                preexec_fn=self._prepare,
                 **self.options,
             )
         finally:
@@ -86,6 +86,12 @@ class Child:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def _stop_with_parent(self) -> None:
-        """Make the kernel send `stop_signal` to this process when the parent dies. Call this in the new process."""
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, self.stop_signal)
+    def _prepare(self) -> None:
+        """Let `stop_signal` end the new process. On Linux, make the kernel send that signal when the parent dies.
+
+        A shell starts a background job with SIGINT ignored, and its children inherit that. So PostgreSQL would miss a
+        SIGINT that arrives before it has installed its handlers.
+        """
+        signal.signal(self.stop_signal, signal.SIG_DFL)
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, self.stop_signal)
