@@ -1,5 +1,6 @@
 """`allocation check`: the health check of a process that serves no HTTP."""
 
+import pytest
 from redis import Redis
 
 from readmodel.store.names import PLAIN
@@ -17,6 +18,7 @@ def test_check_reports_whether_a_relay_works(environment: dict[str, str]) -> Non
     eventually(lambda: check_relay(environment)[0] == 1)
 
 
+@pytest.mark.slow
 def test_check_shows_how_many_registers_a_relay_has_corrected(
     environment: dict[str, str], model: Store, redis: Redis
 ) -> None:

@@ -90,6 +90,7 @@ def test_a_whole_second_service_refuses_with_one_sentence(
     assert output.count("Another service") == 1
 
 
+@pytest.mark.slow
 def test_a_relay_ends_when_it_meets_another_log(
     environment: Environment, second: Environment, model: Store, log: EventLog, second_engine: Engine
 ) -> None:
@@ -109,6 +110,7 @@ def shows(model: Store, log: EventLog) -> bool:
     return live is not None and other is None and model.cursor(live, log.identity()) is not None
 
 
+@pytest.mark.slow
 def test_two_services_with_prefixes_share_a_redis(
     api: Api, environment: Environment, second: Environment, redis: Redis, engine: Engine, second_engine: Engine
 ) -> None:

@@ -96,6 +96,7 @@ def addresses(tmp_path: Path, mail: MailServer) -> Iterator[dict[str, str]]:
         }
 
 
+@pytest.mark.slow
 def test_the_processes_of_the_compose_file_work_together(addresses: dict[str, str], mail: MailServer) -> None:
     order = TopologicalSorter({name: set(service.get("depends_on", ())) for name, service in SERVICES.items()})
     names = [name for name in order.static_order() if name in OURS]

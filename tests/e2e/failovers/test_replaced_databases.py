@@ -55,6 +55,7 @@ def test_the_views_follow_another_database_in_its_place(postgres: Postgres, data
         assert len(service.api.get("products", "OTHER").json["batches"]) == 50
 
 
+@pytest.mark.slow
 def test_a_reset_sequence_replaces_no_view_by_an_empty_one(database_url: str, redis_url: str) -> None:
     """The next positions are already in the log, and the log seems to end before the cursor."""
     with service_on(database_url, redis_url) as service:

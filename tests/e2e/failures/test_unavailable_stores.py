@@ -105,7 +105,9 @@ def test_queries_work_while_postgresql_is_unavailable(service: Service) -> None:
     eventually(lambda: api.get("orders", "o2").status == 200)
 
 
-@pytest.mark.parametrize("events", [0, 50], ids=["shorter log", "longer log"])
+@pytest.mark.parametrize(
+    "events", [pytest.param(0, id="shorter log"), pytest.param(50, id="longer log", marks=pytest.mark.slow)]
+)
 def test_the_relay_rebuilds_the_views_of_a_replaced_database(service: Service, tmp_path: Path, events: int) -> None:
     """The cursor in Redis belongs to another log, even if the new log is longer."""
     api = service.api

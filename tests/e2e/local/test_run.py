@@ -5,6 +5,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from allocation.local.ports import free_port
 from tests.support.e2e.rebuilds import rebuild_views
 from tests.support.e2e.service_run import ServiceRun, alive, error_of, run_service, serves
@@ -38,6 +40,7 @@ def test_run_ends_every_process_and_serves_its_data_again(tmp_path: Path) -> Non
         assert second.api.get("batches", "b1").json["available"] == 0
 
 
+@pytest.mark.slow
 def test_other_programs_find_the_running_service(tmp_path: Path) -> None:
     with run_service(tmp_path / "data") as service:
         environment = service.environment
@@ -57,6 +60,7 @@ def test_other_programs_find_the_running_service(tmp_path: Path) -> None:
     assert "DATABASE_URL is not set" in error_of("rebuild", environment)
 
 
+@pytest.mark.slow
 def test_run_refuses_to_start_beside_a_running_service(tmp_path: Path) -> None:
     with run_service(tmp_path / "data") as service:
         error = error_of("run", {"ALLOCATION_DATA": str(tmp_path / "data"), "ALLOCATION_PORT": str(free_port())})
@@ -64,6 +68,7 @@ def test_run_refuses_to_start_beside_a_running_service(tmp_path: Path) -> None:
         assert service.api.is_ready()
 
 
+@pytest.mark.slow
 def test_run_restarts_every_child_that_dies(tmp_path: Path) -> None:
     with run_service(tmp_path / "data") as service:
         service.api.add_batch("b1", "S", 100)
@@ -91,6 +96,7 @@ def test_run_starts_again_after_it_was_killed(tmp_path: Path) -> None:
         eventually(lambda: not alive(first.descendants))
 
 
+@pytest.mark.slow
 def test_run_starts_no_server_if_both_urls_are_set(database_url: str, redis_url: str, tmp_path: Path) -> None:
     with run_service(tmp_path / "data", DATABASE_URL=database_url, REDIS_URL=redis_url) as service:
         commands = [" ".join(process.cmdline()) for process in service.descendants]

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
 from allocation.local.ports import free_port
 from tests.support.e2e.service_run import alive
@@ -26,6 +27,7 @@ def test_ctrl_c_ends_make_with_success(tmp_path: Path) -> None:
         assert make.wait(PATIENCE) == 0, output.decode()
 
 
+@pytest.mark.slow
 def test_a_closed_terminal_ends_the_service(tmp_path: Path) -> None:
     """Only make gets the hang-up, since it leads the session. It waits for the service."""
     with make_run(tmp_path) as (make, terminal):

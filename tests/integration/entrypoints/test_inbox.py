@@ -77,6 +77,7 @@ def listeners(redis: Redis) -> int:
     return int(redis.pubsub_numsub(CHANNEL)[0][1])
 
 
+@pytest.mark.slow
 def test_a_lost_subscription_is_renewed_before_old_messages(
     redis: Redis, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

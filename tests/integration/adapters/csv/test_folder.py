@@ -47,6 +47,7 @@ def interrupted_run(folder: Folder, interruption: str, limit: int) -> "subproces
     return subprocess.run(arguments, env=only({}), text=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_kill_at_any_step_leaves_the_old_file_or_the_new_one(folder: Folder) -> None:
     contents = []
     for step in range(1, 30):
