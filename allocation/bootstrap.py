@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from allocation.config import BadSettings, Settings, load_settings
 
 if TYPE_CHECKING:
-    from flask import Flask
     from redis import Redis
     from sqlalchemy import Engine
 
     from allocation.adapters.postgres.event_log import EventLog
     from allocation.entrypoints.consumer import Consumer
+    from allocation.entrypoints.http.app import Threads
     from allocation.entrypoints.load import Loader
     from allocation.entrypoints.relay.relay import Relay
     from allocation.entrypoints.verification import Scope, Verification
@@ -24,30 +24,48 @@ if TYPE_CHECKING:
     from allocation.shutdown import Shutdown
     from readmodel.store.names import Names
     from readmodel.store.store import Store
+    from readmodel.web.edge.edge import Edge
 
 RELAY_CONNECTIONS = 12
+LANE_CONNECTIONS = 8
 
 
-def create_web_app(settings: Settings | None = None) -> "Flask":
-    """Build the app of a web worker. It executes commands on PostgreSQL and answers queries from Redis."""
+def create_web_app(settings: Settings | None = None) -> "Edge":
+    """Build the edge of a web worker. It executes commands on PostgreSQL and answers queries from Redis."""
     from allocation.adapters.postgres.checks.readiness import reason_not_ready
-    from allocation.entrypoints.http.app import create_app
+    from allocation.entrypoints.http.app import create_edge
+    from readmodel import logs
     from readmodel.web import queries
 
+    logs.configure()
     settings = settings or load_settings()
-    engine = create_engine(settings, connections=settings.threads)
+    threads = web_threads(settings)
+    engine = create_engine(settings, connections=settings.threads + LANE_CONNECTIONS)
     bus = create_message_bus(engine, create_fast_path(settings), settings.commands_together)
     store = create_store(settings, timeout=queries.TIMEOUT)
-    bulks_at_once = max(1, settings.threads // 2)
-    return create_app(bus, store, partial(reason_not_ready, engine), bulks_at_once, settings.suspect_is_ready)
+    health = create_engine(settings, connections=1)
+    return create_edge(bus, store, threads, partial(reason_not_ready, health), settings.suspect_is_ready)
 
 
-def create_query_app(settings: Settings | None = None) -> "Flask":
-    """Build the app of a query worker. It answers queries from Redis and executes no commands."""
+def web_threads(settings: Settings) -> "Threads":
+    """Return how a worker divides its threads. The lanes of group commit have threads of their own."""
+    from allocation.entrypoints.http.app import Threads
+
+    bulks = max(1, settings.threads // 4)
+    return Threads(commands=settings.threads, bulks=bulks, queries=2 * settings.threads)
+
+
+def create_query_app(settings: Settings | None = None) -> "Edge":
+    """Build the edge of a query worker. It answers queries from Redis and executes no commands."""
+    from readmodel import logs
     from readmodel.web import queries
+    from readmodel.web.query_edge import create_query_edge
 
+    logs.configure()
     settings = settings or load_settings()
-    return queries.create_query_app(create_store(settings, timeout=queries.TIMEOUT), settings.suspect_is_ready)
+    return create_query_edge(
+        create_store(settings, timeout=queries.TIMEOUT), settings.threads, settings.suspect_is_ready
+    )
 
 
 def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -10,9 +12,11 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from allocation.domain.commands import Command
 from allocation.domain.errors import Refusal
 from allocation.service_layer.command_requests import CommandRequest, grouped
-from allocation.service_layer.group_commit import ExecuteAlone, GroupCommit
+from allocation.service_layer.concurrency.execution import Execution
+from allocation.service_layer.concurrency.group_commit import GroupCommit
+from allocation.service_layer.concurrency.turns import Turns
 from allocation.service_layer.handlers import COMMAND_HANDLERS
-from allocation.service_layer.idempotency import IdempotencyKey, KeyReused, StillRunning, event_ranges_since
+from allocation.service_layer.idempotency import IdempotencyKey, KeyReused, event_ranges_since
 from allocation.service_layer.outcomes import Done, OrderResult, Outcome
 from allocation.service_layer.preview import Preview, preview
 from allocation.service_layer.unit_of_work import (
@@ -47,10 +51,9 @@ class MessageBus:
     def __init__(self, begin: Begin, publish: Publish, commands_together: int = 1) -> None:
         self._begin = begin
         self._publish = publish
-        # Both ways end in `_commit`: GroupCommit calls `_commit_with_short_wait` for a group.
-        self._execute: ExecuteAlone = self._execute_alone
-        if commands_together > 1:
-            self._execute = GroupCommit(self._commit_with_short_wait, self._execute_alone, commands_together).execute
+        self._execution = Execution(self._commit_with_retries)
+        self._turns = Turns()
+        self._group_commit = GroupCommit(self._execution, commands_together)
 
     def handle(self, command: Command, key: IdempotencyKey | None = None) -> OrderResult | None:
         """Handle one command, in its own transaction or together with concurrent commands. Return its result.
@@ -58,15 +61,27 @@ class MessageBus:
         Raise the handler's Refusal, KeyReused, StillRunning or StoreUnavailable. After one of these errors, the state
         is unchanged, unless the connection was lost during the commit.
         """
-        outcome = self._execute(CommandRequest(command, key))
+        outcome = self.execute(CommandRequest(command, key))
         if isinstance(outcome, Exception):
             raise outcome
         return outcome.result
 
+    def execute(self, request: CommandRequest) -> Outcome:
+        """Handle one command like `handle`, but return an error as the outcome."""
+        future = self.submit(request)
+        return self._execution.execute_alone(request) if future is None else future.result()
+
+    def submit(self, request: CommandRequest) -> Future[Outcome] | None:
+        """Return the future outcome of a request that may share a transaction. No thread of the caller need wait.
+
+        Return None for other requests. For them, call `execute`, which returns after the commit.
+        """
+        return self._group_commit.submit(request)
+
     def preview(self, command: Command) -> Preview:
         """Return the changes that the command would make now. The bus runs the handler and rolls back.
 
-        Raise the same errors as `handle`.
+        Raise the same errors as `handle`. A preview never waits for long.
         """
         return with_retries(self._preview, command)
 
@@ -82,37 +97,29 @@ class MessageBus:
         tries the next transaction.
         """
         for group in grouped(requests):
-            yield from self._execute_group(group)
+            with self._turns.taken(frozenset(sku for request in group for sku in request.locks.skus)):
+                outcomes = self._execute_in_bulk(group)
+            yield from outcomes
 
-    def _execute_group(self, group: Sequence[CommandRequest]) -> Sequence[Outcome]:
-        try:
-            return with_retries(self._commit, group)
-        except StoreUnavailable as error:
-            return [error] * len(group)
-        except StillRunning:
-            # The group has already waited for a key. If each request waited as long again, the group could take more
-            # than half an hour.
-            return [self._execute_alone(request, LockWait.NOT_FOR_KEYS) for request in group]
-        except Exception as error:
-            if len(group) == 1:
-                return [error]
-            logger.exception("A group of %s commands failed. Executing each command alone", len(group))
-            return [self._execute_alone(request) for request in group]
+    def _execute_in_bulk(self, group: Sequence[CommandRequest]) -> Sequence[Outcome]:
+        """Execute the group. It waits for a held product at most once, and not for a held idempotency key.
 
-    def _commit_with_short_wait(self, group: Sequence[CommandRequest]) -> Sequence[Outcome]:
-        try:
-            return with_retries(partial(self._commit, wait=LockWait.SHORT), group)
-        except StillRunning as error:
-            raise Busy(str(error)) from error
+        If each request waited, the group could take more than half an hour.
+        """
+        outcomes = list(self._execution.execute(group))
+        held = set[object]()
+        for number, request in enumerate(group):
+            outcome = outcomes[number]
+            if isinstance(outcome, Busy) and held.isdisjoint(request.locks.contended):
+                outcomes[number] = outcome = self._execution.wait(request, outcome)
+                if isinstance(outcome, Busy):
+                    held |= request.locks.contended
+        return outcomes
 
-    def _execute_alone(self, request: CommandRequest, wait: LockWait = LockWait.FULL) -> Outcome:
-        try:
-            [outcome] = with_retries(partial(self._commit, wait=wait), [request])
-        except Exception as error:
-            return error
-        return outcome
+    def _commit_with_retries(self, group: Sequence[CommandRequest], wait: LockWait) -> Sequence[Outcome]:
+        return with_retries(partial(self._commit, wait=wait), group)
 
-    def _commit(self, group: Sequence[CommandRequest], wait: LockWait = LockWait.FULL) -> list[Outcome]:
+    def _commit(self, group: Sequence[CommandRequest], wait: LockWait) -> list[Outcome]:
         with self._begin(LockSet.union((request.locks for request in group), wait)) as transaction:
             outcomes = [execute_once(request, transaction) for request in group]
             committed = transaction.commit()
@@ -121,7 +128,8 @@ class MessageBus:
         return outcomes
 
     def _preview(self, command: Command) -> Preview:
-        with self._begin(CommandRequest(command).locks) as transaction:
+        locks = replace(CommandRequest(command).locks, wait=LockWait.FIRST)
+        with self._begin(locks) as transaction:
             result = COMMAND_HANDLERS[type(command)].handle(command, transaction)
             return preview(result, transaction)
 

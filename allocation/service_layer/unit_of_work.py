@@ -63,8 +63,9 @@ class LockWait(Enum):
     """The longest time that a unit of work waits for the locks of other units of work."""
 
     FULL = "until the store's time-out"
-    SHORT = "half a second"
-    NOT_FOR_KEYS = "10 ms for an idempotency key, otherwise FULL"
+    FIRST = "300 ms"
+    PROBE = "10 ms"
+    SECOND = "200 ms, and 10 ms for an idempotency key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ class LockSet:
     @property
     def contended(self) -> frozenset[object]:
         """The names that another transaction may have locked."""
-        return self.skus | self.exclusive
+        owners = {("owner of", ref) for ref in self.owners_of}
+        return self.skus | self.exclusive | owners | {("order", orderid) for orderid in self.orders}
 
     @property
     def needs_own_transaction(self) -> bool:

@@ -7,6 +7,7 @@ from flask import Flask, Response
 from readmodel.store.client import redis_client
 
 FACTORY = f"{__name__}:create_app"
+WSGI = True
 PREFIX = "bare:"
 """Of the Redis keys with the answers."""
 

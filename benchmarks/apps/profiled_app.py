@@ -8,19 +8,23 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
-from flask import Flask
 from sqlalchemy import Connection
 
 from allocation import bootstrap
 from allocation.adapters.postgres import event_log, repository, unit_of_work
 from allocation.adapters.postgres.repository import SqlProducts
 from allocation.adapters.schemas.commands import CommandSchema
+from allocation.entrypoints.http import app
 from allocation.service_layer import messagebus
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.fast_path import FastPath
 from readmodel.store.connection import ThreadConnection
-from readmodel.web import kit, queries
+from readmodel.web import queries
+from readmodel.web.answers import Answer, json_answer
+from readmodel.web.edge.edge import Edge
+from readmodel.web.edge.request import Request
 
 FACTORY = f"{__name__}:create_app"
 SECONDS = "/benchmark/seconds"
@@ -28,9 +32,8 @@ SECONDS = "/benchmark/seconds"
 # In the order in which a request passes through them. An imported function is replaced in the module that imports it:
 # that module would not call a replacement in another one.
 TIMED: dict[str, tuple[object, Callable[..., Any]]] = {
-    "Flask": (Flask, Flask.wsgi_app),
     "body to command": (CommandSchema, CommandSchema.from_json),
-    "message bus": (MessageBus, MessageBus.handle),
+    "message bus": (MessageBus, MessageBus._commit),
     "lock and read": (unit_of_work, repository.load_products),
     "decide": (messagebus, messagebus.run_handler),
     "write": (SqlProducts, SqlProducts.save),
@@ -38,20 +41,28 @@ TIMED: dict[str, tuple[object, Callable[..., Any]]] = {
     "commit": (Connection, Connection.commit),
     "views": (FastPath, FastPath.__call__),
     "Redis": (ThreadConnection, ThreadConnection.send),
-    "answer": (queries, kit.json_response),
+    "answer": (queries, json_answer),
 }
 
 seconds_of: dict[str, float] = defaultdict(float)
 inner = threading.local()
 
 
-def create_app() -> Flask:
+class Seconds:
+    """The endpoint of SECONDS."""
+
+    methods = ("GET",)
+
+    async def respond(self, _: Request) -> Answer:
+        return json_answer(read_and_reset())
+
+
+def create_app() -> Edge:
     for part, (owner, function) in TIMED.items():
         assert getattr(owner, function.__name__) is function, f"{owner} does not call {function}"
         setattr(owner, function.__name__, timed(part, function))
-    app = bootstrap.create_web_app()
-    app.add_url_rule(SECONDS, "seconds", lambda: kit.json_response(read_and_reset()))
-    return app
+    with patch.object(app, "Edge", lambda endpoints, other: Edge({**endpoints, SECONDS: Seconds()}, other)):
+        return bootstrap.create_web_app()
 
 
 def timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from flask import Flask
 from redis import Redis
 
 from allocation import bootstrap
@@ -19,6 +18,7 @@ from readmodel.projector import fast_path
 from readmodel.projector.fast_path import FastPath
 from readmodel.store.registers import Register
 from readmodel.store.store import Store
+from readmodel.web.edge.edge import Edge
 
 FACTORY = f"{__name__}:create_app"
 FOLDER = "BENCHMARK_TIMES"
@@ -54,7 +54,7 @@ class TimedFastPath:
         os.write(self._file, TIME.pack(seconds) * len(committed[0]))
 
 
-def create_app() -> Flask:
+def create_app() -> Edge:
     with patch.object(bootstrap, "create_fast_path", create_timed_fast_path):
         return bootstrap.create_web_app()
 

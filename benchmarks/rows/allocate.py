@@ -12,7 +12,7 @@ TARGETS = {ANY: (f"{SKUS:,} SKUs", at_least(0.7)), HOT: ("one hot SKU", at_least
 
 
 def measure_rows(bench: Bench) -> list[Row]:
-    with bench.stack.web_server(ALLOCATION_COMMANDS_TOGETHER="1") as ungrouped:
+    with bench.stack.web_server(ALLOCATION_COMMANDS_TOGETHER="1", ALLOCATION_THREADS="64") as ungrouped:
         return [row for name in TARGETS for row in rows_of(bench, name, *TARGETS[name], ungrouped.port)]
 
 

@@ -78,11 +78,7 @@ def insert_keys(connection: Connection, keys: Collection[IdempotencyKey], wait: 
     """
     rows = [(key.scope, key.value, key.fingerprint) for key in keys]
     try:
-        if wait is LockWait.NOT_FOR_KEYS:
-            connection.execute(statements.DO_NOT_WAIT)
         new = connection.execute(statements.with_wait(statements.LOCK_KEYS, wait), arrays(KEY_COLUMNS, rows))
-        if wait is LockWait.NOT_FOR_KEYS:
-            connection.execute(statements.WAIT_AGAIN)
     except DBAPIError as error:
         if code_of(error) == LOCK_TIMEOUT:
             raise StillRunning("The first request with this idempotency key is still running") from error

@@ -6,7 +6,6 @@ the transaction.
 
 from sqlalchemy import TextClause, text
 
-from allocation.adapters.postgres.driver.engine import TIMEOUTS
 from allocation.service_layer.unit_of_work import LockWait
 
 CREATE_PRODUCTS = text("""
@@ -147,20 +146,23 @@ LOCK_KEYS = text("""
     ON CONFLICT DO NOTHING RETURNING scope, key
 """)
 
-# Each of these statements contains the time-out. A separate statement would cost another round trip.
-WITH_SHORT_WAIT = {
-    statement: text(f"SET LOCAL lock_timeout = '500ms'; {statement.text}")
-    for statement in (LOCK_KEYS, CREATE_PRODUCTS, LOCK_PRODUCTS)
+TIME_OUTS = {
+    LockWait.FIRST: ("300ms", "300ms"),
+    LockWait.PROBE: ("10ms", "10ms"),
+    LockWait.SECOND: ("200ms", "10ms"),
+}
+"""The lock time-out for a product, and for an idempotency key. The default is that of the session."""
+WAITING = {
+    (statement, wait): text(f"SET LOCAL lock_timeout = '{time_out}'; {statement.text}")
+    for wait, (for_products, for_keys) in TIME_OUTS.items()
+    for statement, time_out in ((LOCK_KEYS, for_keys), (CREATE_PRODUCTS, for_products), (LOCK_PRODUCTS, for_products))
 }
 
 
 def with_wait(statement: TextClause, wait: LockWait) -> TextClause:
-    """Return the statement. If `wait` is SHORT, return it with a lock time-out of 500 ms."""
-    return WITH_SHORT_WAIT[statement] if wait is LockWait.SHORT else statement
+    """Return the statement with the time-out. A separate statement for the time-out would cost another round trip."""
+    return WAITING.get((statement, wait), statement)
 
-
-DO_NOT_WAIT = text("SET LOCAL lock_timeout = '10ms'")
-WAIT_AGAIN = text(f"SET LOCAL lock_timeout = '{TIMEOUTS['lock_timeout']}'")
 
 READ_OUTCOMES = text("""
     SELECT scope, key, fingerprint, outcome, effects

@@ -13,6 +13,9 @@ from allocation.config import Settings
 from allocation.entrypoints.cli.settings import settings_with
 from allocation.shutdown import Shutdown
 
+BACKLOG = 4_096
+"""The most open requests of a worker. Beyond them, it accepts no connection."""
+
 
 @click.command()
 def run() -> None:
@@ -40,11 +43,11 @@ def queries() -> None:
     exec_web_server("allocation.bootstrap:create_query_app", settings_with("redis_url"))
 
 
-def exec_web_server(factory: str, settings: Settings) -> None:
-    """Replace this process with the web server. Each worker of the server calls `factory` to build its app.
+def exec_web_server(factory: str, settings: Settings, **options: str | int) -> None:
+    """Replace this process with the web server. Each worker of the server calls `factory` to build its edge.
 
-    The workers get the URLs of `settings` in their environment. Raise CannotStart if the server can't listen on the
-    port.
+    The workers get the URLs of `settings` in their environment. `options` replace or add options of the web server.
+    Raise CannotStart if the web server can't listen on the port.
     """
     from allocation.local.ports import require_free
 
@@ -52,17 +55,20 @@ def exec_web_server(factory: str, settings: Settings) -> None:
     os.environ.update({name: url for name, url in urls.items() if url is not None})
     os.environ["ALLOCATION_REDIS_PREFIX"] = settings.redis_prefix
     require_free(settings.host, settings.port)  # Otherwise two web servers could share the port without an error.
-    options = {
-        "--interface": "wsgi",
-        "--host": settings.host,
-        "--port": settings.port,
-        "--workers": settings.workers,
-        "--blocking-threads": settings.threads,
-        "--http": 1,
-        "--log-level": "error",
-        "--workers-kill-timeout": 3,
-    }
-    words = [str(word) for option in options.items() for word in option]
+    chosen = {
+        "interface": "rsgi",
+        "host": settings.host,
+        "port": settings.port,
+        "workers": settings.workers,
+        "http": 1,
+        "loop": "uvloop",
+        "backlog": BACKLOG,
+        "backpressure": BACKLOG,
+        "http1-header-read-timeout": 10_000,
+        "log-level": "error",
+        "workers-kill-timeout": 3,
+    } | options
+    words = [word for name, value in chosen.items() for word in (f"--{name}", str(value))]
     os.execv(
         sys.executable,
         [sys.executable, "-m", "granian", *words, "--no-ws", "--respawn-failed-workers", "--factory", factory],

@@ -1,16 +1,11 @@
-"""Reads the bodies of commands and of bulk requests, and refuses a body that may have been cut.
-
-A part of a body can be valid. The web server reports a cut stream as a normal end. So only a Content-Length, or the end
-line of a bulk, shows that a body is complete.
-"""
+"""The lines of a bulk, and the end line that shows that a bulk without a Content-Length is complete."""
 
 from collections.abc import Iterator
 from typing import IO
 
-from flask import abort, request
-
 from allocation.adapters.schemas.commands import Envelope, parse
 from allocation.adapters.schemas.errors import InvalidInput
+from readmodel.web.answers import Problem
 
 LARGEST_BODY = 1_000_000
 LARGEST_BULK = 100_000_000
@@ -19,49 +14,16 @@ READ_AT_ONCE = 65_536
 END = "end"
 LONGEST_END = 1_000
 NO_END = 'A body without a Content-Length must end with the line {"type": "end"}. No command was executed'
-TOO_LARGE = f"The body has more than {LARGEST_BULK} bytes. No command was executed. Send the body in parts"
+TOO_LARGE = f"The body has more than {LARGEST_BODY} bytes. No command was executed"
+TOO_LARGE_BULK = f"The body has more than {LARGEST_BULK} bytes. No command was executed. Send the body in parts"
 
 
-def read_body() -> bytes:
-    """Return the body of the request. Abort with 415 if the media type is not JSON, and with 413 if it is too large.
-
-    Abort with 411 if it has no Content-Length, and with 400 if it is shorter than that.
-    """
-    if request.mimetype != "application/json":
-        abort(415, f"The body must be application/json, not {request.mimetype or 'untyped'}")
-    if request.content_length is None:
-        abort(411, "A command needs a Content-Length. No command was executed")
-    # If the app set max_content_length, it could not read the rest of a large body. Then the server would close the
-    # connection, and the client would not receive the 413.
-    body = request.stream.read(LARGEST_BODY + 1)
-    if len(body) > LARGEST_BODY:
-        abort(413)
-    require_whole(len(body), request.content_length)
-    return body
-
-
-def require_whole(size: int, length: int) -> None:
-    if size < length:
-        abort(400, f"The body ended after {size} of {length} bytes. No command was executed")
-
-
-def copy_body(stream: IO[bytes], body: IO[bytes], length: int | None) -> None:
-    """Copy the request's body without its end line, and rewind the copy. `length` is the Content-Length, or None.
-
-    Abort with 413 if the body is too large. Abort with 400 if it is shorter than `length`, or if it has neither a
-    length nor an end line. If the client disconnects, the stream ends early without an error.
-    """
-    size = 0
-    while data := stream.read(READ_AT_ONCE):
-        size += len(data)
-        if size > LARGEST_BULK:
-            abort(413, TOO_LARGE)
-        body.write(data)
+def require_end(body: IO[bytes], length: int | None) -> None:
+    """Remove the end line, and rewind the body. Raise a Problem if the body has neither a `length` nor an end line."""
+    size = body.seek(0, 2)
     ended = remove_end(body, size)
-    if length is not None:
-        require_whole(size, length)
-    elif not ended:
-        abort(400, NO_END)
+    if length is None and not ended:
+        raise Problem(400, NO_END)
     body.seek(0)
 
 

@@ -7,30 +7,29 @@ it executes any command. The client can send its whole body before it reads the 
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack
-from tempfile import SpooledTemporaryFile
-from threading import BoundedSemaphore
-from typing import Any, NamedTuple
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AsyncExitStack
+from typing import IO, Any, NamedTuple
 
 import orjson
-from flask import Response, abort, request
 
 from allocation.adapters.schemas import results
 from allocation.adapters.schemas.commands import COMMANDS, CommandSchema, Envelope, parse
 from allocation.adapters.schemas.errors import InvalidInput, invalid, shorten
-from allocation.entrypoints.http.bodies import LARGEST_BULK, LONGEST_LINE, TOO_LARGE, copy_body, read_lines
+from allocation.entrypoints.http.bodies import LARGEST_BULK, LONGEST_LINE, TOO_LARGE_BULK, read_lines, require_end
 from allocation.entrypoints.http.idempotency_keys import HEADER, key_of, key_scope
 from allocation.entrypoints.http.responses import BUG, failure, status_of, success_status
 from allocation.service_layer.command_requests import CommandRequest
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done, Outcome
-from readmodel.web.problems import RETRY_LATER, problem
+from readmodel.web.answers import Problem, StreamedAnswer
+from readmodel.web.edge.bodies import require_media_type, spool_body
+from readmodel.web.edge.bulkheads import Bulkhead
+from readmodel.web.edge.request import Request
 
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
-KEPT_IN_MEMORY = 1_000_000
 LINES_AT_ONCE, BYTES_AT_ONCE = 500, 1_000_000
 
 
@@ -42,34 +41,33 @@ class BulkLine(NamedTuple):
     status: int = 0
 
 
-class BulkEndpoint:
-    """Serves up to `at_once` bulk requests at the same time, so that other requests find a free thread."""
+class Bulk:
+    """The endpoint of bulk requests. Each one keeps a thread from before its body until its last result."""
 
-    def __init__(self, bus: MessageBus, at_once: int) -> None:
+    methods = ("POST",)
+
+    def __init__(self, bus: MessageBus, threads: Bulkhead) -> None:
         self._bus = bus
-        self._slots = BoundedSemaphore(at_once)
+        self._threads = threads
 
-    def respond(self) -> Response:
-        """Execute the lines. Stream each result after the commit of its transaction.
+    async def respond(self, request: Request) -> StreamedAnswer:
+        """Execute the lines. Send each result after the commit of its transaction. Raise a Problem if it can't."""
+        require_media_type(request, *MEDIA_TYPES)
+        if HEADER.lower() in request.headers:
+            raise Problem(400, f"{HEADER} is for a single command. Add an id to each line instead")
+        scope = key_scope(request.path, request.header("authorization"))
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._threads.thread())
+            body = stack.enter_context(await spool_body(request, LARGEST_BULK, TOO_LARGE_BULK))
+            await self._threads.call(require_end, body, request.content_length)
+            parts = self._results(body, scope, stack.pop_all())
+        return StreamedAnswer(200, (("content-type", MEDIA_TYPES[0]),), parts)
 
-        Abort with 415, 400 or 413 if the request is bad. Return a 503 if too many bulk requests are running.
-        """
-        if request.mimetype not in MEDIA_TYPES:
-            abort(415, f"The body must be {MEDIA_TYPES[0]}, not {request.mimetype or 'untyped'}")
-        if HEADER in request.headers:
-            abort(400, f"{HEADER} is for a single command. Add an id to each line instead")
-        if (request.content_length or 0) > LARGEST_BULK:
-            abort(413, TOO_LARGE)
-        scope = key_scope(request.path, request.headers.get("Authorization"))
-        if not self._slots.acquire(blocking=False):
-            return problem(503, "The server is handling too many bulk requests. No command was executed", RETRY_LATER)
-        with ExitStack() as stack:
-            stack.callback(self._slots.release)
-            body = stack.enter_context(SpooledTemporaryFile(max_size=KEPT_IN_MEMORY))
-            copy_body(request.stream, body, request.content_length)
-            response = Response(bulk_results(read_lines(body), self._bus, scope), content_type=MEDIA_TYPES[0])
-            response.call_on_close(stack.pop_all().close)
-            return response
+    async def _results(self, body: IO[bytes], scope: str, stack: AsyncExitStack) -> AsyncGenerator[bytes]:
+        async with stack:
+            results = bulk_results(read_lines(body), self._bus, scope)
+            while part := await self._threads.call(next, results, b""):
+                yield part
 
 
 def in_parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
@@ -89,15 +87,16 @@ def in_parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 
 def bulk_results(lines: Iterator[bytes], bus: MessageBus, scope: str) -> Iterator[bytes]:
-    """Execute the lines and yield each result as a line of JSON."""
+    """Execute the lines. Yield the results of each part, with a line of JSON for each line."""
     for part in in_parts(lines):
         parsed = [parse_line(line, scope) for line in part]
         outcomes = bus.handle_requests(line.request for line in parsed if isinstance(line.request, CommandRequest))
-        failed = 0
-        for line in parsed:
-            result = line_result(line, next(outcomes) if isinstance(line.request, CommandRequest) else line.request)
-            failed += result["status"] >= 500
-            yield orjson.dumps(result) + b"\n"
+        results = [
+            line_result(line, next(outcomes) if isinstance(line.request, CommandRequest) else line.request)
+            for line in parsed
+        ]
+        failed = sum(result["status"] >= 500 for result in results)
+        yield b"".join(orjson.dumps(result) + b"\n" for result in results)
         if failed:
             logger.warning("%s of %s lines in a part of a bulk request failed with a 5xx status", failed, len(part))
 

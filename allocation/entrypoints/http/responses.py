@@ -1,5 +1,6 @@
 """The HTTP status of each outcome, and the JSON of failures."""
 
+import logging
 from typing import Any, NamedTuple
 
 from allocation.adapters.schemas.errors import InvalidInput
@@ -7,7 +8,10 @@ from allocation.adapters.schemas.outcomes import short_lines
 from allocation.domain import commands, errors
 from allocation.domain.commands import Command
 from allocation.service_layer.idempotency import KeyReused, StillRunning
-from allocation.service_layer.unit_of_work import StoreUnavailable
+from allocation.service_layer.unit_of_work import Busy, StoreUnavailable
+from readmodel.web.answers import RETRY_LATER, Answer, problem
+
+logger = logging.getLogger(__name__)
 
 CREATED: set[type[Command]] = {commands.CreateBatch}
 
@@ -34,6 +38,7 @@ BUG = 500
 RETRYABLE = (StillRunning, StoreUnavailable)
 UNCONFIRMED = "The service could not confirm the command"
 REPEAT = "You can send it again: a repeated command has no further effect"
+LOCKED = f"Another transaction holds a lock that the command needs. The command was not executed. {REPEAT}"
 PREVIEW_FAILED = "The preview failed. Send it again"
 
 
@@ -59,8 +64,13 @@ def status_of(error: Exception) -> int:
 
 def failure(error: Exception) -> Failure:
     """Describe an error of a command. The error must have a status in FAILURES."""
-    message = unconfirmed(error) if isinstance(error, StoreUnavailable) else str(error)
-    return Failure(status_of(error), message, problem_members(error))
+    return Failure(status_of(error), message_of(error), problem_members(error))
+
+
+def message_of(error: Exception) -> str:
+    if isinstance(error, Busy):
+        return LOCKED
+    return unconfirmed(error) if isinstance(error, StoreUnavailable) else str(error)
 
 
 def unconfirmed(error: StoreUnavailable) -> str:
@@ -74,3 +84,13 @@ def problem_members(error: Exception) -> dict[str, Any]:
     if isinstance(error, errors.OrderShort):
         return {"lines": short_lines(error)}
     return {}
+
+
+def failure_answer(error: Exception) -> Answer:
+    """Return the answer for an error of a command. Raise an error that has no status: it is a bug, or a Problem."""
+    if status_of(error) == BUG:
+        raise error
+    if isinstance(error, StoreUnavailable):
+        logger.warning("The service could not confirm a command: %s", error)
+    status, message, members = failure(error)
+    return problem(status, message, RETRY_LATER if isinstance(error, RETRYABLE) else (), **members)

@@ -121,7 +121,7 @@ def test_a_bulk_has_no_effect_if_its_client_disconnects(shared_api: Api, shared_
     response = lost.connection.getresponse()
     assert (response.status, json.loads(response.read())["message"]) == (
         400,
-        f"The body ended after {len(lines)} of {len(lines) + 1} bytes. No command was executed",
+        f"The body is shorter than its Content-Length of {len(lines) + 1} bytes. No command was executed",
     )
     lost.connection.close()
     assert shared_api.get("batches", "lost-1").json["allocated"] == 0
@@ -134,7 +134,7 @@ def test_bulks_leave_threads_for_other_commands(environment: dict[str, str], rel
         refusal = eventually(lambda: refusal_beside(slow, other))
         assert refusal is not None
         assert (refusal.headers["retry-after"], refusal.content_type) == ("1", PROBLEM)
-        assert refusal.json["message"] == "The server is handling too many bulk requests. No command was executed"
+        assert refusal.json["message"] == "The server is handling too many bulk requests. Nothing was executed"
         assert other.add_batch("b1", "S", 10).status == 201
         slow.connection.send(b"\n")
         response = slow.connection.getresponse()

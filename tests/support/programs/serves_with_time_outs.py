@@ -6,17 +6,16 @@ TEST_TIME_OUTS holds them as JSON, for example {"lock_timeout": "100ms"}.
 import json
 import os
 
-from flask import Flask
-
 from allocation import bootstrap
 from allocation.adapters.postgres.driver.engine import TIMEOUTS
 from allocation.entrypoints.cli.processes import exec_web_server
 from allocation.entrypoints.cli.settings import settings_with
+from readmodel.web.edge.edge import Edge
 
 VARIABLE = "TEST_TIME_OUTS"
 
 
-def create_app() -> Flask:
+def create_app() -> Edge:
     TIMEOUTS.update(json.loads(os.environ[VARIABLE]))  # Before the builder imports the statements, which contain them.
     return bootstrap.create_web_app()
 

@@ -1,46 +1,47 @@
-"""A group commit over a store that the test controls, to decide when commits end and which of them fail."""
+"""Group commit over a store that the test controls, to decide when commits end and which of them fail."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from allocation.domain.commands import Allocate, Command
 from allocation.domain.errors import UnknownSku
 from allocation.service_layer.command_requests import CommandRequest
-from allocation.service_layer.group_commit import GroupCommit
+from allocation.service_layer.concurrency.execution import Execution
+from allocation.service_layer.concurrency.group_commit import GroupCommit
 from allocation.service_layer.idempotency import IdempotencyKey
 from allocation.service_layer.outcomes import Done, OrderResult, Outcome
+from allocation.service_layer.unit_of_work import Busy, LockWait
 from tests.support.eventually import eventually
 from tests.support.patience import PATIENCE
 
-RAN_ALONE = Done(OrderResult("alone", []))
-"""The outcome of every request that ran alone."""
-
 
 class Commits:
-    """Records the commits of a GroupCommit.
+    """Records the commits of a GroupCommit and its Execution.
 
-    `groups` holds the commands of each group commit, and `alone` the commands that ran alone. `failures` are raised by
-    the next group commits. `run_alone` executes a request that runs alone.
+    `groups` holds the commands of each commit that waits briefly for locks, and `waited` the commands that wait for a
+    held lock. `failures` are raised by the next commits. `held` is the SKUs that another transaction holds.
     """
 
     def __init__(self, most: int) -> None:
         self.groups: list[list[Command]] = []
-        self.alone: list[Command] = []
+        self.waited: list[Command] = []
         self.failures: list[BaseException] = []
-        self.run_alone: Callable[[CommandRequest], Outcome] = lambda request: RAN_ALONE
-        self.group_commit = GroupCommit(self._commit_group, self._execute_alone, most)
+        self.held = set[str]()
+        self.released = threading.Event()
+        self.execution = Execution(self._commit)
+        self.group_commit = GroupCommit(self.execution, most)
         self._may_end = threading.Event()
         self._may_end.set()
         self._pool = ThreadPoolExecutor(50)
 
     def execute(self, command: Command) -> Outcome:
         """Execute a command in this thread."""
-        return self.group_commit.execute(CommandRequest(command))
+        return self._execute(CommandRequest(command))
 
     def send(self, *commands: Command, key: IdempotencyKey | None = None) -> list[Future[Outcome]]:
-        """Execute each command in a thread of its own. The commands arrive in this order."""
+        """Execute the commands. They arrive in this order."""
         return [self._send(CommandRequest(command, key)) for command in commands]
 
     @contextmanager
@@ -48,36 +49,45 @@ class Commits:
         """Run a commit of the first command until the end of the block."""
         self._may_end.clear()
         [future] = self.send(first)
+        eventually(lambda: self.groups[-1:] == [[first]])
         yield
         self._may_end.set()
         future.result(PATIENCE)
 
     def close(self) -> None:
         self._may_end.set()
+        self.released.set()
         self._pool.shutdown()
+
+    def _execute(self, request: CommandRequest) -> Outcome:
+        future = self.group_commit.submit(request)
+        return self.execution.execute_alone(request) if future is None else future.result(PATIENCE)
 
     def _send(self, request: CommandRequest) -> Future[Outcome]:
         before = self._arrived
-        future = self._pool.submit(self.group_commit.execute, request)
-        eventually(lambda: self._arrived > before)
+        future = self.group_commit.submit(request) or self._pool.submit(self.execution.execute_alone, request)
+        eventually(lambda: self._arrived > before or future.done())
         return future
 
     @property
     def _arrived(self) -> int:
         """The number of requests so far. Only private attributes show how many are queued."""
         queued = sum(len(lane._queue) for lane in self.group_commit._lanes.values())
-        return queued + sum(map(len, self.groups)) + len(self.alone)
+        return queued + sum(map(len, self.groups)) + len(self.waited)
 
-    def _commit_group(self, group: Sequence[CommandRequest]) -> Sequence[Outcome]:
-        self.groups.append([request.command for request in group])
-        assert self._may_end.wait(PATIENCE)
+    def _commit(self, group: Sequence[CommandRequest], wait: LockWait) -> Sequence[Outcome]:
+        commands = [request.command for request in group]
+        if wait is LockWait.FULL:
+            self.waited += commands
+            assert self.released.wait(PATIENCE)
+        else:
+            self.groups.append(commands)
+            assert self._may_end.wait(PATIENCE)
         if self.failures:
             raise self.failures.pop(0)
-        return [outcome_of(request.command) for request in group]
-
-    def _execute_alone(self, request: CommandRequest) -> Outcome:
-        self.alone.append(request.command)
-        return self.run_alone(request)
+        if any(not self.held.isdisjoint(request.locks.skus) for request in group):
+            raise Busy("locked")
+        return [outcome_of(command) for command in commands]
 
 
 def outcome_of(command: Command) -> Outcome:

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from allocation.service_layer import group_commit
+from allocation.service_layer.concurrency import group_commit
 from tests.support.patience import PATIENCE
 from tests.support.service_layer.commits import Commits
 

@@ -2,20 +2,22 @@
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 
 import pytest
 
 from allocation.domain.commands import AllocateOrder, Command, CreateBatch
 from allocation.domain.errors import UnknownSku
-from allocation.service_layer import group_commit
 from allocation.service_layer.command_requests import CommandRequest
-from allocation.service_layer.group_commit import GroupCommit
+from allocation.service_layer.concurrency import group_commit
+from allocation.service_layer.concurrency.execution import Execution
+from allocation.service_layer.concurrency.group_commit import GroupCommit
 from allocation.service_layer.idempotency import IdempotencyKey
 from allocation.service_layer.outcomes import Done, Outcome
+from allocation.service_layer.unit_of_work import LockWait
+from tests.support.eventually import eventually
 from tests.support.patience import PATIENCE
-from tests.support.service_layer.commits import RAN_ALONE, Commits, line, outcome_of
+from tests.support.service_layer.commits import Commits, line, outcome_of
 
 
 def test_lone_request_is_committed_immediately(commits: Commits) -> None:
@@ -74,53 +76,57 @@ def test_requests_with_one_key_never_share_a_commit(commits: Commits) -> None:
 def test_commands_of_another_type_do_not_wait(commits: Commits) -> None:
     with commits.running(line(0)):
         [future] = commits.send(CreateBatch("b1", "S", 1))
-        assert commits.groups == [[line(0)], [CreateBatch("b1", "S", 1)]]
+        eventually(lambda: commits.groups == [[line(0)], [CreateBatch("b1", "S", 1)]])
         assert not future.done()
     assert future.result(PATIENCE) == outcome_of(CreateBatch("b1", "S", 1))
 
 
 def test_command_over_several_products_runs_alone(commits: Commits) -> None:
     order = AllocateOrder("o1", (("S", 1), ("T", 1)))
-    with commits.running(AllocateOrder("o2", (("S", 1),))):
-        [future] = commits.send(order)
-        assert future.result(PATIENCE) == RAN_ALONE
-    assert commits.alone == [order]
+    assert commits.group_commit.submit(CommandRequest(order)) is None
+    with commits.running(line(0)):
+        commits.send(order)
+        assert commits.groups == [[line(0)], [order]]
 
 
-def test_request_runs_alone_when_it_is_queued_too_long(commits: Commits, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_commit_starts_beside_a_slow_one(commits: Commits, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "LONGEST_QUEUEING", 0.05)
     with commits.running(line(0)):
-        futures = commits.send(line(1), line(2))
-        assert [future.result(PATIENCE) for future in futures] == [RAN_ALONE] * 2
-    assert commits.groups == [[line(0)]]
+        futures = commits.send(line(1), line(2, "T"), line(3, "U"))
+        eventually(
+            lambda: [command for group in commits.groups[1:] for command in group] == [line(2, "T"), line(3, "U")]
+        )
+        assert not any(future.done() for future in futures)
+    assert [future.result(PATIENCE) for future in futures] == [
+        outcome_of(line(1)),
+        outcome_of(line(2, "T")),
+        outcome_of(line(3, "U")),
+    ]
+    assert commits.groups[-1] == [line(1)], "the slow commit holds its product"
 
 
-def test_each_request_is_executed_once_when_many_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_request_is_executed_once_when_commits_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "LONGEST_QUEUEING", 0.001)
-    executed, lock = list[Command](), threading.Lock()
+    executed, groups, lock = list[Command](), list[int](), threading.Lock()
+    running, most_running = 0, 0
 
-    def execute(commands: Sequence[Command]) -> None:
+    def commit(group: Sequence[CommandRequest], _: LockWait) -> Sequence[Outcome]:
+        nonlocal running, most_running
         with lock:
-            executed.extend(commands)
+            executed.extend(request.command for request in group)
+            groups.append(len(group))
+            running += 1
+            most_running = max(most_running, running)
         # Some commits end before LONGEST_QUEUEING, others after it.
-        threading.Event().wait(0.0005 * (len(executed) % 5))
-
-    def commit_group(group: Sequence[CommandRequest]) -> Sequence[Outcome]:
-        execute([request.command for request in group])
-        groups.append(len(group))
+        threading.Event().wait(0.001 * (len(executed) % 5))
+        with lock:
+            running -= 1
         return [outcome_of(request.command) for request in group]
 
-    def execute_alone(request: CommandRequest) -> Outcome:
-        execute([request.command])
-        left.append(request)
-        return outcome_of(request.command)
-
-    groups, left = list[int](), list[CommandRequest]()
-    commits = GroupCommit(commit_group, execute_alone, 5)
-    commands = [line(n) for n in range(2_000)]
-    with ThreadPoolExecutor(24) as pool:
-        outcomes = list(pool.map(lambda command: commits.execute(CommandRequest(command)), commands))
-    assert outcomes == list(map(outcome_of, commands))
+    commits = GroupCommit(Execution(commit), 5)
+    commands = [line(n, f"S{n % 7}") for n in range(2_000)]
+    futures = [commits.submit(CommandRequest(command)) for command in commands]
+    assert [future and future.result(PATIENCE) for future in futures] == list(map(outcome_of, commands))
     assert sorted(executed, key=repr) == sorted(commands, key=repr)
     assert max(groups) > 1, "some requests shared a commit"
-    assert left, "some requests left their lane"
+    assert most_running > 1, "some commits overlapped"

@@ -1,6 +1,6 @@
 """Data in Redis that the service can't have written counts as a damaged model: readers wait, and the relay rebuilds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from redis import Redis
@@ -22,8 +22,9 @@ from readmodel.views import orders
 from readmodel.views.batches import batch_key
 from readmodel.views.orders import order_key
 from readmodel.views.products import product_key
-from readmodel.web.queries import create_query_app
+from readmodel.web.query_edge import create_query_edge
 from tests.model.oracle import views_are_the_state
+from tests.support.edge_client import EdgeClient
 
 Damage = Callable[[Redis, str], object]
 
@@ -142,20 +143,27 @@ def test_a_damaged_model_stops_no_subscription(damage: Damage, damaged: Store, l
     assert shown_position(Store(damaged.redis), log) <= log.end()  # Raises nothing: the relay goes on.
 
 
+@pytest.fixture
+def client(damaged: Store) -> Iterator[EdgeClient]:
+    client = EdgeClient(create_query_edge(Store(damaged.redis), threads=1))
+    yield client
+    client.close()
+
+
 @pytest.mark.parametrize("damage", OF_THE_WHOLE_MODEL.values(), ids=OF_THE_WHOLE_MODEL)
-def test_a_damaged_model_answers_no_query_with_a_500(damage: Damage, damaged: Store) -> None:
-    client = create_query_app(Store(damaged.redis)).test_client()
+def test_a_damaged_model_answers_no_query_with_a_500(damage: Damage, damaged: Store, client: EdgeClient) -> None:
     damage(damaged.redis, damaged.generations().live or "")
-    assert {client.get(path).status_code for path in PATHS} <= {200, 503}
-    assert client.get("/health/ready").status_code in (200, 503)
+    assert {client.get(path).status for path in PATHS} <= {200, 503}
+    assert client.get("/health/ready").status in (200, 503)
 
 
 @pytest.mark.parametrize("damage", FOUND_BY_A_QUERY.values(), ids=FOUND_BY_A_QUERY)
-def test_a_query_that_finds_damage_gets_a_503_until_the_rebuild(damage: Damage, damaged: Store, log: EventLog) -> None:
-    client = create_query_app(Store(damaged.redis)).test_client()
+def test_a_query_that_finds_damage_gets_a_503_until_the_rebuild(
+    damage: Damage, damaged: Store, log: EventLog, client: EdgeClient
+) -> None:
     before = {path: client.get(path).json for path in PATHS}
     damage(damaged.redis, damaged.generations().live or "")
-    statuses = {client.get(path).status_code for path in PATHS}
+    statuses = {client.get(path).status for path in PATHS}
     assert 503 in statuses
     assert statuses <= {200, 503}
     reason = relay_once(Store(damaged.redis), log)

@@ -1,17 +1,20 @@
 """The HTTP status and the message of commands and previews that fail."""
 
-import json
+from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
-from flask.testing import FlaskClient
 
 from allocation.domain.errors import UnknownSku
-from allocation.entrypoints.http.app import command_routes
+from allocation.entrypoints.http.app import Threads, command_endpoints
 from allocation.entrypoints.http.responses import BUG, failure, status_of
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
-from readmodel.web.kit import create_bare_app
+from readmodel.web.edge.bulkheads import Bulkhead
+from readmodel.web.edge.edge import Edge
+from readmodel.web.edge.flask_endpoint import FlaskEndpoint
+from readmodel.web.pages import create_pages
+from tests.support.edge_client import EdgeClient
 
 ALLOCATE = {"orderid": "o1", "sku": "S", "qty": 1}
 NOT_MIGRATED = "the database is not migrated"
@@ -28,11 +31,12 @@ def unavailable(locks: LockSet) -> NoReturn:
 
 
 @pytest.fixture
-def client() -> FlaskClient:
-    """Return a client of an app that has no available store."""
-    app = create_bare_app()
-    app.register_blueprint(command_routes(MessageBus(unavailable, lambda events: None), bulks_at_once=1))
-    return app.test_client()
+def client() -> Iterator[EdgeClient]:
+    """Yield a client of an edge that has no available store."""
+    endpoints = command_endpoints(MessageBus(unavailable, lambda events: None), Threads(1, 1, 1))
+    client = EdgeClient(Edge(endpoints, FlaskEndpoint(create_pages([]), Bulkhead("pages", 1))))
+    yield client
+    client.close()
 
 
 @pytest.mark.parametrize(
@@ -53,16 +57,15 @@ def test_error_without_a_status_counts_as_a_bug() -> None:
     [("/allocate", f"{UNCONFIRMED}: a repeated command has no further effect"), ("/preview/allocate", PREVIEW_FAILED)],
     ids=["command", "preview"],
 )
-def test_client_can_retry_when_the_store_is_unavailable(client: FlaskClient, route: str, message: str) -> None:
-    response = client.post(route, json=ALLOCATE)
-    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-    assert response.get_json(force=True)["message"] == message
+def test_client_can_retry_when_the_store_is_unavailable(client: EdgeClient, route: str, message: str) -> None:
+    response = client.post(route, ALLOCATE)
+    assert (response.status, response.headers["retry-after"]) == (503, "1")
+    assert response.json["message"] == message
 
 
-def test_bulk_line_has_the_status_of_its_nearest_base_class(client: FlaskClient) -> None:
+def test_bulk_line_has_the_status_of_its_nearest_base_class(client: EdgeClient) -> None:
     line = ALLOCATE | {"type": "allocate"}
-    with client.post("/commands", json=line, content_type="application/x-ndjson") as response:
-        result = json.loads(response.data)
+    result = client.post("/commands", line, "application/x-ndjson").json
     assert result["status"] == 503
     assert result["message"].startswith(UNCONFIRMED)
 

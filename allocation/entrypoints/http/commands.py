@@ -1,0 +1,94 @@
+"""The endpoints of the commands and of their previews."""
+
+import asyncio
+import logging
+
+from allocation.adapters.schemas import results
+from allocation.adapters.schemas.commands import CommandSchema
+from allocation.domain.commands import Command
+from allocation.entrypoints.http.bodies import LARGEST_BODY, TOO_LARGE
+from allocation.entrypoints.http.idempotency_keys import HEADER, checked_header, key_of, key_scope
+from allocation.entrypoints.http.responses import PREVIEW_FAILED, failure_answer, success_status
+from allocation.service_layer.command_requests import CommandRequest
+from allocation.service_layer.idempotency import IdempotencyKey
+from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.outcomes import Outcome
+from allocation.service_layer.unit_of_work import StoreUnavailable
+from readmodel.web.answers import JSON, RETRY_LATER, Answer, json_answer, problem
+from readmodel.web.edge.bodies import read_body, require_length, require_media_type
+from readmodel.web.edge.bulkheads import Bulkhead
+from readmodel.web.edge.request import Request
+
+logger = logging.getLogger(__name__)
+
+PARSED_AT_ONCE = 10_000
+"""Bytes. The event loop parses a body of this size. A larger body would delay other requests, so a thread parses it."""
+
+
+class PostCommand:
+    """The endpoint of one command. A command that can't share a transaction needs one of the `threads`."""
+
+    methods = ("POST",)
+
+    def __init__(self, bus: MessageBus, schema: CommandSchema, threads: Bulkhead) -> None:
+        self._bus = bus
+        self._schema = schema
+        self._threads = threads
+        self._success = success_status(schema.command)
+
+    async def respond(self, request: Request) -> Answer:
+        try:
+            command = await read_command(request, self._schema, self._threads)
+            outcome = await self._execute(CommandRequest(command, request_key(request, command)))
+        except Exception as error:
+            return failure_answer(error)
+        if isinstance(outcome, Exception):
+            return failure_answer(outcome)
+        if outcome.result is None:
+            return Answer(self._success, b"OK", "text/plain")
+        return json_answer(results.order_result(outcome.result), self._success)
+
+    async def _execute(self, request: CommandRequest) -> Outcome:
+        future = self._bus.submit(request)
+        if future is not None:
+            return await asyncio.wrap_future(future)
+        return await self._threads.run(self._bus.execute, request)
+
+
+class PostPreview:
+    """The endpoint of the preview of one command."""
+
+    methods = ("POST",)
+
+    def __init__(self, bus: MessageBus, schema: CommandSchema, threads: Bulkhead) -> None:
+        self._bus = bus
+        self._schema = schema
+        self._threads = threads
+
+    async def respond(self, request: Request) -> Answer:
+        try:
+            command = await read_command(request, self._schema, self._threads)
+            return json_answer(results.preview(await self._threads.run(self._bus.preview, command)))
+        except StoreUnavailable as error:
+            logger.warning("A preview failed: %s", error)
+            return problem(503, PREVIEW_FAILED, RETRY_LATER)
+        except Exception as error:
+            return failure_answer(error)
+
+
+async def read_command(request: Request, schema: CommandSchema, threads: Bulkhead) -> Command:
+    """Read the body and parse it. Raise a Problem if it can't be read, or InvalidInput if it is no such command."""
+    require_media_type(request, JSON)
+    length = require_length(request, LARGEST_BODY, TOO_LARGE)
+    body = await read_body(request, length)
+    if length <= PARSED_AT_ONCE:
+        return schema.from_json(body)
+    return await threads.run(schema.from_json, body)
+
+
+def request_key(request: Request, command: Command) -> IdempotencyKey | None:
+    value = request.header(HEADER.lower())
+    if value is None:
+        return None
+    scope = key_scope(request.path, request.header("authorization"))
+    return key_of(scope, checked_header(value), command)

@@ -1,0 +1,57 @@
+"""Responses, and errors as application/problem+json (RFC 9457) with an additional member `message` = `detail`."""
+
+from collections.abc import AsyncGenerator
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import orjson
+
+Headers = tuple[tuple[str, str], ...]
+
+JSON, PROBLEM = "application/json", "application/problem+json"
+RETRY_LATER: Headers = (("retry-after", "1"),)
+
+
+class Answer(NamedTuple):
+    """A complete response."""
+
+    status: int
+    body: bytes
+    content_type: str
+    headers: Headers = ()
+
+
+class StreamedAnswer(NamedTuple):
+    """A response whose body arrives in parts."""
+
+    status: int
+    headers: Headers
+    parts: AsyncGenerator[bytes]
+
+
+class Problem(Exception):
+    """The request can't be served. `answer` says why."""
+
+    def __init__(self, status: int, detail: str, headers: Headers = (), **members: Any) -> None:
+        super().__init__(detail)
+        self.answer = problem(status, detail, headers, **members)
+
+
+def json_answer(body: object, status: int = 200, headers: Headers = ()) -> Answer:
+    return Answer(status, orjson.dumps(body) + b"\n", JSON, headers)
+
+
+def problem(status: int, detail: str, headers: Headers = (), **members: Any) -> Answer:
+    """Return a problem, with `members` as additional members of its JSON."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "message": detail,
+    }
+    return Answer(status, orjson.dumps(body | members), PROBLEM, headers)
+
+
+def bug() -> Answer:
+    return problem(500, "The service failed. Its log has the reason.")

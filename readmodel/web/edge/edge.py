@@ -1,0 +1,100 @@
+"""The edge of a web worker: an RSGI application that finds the endpoint of each request and sends its answer.
+
+Everything that may last runs in threads or waits without one. So a slow client or a slow store delays no other request.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from typing import Protocol
+
+from readmodel.web.answers import Answer, Headers, Problem, StreamedAnswer, bug, problem
+from readmodel.web.edge.bodies import drain
+from readmodel.web.edge.request import ClientGone, Connection, Request, Scope
+
+logger = logging.getLogger(__name__)
+
+SEND_WITHIN = 60.0
+"""Seconds in which the client must take each part of a streamed answer."""
+SECURITY_HEADERS: Headers = (
+    ("x-content-type-options", "nosniff"),
+    ("cache-control", "no-store"),
+    ("referrer-policy", "no-referrer"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+
+
+class Endpoint(Protocol):
+    @property
+    def methods(self) -> Sequence[str] | None:
+        """The methods that the endpoint serves, or None if it decides for itself."""
+
+    async def respond(self, request: Request) -> Answer | StreamedAnswer:
+        """Answer the request. Raise a Problem if it can't be served."""
+
+
+class Edge:
+    """`endpoints` maps a path to its endpoint. A path with a slash at its end is a prefix: a name follows it.
+
+    `other` serves all other paths.
+    """
+
+    def __init__(self, endpoints: Mapping[str, Endpoint], other: Endpoint) -> None:
+        self._endpoints = endpoints
+        self._other = other
+
+    async def __rsgi__(self, scope: Scope, connection: Connection) -> None:
+        request = Request(scope, connection)
+        try:
+            answer = await self.answer(request)
+            if isinstance(answer, StreamedAnswer):
+                await send_parts(connection, answer)
+            else:
+                headers = [("content-type", answer.content_type), *SECURITY_HEADERS, *answer.headers]
+                connection.response_bytes(answer.status, headers, answer.body)
+        except (ClientGone, TimeoutError):
+            return  # The client has gone, or does not read.
+        if request.method not in {"GET", "HEAD"}:
+            await drain(request)
+
+    async def answer(self, request: Request) -> Answer | StreamedAnswer:
+        """Return the answer. An error becomes a problem."""
+        try:
+            endpoint = self._find(request)
+            if endpoint.methods is None or request.method in endpoint.methods:
+                return await endpoint.respond(request)
+            return other_method(request.method, endpoint.methods)
+        except Problem as error:
+            return error.answer
+        except ClientGone:
+            raise
+        except Exception:
+            logger.exception("A request failed because of a bug")
+            return bug()
+
+    def _find(self, request: Request) -> Endpoint:
+        """Return the endpoint of the request's path. If a name follows the path, store it in the request."""
+        path = request.path
+        if endpoint := self._endpoints.get(path):
+            return self._other if path.endswith("/") else endpoint
+        start = path.find("/", 1) + 1
+        if endpoint := self._endpoints.get(path[:start]):
+            request.name = path[start:]
+            return endpoint
+        return self._other
+
+
+def other_method(method: str, methods: Sequence[str]) -> Answer:
+    allowed = (("allow", ", ".join(sorted({*methods, "OPTIONS"}))),)
+    if method == "OPTIONS":
+        return Answer(200, b"", "text/plain", allowed)
+    return problem(405, f"The method {method} is not allowed for this path", allowed)
+
+
+async def send_parts(connection: Connection, answer: StreamedAnswer) -> None:
+    transport = connection.response_stream(answer.status, [*SECURITY_HEADERS, *answer.headers])
+    async with aclosing(answer.parts) as parts:
+        async for part in parts:
+            async with asyncio.timeout(SEND_WITHIN):
+                await transport.send_bytes(part)

@@ -1,0 +1,87 @@
+"""Requests as the web server passes them on (RSGI)."""
+
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from typing import Protocol
+
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
+
+from readmodel.web.answers import Problem
+
+ClientGone = ProtocolClosed
+"""The error of a connection that the client has closed."""
+
+
+class ServerHeaders(Protocol):
+    """The headers of a request. Names are in lower case. `get` returns None if a value is not printable ASCII."""
+
+    def __contains__(self, name: str) -> bool: ...
+    def get(self, name: str) -> str | None: ...
+    def items(self) -> list[tuple[str, str]]: ...
+
+
+class Scope(Protocol):
+    """`path` is decoded, and `query_string` is not."""
+
+    method: str
+    path: str
+    query_string: str
+    scheme: str
+    client: str
+
+    @property
+    def headers(self) -> ServerHeaders: ...
+
+
+class Transport(Protocol):
+    async def send_bytes(self, data: bytes) -> None: ...
+
+
+class Connection(Protocol):
+    """Reads the body of one request and sends its response."""
+
+    def __call__(self) -> Awaitable[bytes]: ...
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+    def response_bytes(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None: ...
+    def response_stream(self, status: int, headers: Iterable[tuple[str, str]]) -> Transport: ...
+
+
+class Request:
+    """One request. `name` is the part of the path that names an order, a product or a batch."""
+
+    __slots__ = ("_parts", "connection", "headers", "method", "name", "path", "scope")
+
+    def __init__(self, scope: Scope, connection: Connection) -> None:
+        self.scope = scope
+        self.connection = connection
+        self.headers = scope.headers
+        self.method = scope.method
+        self.path = scope.path
+        self.name = ""
+        self._parts: AsyncIterator[bytes] | None = None
+
+    @property
+    def parts(self) -> AsyncIterator[bytes]:
+        """The parts of the body that nobody has read. If the client cuts the body, they end without an error."""
+        if self._parts is None:
+            self._parts = aiter(self.connection)
+        return self._parts
+
+    def header(self, name: str) -> str | None:
+        """Return the value of a header, or None. Raise a Problem if the header occurs twice or is not readable."""
+        if name not in self.headers:
+            return None
+        values = [value for key, value in self.headers.items() if key == name]
+        if len(values) != 1:
+            reason = "occurs more than once" if values else "must be printable ASCII"
+            raise Problem(400, f"The header {name.title()} {reason}")
+        return values[0]
+
+    @property
+    def content_length(self) -> int | None:
+        """The length that the request declares. The web server refuses a header that is not a number."""
+        length = self.headers.get("content-length")
+        return None if length is None else int(length)
+
+    @property
+    def media_type(self) -> str:
+        return (self.headers.get("content-type") or "").partition(";")[0].strip().lower()
