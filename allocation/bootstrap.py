@@ -33,9 +33,11 @@ LANE_CONNECTIONS = 8
 def create_web_app(settings: Settings | None = None) -> "Edge":
     """Build the edge of a web worker. It executes commands on PostgreSQL and answers queries from Redis."""
     from allocation.adapters.postgres.checks.readiness import reason_not_ready
+    from allocation.entrypoints.http.access_tokens import read_access_tokens
     from allocation.entrypoints.http.app import create_edge
     from readmodel import logs
     from readmodel.web import queries
+    from readmodel.web.view_checks import check_views
 
     logs.configure()
     settings = settings or load_settings()
@@ -44,7 +46,9 @@ def create_web_app(settings: Settings | None = None) -> "Edge":
     bus = create_message_bus(engine, create_fast_path(settings), settings.commands_together)
     store = create_store(settings, timeout=queries.TIMEOUT)
     health = create_engine(settings, connections=1)
-    return create_edge(bus, store, threads, partial(reason_not_ready, health), settings.suspect_is_ready)
+    ready = partial(reason_not_ready, health)
+    views = partial(check_views, store, settings.suspect_is_ready, settings.views_too_old, writes=True)
+    return create_edge(bus, store, threads, ready, views, read_access_tokens(settings))
 
 
 def web_threads(settings: Settings) -> "Threads":
@@ -52,20 +56,23 @@ def web_threads(settings: Settings) -> "Threads":
     from allocation.entrypoints.http.app import Threads
 
     bulks = max(1, settings.threads // 4)
-    return Threads(commands=settings.threads, bulks=bulks, queries=2 * settings.threads)
+    return Threads(commands=max(1, settings.threads - bulks), bulks=bulks, queries=2 * settings.threads)
 
 
 def create_query_app(settings: Settings | None = None) -> "Edge":
     """Build the edge of a query worker. It answers queries from Redis and executes no commands."""
+    from allocation.entrypoints.http.access_tokens import read_access_tokens
     from readmodel import logs
     from readmodel.web import queries
     from readmodel.web.query_edge import create_query_edge
+    from readmodel.web.view_checks import check_views
 
     logs.configure()
     settings = settings or load_settings()
-    return create_query_edge(
-        create_store(settings, timeout=queries.TIMEOUT), settings.threads, settings.suspect_is_ready
-    )
+    store = create_store(settings, timeout=queries.TIMEOUT)
+    tokens = read_access_tokens(settings)
+    views = partial(check_views, store, settings.suspect_is_ready, settings.views_too_old, writes=False)
+    return create_query_edge(store, 2 * settings.threads, views, tokens)
 
 
 def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
@@ -76,7 +83,8 @@ def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
 
     engine = create_engine(settings, connections=RELAY_CONNECTIONS, direct=True)
     log, store = create_log(settings, engine), create_store(settings)
-    return Relay(log, store, PROJECTION, shutdown, create_threads(settings, engine, log, store, shutdown))
+    threads = create_threads(settings, engine, log, store, shutdown)
+    return Relay(log, store, PROJECTION, shutdown, threads, create_sign_of_life(settings, "relay"))
 
 
 def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":
@@ -86,7 +94,14 @@ def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":
     bus = create_message_bus(create_engine(settings), create_fast_path(settings))
     # No retries: if the Redis client reconnected silently, the consumer could not log that messages are lost.
     redis = create_redis(settings, retries=0, decode=False)
-    return Consumer(bus, Inbox(redis, create_names(settings).channel(CHANNEL), shutdown), shutdown)
+    inbox = Inbox(redis, create_names(settings).channel(CHANNEL), shutdown)
+    return Consumer(bus, inbox, shutdown, create_sign_of_life(settings, "consumer"))
+
+
+def create_sign_of_life(settings: Settings, process: str) -> Callable[[], None]:
+    from readmodel.store.records.signs_of_life import SignOfLife
+
+    return SignOfLife(create_redis(settings), create_names(settings).alive(process)).show
 
 
 def create_loader(settings: Settings, report: Callable[[str], None], done: Callable[[], object]) -> "Loader":

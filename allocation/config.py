@@ -17,17 +17,17 @@ def check_host(host: str) -> str:
     return host
 
 
-def check_folder(folder: Path) -> Path:
-    if not str(folder).isprintable():  # Other programs show it, and Redis reads it from its configuration.
+def check_path(path: Path) -> Path:
+    if not str(path).isprintable():  # Other programs show it, and Redis reads it from its configuration.
         raise ValueError("must consist of printable characters")
-    return folder
+    return path
 
 
 DatabaseUrl = Annotated[str, AfterValidator(urls.check_database)]
 RedisUrl = Annotated[str, AfterValidator(urls.check_redis)]
 SmtpUrl = Annotated[str, AfterValidator(urls.check_smtp)]
 Host = Annotated[str, AfterValidator(check_host)]
-Folder = Annotated[Path, AfterValidator(check_folder)]
+PrintablePath = Annotated[Path, AfterValidator(check_path)]
 YEAR = 31_536_000
 MOST_WORKERS, MOST_THREADS = 256, 1_000
 REDIS_PREFIX = "^[a-z0-9_]{0,40}$"
@@ -39,13 +39,15 @@ class Settings(BaseSettings):
 
     If `database_url` is None, `allocation run` starts PostgreSQL with its data in the folder `data`. The same applies
     to `redis_url` and Redis. If `smtp_url` is None, the relay logs notices instead of mailing them. `mail_window`,
-    `keys_kept` and `views_stale` are in seconds, and `verify_rate` is in registers per second.
+    `keys_kept`, `views_stale` and `views_too_old` are in seconds, and `verify_rate` is in registers per second.
     """
 
     database_url: DatabaseUrl | None = None
     redis_url: RedisUrl | None = None
     redis_prefix: str = Field("", validation_alias="ALLOCATION_REDIS_PREFIX", pattern=REDIS_PREFIX)
     host: Host = Field("127.0.0.1", validation_alias="ALLOCATION_HOST")
+    access_tokens: str = Field("", validation_alias="ALLOCATION_ACCESS_TOKENS", repr=False)
+    access_tokens_file: PrintablePath | None = Field(None, validation_alias="ALLOCATION_ACCESS_TOKENS_FILE")
     port: int = Field(5005, validation_alias="ALLOCATION_PORT", ge=1, le=65535)
     workers: int = Field(2, validation_alias="ALLOCATION_WORKERS", ge=1, le=MOST_WORKERS)
     threads: int = Field(32, validation_alias="ALLOCATION_THREADS", ge=1, le=MOST_THREADS)
@@ -55,11 +57,12 @@ class Settings(BaseSettings):
     mail_to: str = Field("stock@example.com", validation_alias="ALLOCATION_MAIL_TO", pattern=ADDRESS)
     mail_window: int = Field(600, validation_alias="ALLOCATION_MAIL_WINDOW", ge=0, le=YEAR)
     views_stale: float = Field(5.0, validation_alias="ALLOCATION_VIEWS_STALE", ge=0.5, le=3_600)
+    views_too_old: float = Field(300.0, validation_alias="ALLOCATION_VIEWS_TOO_OLD", ge=1, le=YEAR)
     suspect_is_ready: bool = Field(True, validation_alias="ALLOCATION_SUSPECT_IS_READY")
     synchronous_replication: bool = Field(False, validation_alias="ALLOCATION_SYNCHRONOUS_REPLICATION")
     keys_kept: int = Field(86_400, validation_alias="ALLOCATION_KEYS_KEPT", ge=1, le=10 * YEAR)
     verify_rate: int = Field(50, validation_alias="ALLOCATION_VERIFY_RATE", ge=0, le=10_000)
-    data: Folder = Field(Path(".data"), validation_alias="ALLOCATION_DATA")
+    data: PrintablePath = Field(Path(".data"), validation_alias="ALLOCATION_DATA")
 
 
 class BadSettings(Exception):
@@ -76,5 +79,5 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()
-        shown = name if name.endswith("_URL") else f"{name}={first['input']}"
+        shown = name if name.endswith(("_URL", "_TOKENS")) else f"{name}={first['input']}"
         raise BadSettings(f"{shown}: {first['msg']}") from error

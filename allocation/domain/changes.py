@@ -8,10 +8,12 @@ from allocation.domain.model import Batch, TrackedLine
 class Changes:
     """The changes of all products of a unit of work, in order.
 
-    `touched` holds the lines and batches that `events` changed, once per event. `repeated` holds the lines and batches
-    that already were as a command asked.
+    `actors` holds the name of the caller of each event, or None if it is unknown. The message bus adds them. `touched`
+    holds the lines and batches that `events` changed, once per event. `repeated` holds the lines and batches that
+    already were as a command asked.
     """
 
     events: list[Event] = field(default_factory=list)
+    actors: list[str | None] = field(default_factory=list)
     touched: list[TrackedLine | Batch] = field(default_factory=list)
     repeated: list[TrackedLine | Batch] = field(default_factory=list)

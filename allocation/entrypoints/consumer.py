@@ -3,6 +3,7 @@
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from allocation.adapters.schemas.commands import COMMANDS
 from allocation.adapters.schemas.errors import InvalidInput
@@ -24,13 +25,19 @@ LONGEST_SHOWN = 500
 
 
 class Consumer:
-    """The consumer of CHANNEL. `counts` holds the numbers of "handled", "refused" and "failed" messages."""
+    """The consumer of CHANNEL. `counts` holds the numbers of "handled", "refused" and "failed" messages.
 
-    def __init__(self, bus: MessageBus, inbox: Inbox, shutdown: Shutdown) -> None:
+    It calls `show_life` at each turn.
+    """
+
+    def __init__(
+        self, bus: MessageBus, inbox: Inbox, shutdown: Shutdown, show_life: Callable[[], None] = lambda: None
+    ) -> None:
         self.counts = Counter[str]()
         self._bus = bus
         self._inbox = inbox
         self._shutdown = shutdown
+        self._show_life = show_life
         self._outage = Outage(logger)
 
     def run(self) -> None:
@@ -40,6 +47,7 @@ class Consumer:
         """
         self._inbox.start()
         while not self._shutdown.requested:
+            self._show_life()
             self._consume_next()
         self._inbox.join(DRAINED_WITHIN)
         deadline = time.monotonic() + DRAINED_WITHIN
@@ -94,6 +102,7 @@ class Consumer:
                 return
             except StoreUnavailable as error:
                 self._outage.failed(f"The consumer is interrupted, and retries every {PAUSE:.0f} s", error)
+                self._show_life()
                 if self._shutdown.wait(PAUSE):
                     raise
 

@@ -12,13 +12,14 @@ GROUP_SIZE = 500
 
 
 class CommandRequest:
-    """A command, its optional idempotency key, and the lock set of both."""
+    """A command, its optional idempotency key, and the lock set of both. `actor` is the name of the caller, or None."""
 
-    __slots__ = ("command", "key", "locks")
+    __slots__ = ("actor", "command", "key", "locks")
 
-    def __init__(self, command: Command, key: IdempotencyKey | None = None) -> None:
+    def __init__(self, command: Command, key: IdempotencyKey | None = None, actor: str | None = None) -> None:
         self.command = command
         self.key = key
+        self.actor = actor
         locks = COMMAND_HANDLERS[type(command)].locks(command)
         self.locks: LockSet = locks if key is None else replace(locks, idempotency_keys=frozenset([key]))
 

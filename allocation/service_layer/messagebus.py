@@ -16,7 +16,7 @@ from allocation.service_layer.concurrency.execution import Execution
 from allocation.service_layer.concurrency.group_commit import GroupCommit
 from allocation.service_layer.concurrency.turns import Turns
 from allocation.service_layer.handlers import COMMAND_HANDLERS
-from allocation.service_layer.idempotency import IdempotencyKey, KeyReused, event_ranges_since
+from allocation.service_layer.idempotency import IdempotencyKey, KeyReused, StillRunning, event_ranges_since
 from allocation.service_layer.outcomes import Done, OrderResult, Outcome
 from allocation.service_layer.preview import Preview, preview
 from allocation.service_layer.unit_of_work import (
@@ -102,18 +102,18 @@ class MessageBus:
             yield from outcomes
 
     def _execute_in_bulk(self, group: Sequence[CommandRequest]) -> Sequence[Outcome]:
-        """Execute the group. It waits for a held product at most once, and not for a held idempotency key.
+        """Execute the group. It waits for a held product at most once, and only for the first held idempotency key.
 
         If each request waited, the group could take more than half an hour.
         """
         outcomes = list(self._execution.execute(group))
         held = set[object]()
-        for number, request in enumerate(group):
-            outcome = outcomes[number]
-            if isinstance(outcome, Busy) and held.isdisjoint(request.locks.contended):
-                outcomes[number] = outcome = self._execution.wait(request, outcome)
-                if isinstance(outcome, Busy):
-                    held |= request.locks.contended
+        for number, (request, error) in enumerate(zip(group, outcomes, strict=True)):
+            if isinstance(error, Busy | StillRunning):
+                names = request.locks.contended if isinstance(error, Busy) else {StillRunning}
+                if held.isdisjoint(names):
+                    outcomes[number] = outcome = self._execution.wait(request, error)
+                    held |= names if isinstance(outcome, Busy | StillRunning) else set()
         return outcomes
 
     def _commit_with_retries(self, group: Sequence[CommandRequest], wait: LockWait) -> Sequence[Outcome]:
@@ -121,7 +121,7 @@ class MessageBus:
 
     def _commit(self, group: Sequence[CommandRequest], wait: LockWait) -> list[Outcome]:
         with self._begin(LockSet.union((request.locks for request in group), wait)) as transaction:
-            outcomes = [execute_once(request, transaction) for request in group]
+            outcomes = [execute_for_actor(request, transaction) for request in group]
             committed = transaction.commit()
         if committed.events:
             self._publish(committed)  # In a web worker, this is the fast path: see `bootstrap.create_fast_path`.
@@ -146,6 +146,14 @@ def with_retries(work: Callable[[T], R], argument: T) -> R:
         return retrying(work, argument)
     except RetryableError as error:
         raise StoreUnavailable(f"The transaction failed {ATTEMPTS} times: {error}") from error
+
+
+def execute_for_actor(request: CommandRequest, transaction: Transaction) -> Outcome:
+    """Execute the request, and note its actor for each event that it has caused."""
+    outcome = execute_once(request, transaction)
+    changes = transaction.changes
+    changes.actors += [request.actor] * (len(changes.events) - len(changes.actors))
+    return outcome
 
 
 def execute_once(request: CommandRequest, transaction: Transaction) -> Outcome:

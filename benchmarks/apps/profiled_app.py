@@ -52,6 +52,7 @@ class Seconds:
     """The endpoint of SECONDS."""
 
     methods = ("GET",)
+    scope = None
 
     async def respond(self, _: Request) -> Answer:
         return json_answer(read_and_reset())

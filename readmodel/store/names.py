@@ -6,7 +6,9 @@
     allocation:etas             string   token of the reader cache: a writer replaces it when a cached value changes
     allocation:heartbeat        string   up to which moment the views are complete; see heartbeat.py
     allocation:handled:<name>   list     the events that a subscription of the relay has handled lately
+    allocation:alive:<process>  set      sorted: when each relay or consumer has shown a sign of life
     allocation:drift            string   number of registers that the relays have corrected
+    allocation:write-probe      string   exists for a moment after a check of the readiness
     allocation:committed        channel  wakes the relay
     allocation:database:<name>  channel  the relays of this database subscribe to it
     g<n>:…                      keys     the generation n; keys.py lists its keys
@@ -30,6 +32,7 @@ class Names:
         self.cache_token = f"{self._start}allocation:etas"
         self.heartbeat = f"{self._start}allocation:heartbeat"
         self.drift = f"{self._start}allocation:drift"
+        self.write_probe = f"{self._start}allocation:write-probe"
         self.committed = f"{self._start}allocation:committed"
         self.library = f"{prefix}_readmodel" if prefix else "readmodel"
         self.apply = f"{self.library}_apply"
@@ -46,6 +49,9 @@ class Names:
 
     def handled(self, subscription: str) -> str:
         return f"{self._start}allocation:handled:{subscription}"
+
+    def alive(self, process: str) -> str:
+        return f"{self._start}allocation:alive:{process}"
 
     def presence(self, database: str) -> str:
         return f"{self._start}allocation:database:{database}"

@@ -56,6 +56,7 @@ class Health:
     """
 
     methods = ("GET", "HEAD")
+    scope = None
 
     def __init__(self, role: str, checks: Mapping[str, Check]) -> None:
         self._role = role

@@ -7,19 +7,17 @@ from urllib.parse import parse_qs
 from redis.exceptions import RedisError
 
 from readmodel.store.errors import ModelAbsent, ModelOutdated
-from readmodel.store.records.heartbeat import SUSPECT
 from readmodel.store.snapshot import Snapshot
 from readmodel.store.store import Store
 from readmodel.views import batches, orders, products
 from readmodel.web.answers import RETRY_LATER, Answer, Problem, json_answer, problem
+from readmodel.web.edge.access import QUERY
 from readmodel.web.edge.bulkheads import Bulkhead
 from readmodel.web.edge.request import Request
-from readmodel.web.health import Finding
 
 TIMEOUT = 2.0
 REBUILDING = "The read model is being rebuilt"
 UNREACHABLE = "The read model is unreachable"
-SUSPECT_VIEWS = "The views are suspect: the database may have lost events that they show"
 
 Fetch = Callable[[Snapshot, Request], Any]
 ROUTES: dict[str, tuple[Fetch, str]] = {
@@ -41,6 +39,7 @@ class Query:
     """The endpoint of one route. It reads Redis in the threads of `bulkhead`."""
 
     methods = ("GET", "HEAD")
+    scope = QUERY
 
     def __init__(self, store: Store, fetch: Fetch, not_found: str, bulkhead: Bulkhead) -> None:
         self._store = store
@@ -79,13 +78,3 @@ def reason_of(error: ModelAbsent | RedisError) -> str:
     if isinstance(error, RedisError):
         return UNREACHABLE
     return str(error) if isinstance(error, ModelOutdated) else REBUILDING
-
-
-def check_views(store: Store, suspect_is_ready: bool) -> Finding:
-    """Return whether queries can be answered. While the views are suspect, that depends on `suspect_is_ready`."""
-    try:
-        views = store.read(lambda snapshot: snapshot.hashes()).warning
-    except (ModelAbsent, RedisError) as error:
-        return Finding(reason_of(error))
-    refusal = SUSPECT_VIEWS if views == SUSPECT and not suspect_is_ready else None
-    return Finding(None, {} if views is None else {"views": views}, refusal)

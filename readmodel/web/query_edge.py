@@ -1,21 +1,26 @@
 """The edge of a process that only serves queries."""
 
+from collections.abc import Callable
+
 from readmodel.store.store import Store
 from readmodel.web import queries
+from readmodel.web.edge.access import AccessTokens
 from readmodel.web.edge.bulkheads import Bulkhead
 from readmodel.web.edge.edge import Edge, Endpoint
 from readmodel.web.edge.flask_endpoint import FlaskEndpoint
-from readmodel.web.health import Check, Health
+from readmodel.web.health import Check, Finding, Health
 from readmodel.web.pages import create_pages
 
 
-def create_query_edge(store: Store, threads: int, suspect_is_ready: bool = True) -> Edge:
-    """Return the edge. While the views are suspect, the process is ready only if `suspect_is_ready`."""
+def create_query_edge(
+    store: Store, threads: int, check_views: Callable[[], Finding], tokens: AccessTokens | None = None
+) -> Edge:
+    """Return the edge. `check_views` says whether queries can be answered. Without `tokens`, everybody may call it."""
     bulkhead = Bulkhead("queries", threads)
-    health = Health("queries", {"queries": Check(lambda: queries.check_views(store, suspect_is_ready))})
+    health = Health("queries", {"queries": Check(check_views)})
     endpoints: dict[str, Endpoint] = {
         **queries.query_endpoints(store, bulkhead),
         "/health/live": health,
         "/health/ready": health,
     }
-    return Edge(endpoints, FlaskEndpoint(create_pages(sorted(endpoints)), bulkhead))
+    return Edge(endpoints, FlaskEndpoint(create_pages(sorted(endpoints)), bulkhead), tokens)

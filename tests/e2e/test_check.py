@@ -1,5 +1,6 @@
 """`allocation check`: the health check of a process that serves no HTTP."""
 
+import psutil
 import pytest
 from redis import Redis
 
@@ -9,13 +10,42 @@ from readmodel.views.orders import order_key
 from tests.support.eventually import eventually
 from tests.support.processes import run_to_end, running
 
+WORKS = "Relay: ready\nCorrected registers: 0\n"
+
 
 def test_check_reports_whether_a_relay_works(environment: dict[str, str]) -> None:
-    assert check_relay(environment) == (1, "Error: No relay listens on allocation:committed\n")
+    nobody = "no relay listens on allocation:committed"
+    assert check(environment, "relay") == (1, f"Relay: {nobody}\nCorrected registers: 0\nError: Relay: {nobody}\n")
     with running("relay", environment):
-        works = "Processes on allocation:committed: 1\nCorrected registers: 0\n"
-        eventually(lambda: check_relay(environment) == (0, works))
-    eventually(lambda: check_relay(environment)[0] == 1)
+        eventually(lambda: check(environment, "relay") == (0, WORKS))
+    eventually(lambda: check(environment, "relay")[0] == 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", ["relay", "consumer"])
+def test_check_notices_a_process_that_hangs(process: str, environment: dict[str, str], relay: None) -> None:
+    """The suspended process stays connected to Redis."""
+    with running("consumer", environment), running(process, environment) as hanging:
+        eventually(lambda: check(environment, process)[0] == 0)
+        others = [child for child in psutil.Process().children() if process in child.cmdline()]
+        assert hanging.pid in {child.pid for child in others}
+        for child in others:
+            child.suspend()
+        eventually(lambda: f"the {process} has shown no sign of life for" in check(environment, process)[1])
+        assert check(environment, process)[0] == 1
+        assert check(environment, "")[0] == 1
+        for child in others:
+            child.resume()
+        eventually(lambda: check(environment, process)[0] == 0)
+
+
+def test_check_reports_every_role(environment: dict[str, str], relay: None) -> None:
+    ready = (0, "Commands: ready\nQueries: ready\nRelay: ready\nCorrected registers: 0\n")
+    eventually(lambda: check(environment, "") == ready)
+    with running("consumer", environment):
+        eventually(lambda: check(environment, "") == (0, ready[1] + "Consumer: ready\n"))
+    code, output = check(environment | {"DATABASE_URL": "postgresql://postgres@127.0.0.1:1/x"}, "commands")
+    assert (code, output.splitlines()[0]) == (1, "Commands: the database can't be reached")
 
 
 @pytest.mark.slow
@@ -26,22 +56,20 @@ def test_check_shows_how_many_registers_a_relay_has_corrected(
     ghost = f"{model.generations().live}:{order_key('never')}"
     with running("relay", environment):
         redis.hset(ghost, mapping={"S": "1 {}", "T": "1 {}"})
-        eventually(lambda: check_relay(environment)[1].endswith("\nCorrected registers: 2\n"))
+        eventually(lambda: check(environment, "relay")[1].endswith("\nCorrected registers: 2\n"))
         assert not redis.exists(ghost)
         redis.delete(PLAIN.drift)
         redis.rpush(PLAIN.drift, "x")
-        assert check_relay(environment) == (0, "Processes on allocation:committed: 1\nCorrected registers: 0\n")
+        assert check(environment, "relay") == (0, WORKS)
 
 
 def test_check_fails_without_redis_and_hides_the_password() -> None:
-    code, output = check_relay({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"})
+    code, output = check({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "relay")
     assert code == 1
     assert output.startswith("Error: ")
     assert "secret" not in output
 
 
-def check_relay(environment: dict[str, str]) -> tuple[int, str]:
-    """Return the exit code and the output. An error is one line."""
-    code, output = run_to_end("check relay", environment)
-    assert len(output.splitlines()) == (1 if code else 2)
-    return code, output
+def check(environment: dict[str, str], role: str) -> tuple[int, str]:
+    """Return the exit code and the output."""
+    return run_to_end(f"check {role}", environment)

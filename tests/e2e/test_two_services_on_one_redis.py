@@ -71,6 +71,7 @@ def test_a_second_service_refuses_to_start(api: Api, second: Environment, redis:
     assert api.get("products", "S").json["available"] == 10
 
 
+@pytest.mark.slow
 def test_another_database_of_the_server_makes_no_difference(
     relay: None, second: Environment, redis_server: RedisServer, redis: Redis, engine: Engine
 ) -> None:

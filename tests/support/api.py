@@ -25,9 +25,10 @@ class Answer:
 
 
 class Api:
-    """A client with a connection of its own. It belongs to one thread."""
+    """A client with a connection of its own, and perhaps an access token. It belongs to one thread."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, token: str | None = None) -> None:
+        self._access = {} if token is None else {"Authorization": f"Bearer {token}"}
         self.connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
 
     def get(self, *path: str) -> Answer:
@@ -59,7 +60,7 @@ class Api:
         **headers: str,
     ) -> Answer:
         typed = {"Content-Type": content_type} if content_type else {}
-        self.connection.request(method, path, body, typed | headers)
+        self.connection.request(method, path, body, typed | self._access | headers)
         response = self.connection.getresponse()
         headers = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, headers.get("content-type", ""), headers, response.read().decode())

@@ -10,6 +10,7 @@ positions of the writer. A reader stops at the smallest key that a writer holds.
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain, repeat
 
 import orjson
 from sqlalchemy import Connection, Engine, text
@@ -56,8 +57,12 @@ class LogBehind(Exception):
     """The log ends before the cursor. The views show events that the log has lost."""
 
 
-def append(connection: Connection, events: Sequence[Event], at: datetime, epoch: int) -> list[LoggedEvent]:
+def append(
+    connection: Connection, events: Sequence[Event], at: datetime, epoch: int, actors: Sequence[str | None] = ()
+) -> list[LoggedEvent]:
     """Append the events of a transaction to the log, which is in this epoch. Return them as plain JSON data.
+
+    `actors` names the caller of each event. A missing name is unknown.
 
     The caller must commit next: readers can't pass these positions before the transaction ends. If the transaction has
     more than APPENDED_AT_ONCE events, this function sends several statements. One large statement would block the other
@@ -65,9 +70,10 @@ def append(connection: Connection, events: Sequence[Event], at: datetime, epoch:
     """
     appended: list[LoggedEvent] = []
     moment = moment_as_text(at)
+    callers = chain(actors, repeat(None))
     for start in range(0, len(events), APPENDED_AT_ONCE):
         part = events[start : start + APPENDED_AT_ONCE]
-        logged = [event_as_json(event, moment, epoch) for event in part]
+        logged = [event_as_json(event, moment, epoch, next(callers)) for event in part]
         rows = [
             (event.sku, event.version, data["type"], event is events[-1], orjson.dumps(data).decode())
             for event, data in zip(part, logged, strict=True)

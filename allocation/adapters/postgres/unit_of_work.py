@@ -52,7 +52,7 @@ class SqlUnitOfWork:
             if self._products is not None:
                 self._products.delete_unused()
             self.idempotency_keys.save()
-            published += event_log.append(self._connection, events, self._now(), history.epoch)
+            published += event_log.append(self._connection, events, self._now(), history.epoch, self.changes.actors)
             self._connection.commit()
         return CommittedEvents(published, history.identity)
 

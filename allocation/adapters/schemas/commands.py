@@ -3,12 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
+from json import JSONDecoder
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
-from allocation.adapters.schemas.errors import invalid_members
+from allocation.adapters.schemas.errors import invalid, invalid_members, shorten
 from allocation.adapters.schemas.fields import MOST_LINES, BatchQuantity, Eta, Identifier, Quantity
 from allocation.domain import commands
 
@@ -82,8 +83,10 @@ class CommandSchema(NamedTuple):
     stored_name: str
 
     def from_json(self, body: bytes) -> commands.Command:
-        """Return the command in a JSON object. Raise InvalidInput if a member is missing or wrong."""
-        return self.command(**vars(parse(self.schema, body)))
+        """Return the command in a JSON object. Raise InvalidInput if a member is missing, wrong or repeated."""
+        found = parse(self.schema, body)
+        require_unique_members(body)
+        return self.command(**vars(found))
 
     def from_row(self, row: Mapping[str, str]) -> commands.Command:
         """Return the command in a CSV row. Raise InvalidInput if a member is missing or wrong."""
@@ -112,6 +115,23 @@ def parse(schema: type[AnySchema], body: bytes) -> AnySchema:
     """Parse a JSON object. Raise InvalidInput if a member is missing or wrong."""
     with invalid_members():
         return schema.model_validate_json(body)
+
+
+def require_unique_members(body: bytes) -> None:
+    """Raise InvalidInput if an object in this valid JSON has a member twice. Programs disagree which one counts."""
+    DECODER.decode(body.decode(errors="replace"))
+
+
+def unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        [(name, _), *_] = Counter(name for name, _ in pairs).most_common(1)
+        raise invalid(shorten(name), "occurs more than once")
+    return members
+
+
+DECODER = JSONDecoder(object_pairs_hook=unique_members, parse_int=str, parse_float=str)
+"""It keeps numbers as text, because Python refuses to parse very long ones."""
 
 
 def parse_row(schema: type[AnySchema], row: Mapping[str, str]) -> AnySchema:

@@ -26,8 +26,11 @@ def moment_as_text(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
 
 
-def event_as_json(event: Event, at: str, epoch: int) -> LoggedEvent:
-    """Return the event as plain JSON data. `at` is the time of its commit, as `moment_as_text` formats it."""
+def event_as_json(event: Event, at: str, epoch: int, actor: str | None = None) -> LoggedEvent:
+    """Return the event as plain JSON data. `at` is the time of its commit, as `moment_as_text` formats it.
+
+    `actor` is the name of the access token that sent the command, or None. Events from before have no such member.
+    """
     data: LoggedEvent = {
         "type": EVENT_NAMES[type(event)],
         "at": at,
@@ -38,6 +41,8 @@ def event_as_json(event: Event, at: str, epoch: int) -> LoggedEvent:
         "waiting": {"lines": event.totals.waiting_lines, "units": event.totals.waiting_units},
         "batches": [batch_state(batch) for batch in event.batches],
     }
+    if actor is not None:
+        data["actor"] = actor
     if event.line is not None:
         data["line"] = line_state(event.line)
     if event.why is not None:

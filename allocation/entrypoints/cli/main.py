@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from allocation.entrypoints.cli import csv_files, database, processes, service, verification, views
+from allocation.entrypoints.cli import access_tokens, csv_files, database, processes, service, verification, views
 from readmodel import logs
 
 EXPECTED = (
@@ -73,6 +73,7 @@ main.add_command(csv_files.load)
 main.add_command(csv_files.allocate_from_csv)
 main.add_command(service.env)
 main.add_command(service.check)
+main.add_command(access_tokens.access_token)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,12 @@ def run() -> None:
     """Run the whole service in the foreground. Start PostgreSQL and Redis if their URLs are not set."""
     from allocation.config import load_settings
     from allocation.entrypoints.cli.alone import require_alone
+    from allocation.entrypoints.http.access_tokens import read_access_tokens
     from allocation.local.service import Service
 
-    Service(load_settings(), say=click.echo, require_alone=require_alone).run()
+    settings = load_settings()
+    read_access_tokens(settings)
+    Service(settings, say=click.echo, require_alone=require_alone).run()
 
 
 @click.command()
@@ -47,10 +50,12 @@ def exec_web_server(factory: str, settings: Settings, **options: str | int) -> N
     """Replace this process with the web server. Each worker of the server calls `factory` to build its edge.
 
     The workers get the URLs of `settings` in their environment. `options` replace or add options of the web server.
-    Raise CannotStart if the web server can't listen on the port.
+    Raise BadSettings if the access tokens are bad or missing, and CannotStart if the port is in use.
     """
+    from allocation.entrypoints.http.access_tokens import read_access_tokens
     from allocation.local.ports import require_free
 
+    read_access_tokens(settings)  # A worker would report a bad token only in its log, and restart for ever.
     urls = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
     os.environ.update({name: url for name, url in urls.items() if url is not None})
     os.environ["ALLOCATION_REDIS_PREFIX"] = settings.redis_prefix

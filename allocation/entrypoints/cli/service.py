@@ -1,10 +1,19 @@
 """The subcommands that report on running processes."""
 
+from collections.abc import Callable
 from shlex import quote
+from typing import TYPE_CHECKING
 
 import click
 
 from allocation.entrypoints.cli.settings import settings_with
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from readmodel.store.names import Names
+
+TIMEOUT = 2.0
 
 
 @click.command()
@@ -22,24 +31,81 @@ def env() -> None:
 
 
 @click.command()
-@click.argument("process", type=click.Choice(["relay", "consumer"]))
-def check(process: str) -> None:
-    """Check that a relay or a consumer is connected to Redis. Print how many registers the relays have corrected.
+@click.argument("role", required=False, type=click.Choice(["commands", "queries", "relay", "consumer"]))
+def check(role: str | None) -> None:
+    """Check whether commands and queries can be served, and whether a relay and a consumer work.
 
-    Health checks can use the exit code: it is 1 if no such process is connected. The check does not detect a process
-    that hangs while it is connected.
+    Without a role, check all of them, and skip the consumer if none has ever worked. Health checks can use the exit
+    code: it is 1 if something does not work.
     """
+    checks = [CHECKS[role]] if role else [check_commands, check_queries, check_relay, check_known_consumer]
+    reasons = [reason for check_role in checks for reason in check_role()]
+    if reasons:
+        raise click.ClickException("; ".join(reasons))
+
+
+def check_commands() -> list[str]:
     from allocation import bootstrap
-    from allocation.entrypoints import consumer
+    from allocation.adapters.postgres.checks.readiness import reason_not_ready
+
+    reason = reason_not_ready(bootstrap.create_engine(settings_with("database_url"), connections=1))
+    return report("Commands", reason)
+
+
+def check_queries() -> list[str]:
+    from allocation import bootstrap
+    from readmodel.web.view_checks import check_views
+
+    settings = settings_with("redis_url")
+    store = bootstrap.create_store(settings, timeout=TIMEOUT)
+    found = check_views(store, settings.suspect_is_ready, settings.views_too_old, writes=True)
+    return report("Queries", found.reason or found.for_all)
+
+
+def check_relay() -> list[str]:
+    from allocation import bootstrap
     from allocation.entrypoints.relay.drift import corrected_registers
 
     settings = settings_with("redis_url")
-    names = bootstrap.create_names(settings)
-    channel = {"relay": names.committed, "consumer": names.channel(consumer.CHANNEL)}[process]
-    redis = bootstrap.create_redis(settings, timeout=2.0)
+    names, redis = bootstrap.create_names(settings), bootstrap.create_redis(settings, timeout=TIMEOUT)
+    reasons = report("Relay", silence(redis, names, "relay", names.committed))
+    click.echo(f"Corrected registers: {corrected_registers(redis, names)}")
+    return reasons
+
+
+def check_consumer() -> list[str]:
+    from allocation import bootstrap
+    from allocation.entrypoints.consumer import CHANNEL
+
+    settings = settings_with("redis_url")
+    names, redis = bootstrap.create_names(settings), bootstrap.create_redis(settings, timeout=TIMEOUT)
+    return report("Consumer", silence(redis, names, "consumer", names.channel(CHANNEL)))
+
+
+def check_known_consumer() -> list[str]:
+    from allocation import bootstrap
+
+    settings = settings_with("redis_url")
+    known = bootstrap.create_redis(settings, timeout=TIMEOUT).exists(bootstrap.create_names(settings).alive("consumer"))
+    return check_consumer() if known else []
+
+
+def silence(redis: "Redis", names: "Names", process: str, channel: str) -> str | None:
+    """Return why no such process seems to work: none listens on the channel, or it hangs."""
+    from readmodel.store.records.signs_of_life import reason_of_silence
+
     [(_, count)] = redis.pubsub_numsub(channel)
-    if not count:
-        raise click.ClickException(f"No {process} listens on {channel}")
-    click.echo(f"Processes on {channel}: {count}")
-    if process == "relay":
-        click.echo(f"Corrected registers: {corrected_registers(redis, names)}")
+    return reason_of_silence(redis, names.alive(process), process) if count else f"no {process} listens on {channel}"
+
+
+def report(role: str, reason: str | None) -> list[str]:
+    click.echo(f"{role}: {reason or 'ready'}")
+    return [] if reason is None else [f"{role}: {reason}"]
+
+
+CHECKS: dict[str, Callable[[], list[str]]] = {
+    "commands": check_commands,
+    "queries": check_queries,
+    "relay": check_relay,
+    "consumer": check_consumer,
+}

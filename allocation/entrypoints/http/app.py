@@ -9,6 +9,7 @@ from allocation.entrypoints.http.commands import PostCommand, PostPreview
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.store.store import Store
 from readmodel.web import queries
+from readmodel.web.edge.access import AccessTokens
 from readmodel.web.edge.bulkheads import Bulkhead
 from readmodel.web.edge.edge import Edge, Endpoint
 from readmodel.web.edge.flask_endpoint import FlaskEndpoint
@@ -29,17 +30,18 @@ def create_edge(
     store: Store,
     threads: Threads,
     reason_not_ready: Callable[[], str | None],
-    suspect_is_ready: bool = True,
+    check_views: Callable[[], Finding],
+    tokens: AccessTokens | None = None,
 ) -> Edge:
     """Return the edge of a web worker. It opens no connection, so the worker starts even if a store is unavailable.
 
-    `reason_not_ready` returns the reason why the worker can't execute commands, or None. If the views are suspect, the
-    worker is ready only if `suspect_is_ready`.
+    `reason_not_ready` returns the reason why the worker can't execute commands, or None. `check_views` does the same
+    for queries. Without `tokens`, everybody may call it.
     """
     query_threads = Bulkhead("queries", threads.queries)
     checks = {
         "commands": Check(lambda: Finding(reason_not_ready())),
-        "queries": Check(lambda: queries.check_views(store, suspect_is_ready)),
+        "queries": Check(check_views),
     }
     health = Health("commands", checks)
     endpoints: dict[str, Endpoint] = {
@@ -48,7 +50,7 @@ def create_edge(
         "/health/live": health,
         "/health/ready": health,
     }
-    return Edge(endpoints, FlaskEndpoint(create_pages(sorted(endpoints)), query_threads))
+    return Edge(endpoints, FlaskEndpoint(create_pages(sorted(endpoints)), query_threads), tokens)
 
 
 def command_endpoints(bus: MessageBus, threads: Threads) -> Mapping[str, Endpoint]:

@@ -23,6 +23,7 @@ from allocation.service_layer.command_requests import CommandRequest
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done, Outcome
 from readmodel.web.answers import Problem, StreamedAnswer
+from readmodel.web.edge.access import COMMAND
 from readmodel.web.edge.bodies import require_media_type, spool_body
 from readmodel.web.edge.bulkheads import Bulkhead
 from readmodel.web.edge.request import Request
@@ -31,6 +32,13 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 LINES_AT_ONCE, BYTES_AT_ONCE = 500, 1_000_000
+
+
+class Caller(NamedTuple):
+    """The route of the request, and the name of its access token, or None."""
+
+    route: str
+    name: str | None
 
 
 class BulkLine(NamedTuple):
@@ -45,6 +53,7 @@ class Bulk:
     """The endpoint of bulk requests. Each one keeps a thread from before its body until its last result."""
 
     methods = ("POST",)
+    scope = COMMAND
 
     def __init__(self, bus: MessageBus, threads: Bulkhead) -> None:
         self._bus = bus
@@ -55,17 +64,16 @@ class Bulk:
         require_media_type(request, *MEDIA_TYPES)
         if HEADER.lower() in request.headers:
             raise Problem(400, f"{HEADER} is for a single command. Add an id to each line instead")
-        scope = key_scope(request.path, request.header("authorization"))
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._threads.thread())
             body = stack.enter_context(await spool_body(request, LARGEST_BULK, TOO_LARGE_BULK))
             await self._threads.call(require_end, body, request.content_length)
-            parts = self._results(body, scope, stack.pop_all())
+            parts = self._results(body, Caller(request.path, request.caller), stack.pop_all())
         return StreamedAnswer(200, (("content-type", MEDIA_TYPES[0]),), parts)
 
-    async def _results(self, body: IO[bytes], scope: str, stack: AsyncExitStack) -> AsyncGenerator[bytes]:
+    async def _results(self, body: IO[bytes], caller: Caller, stack: AsyncExitStack) -> AsyncGenerator[bytes]:
         async with stack:
-            results = bulk_results(read_lines(body), self._bus, scope)
+            results = bulk_results(read_lines(body), self._bus, caller)
             while part := await self._threads.call(next, results, b""):
                 yield part
 
@@ -86,10 +94,10 @@ def in_parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield part
 
 
-def bulk_results(lines: Iterator[bytes], bus: MessageBus, scope: str) -> Iterator[bytes]:
+def bulk_results(lines: Iterator[bytes], bus: MessageBus, caller: Caller) -> Iterator[bytes]:
     """Execute the lines. Yield the results of each part, with a line of JSON for each line."""
     for part in in_parts(lines):
-        parsed = [parse_line(line, scope) for line in part]
+        parsed = [parse_line(line, caller) for line in part]
         outcomes = bus.handle_requests(line.request for line in parsed if isinstance(line.request, CommandRequest))
         results = [
             line_result(line, next(outcomes) if isinstance(line.request, CommandRequest) else line.request)
@@ -101,7 +109,7 @@ def bulk_results(lines: Iterator[bytes], bus: MessageBus, scope: str) -> Iterato
             logger.warning("%s of %s lines in a part of a bulk request failed with a 5xx status", failed, len(part))
 
 
-def parse_line(line: bytes, scope: str) -> BulkLine:
+def parse_line(line: bytes, caller: Caller) -> BulkLine:
     line_id = None
     try:
         if len(line) > LONGEST_LINE:
@@ -110,8 +118,8 @@ def parse_line(line: bytes, scope: str) -> BulkLine:
         line_id = envelope.id
         schema = schema_of(envelope.type)
         command = schema.from_json(line)
-        key = key_of(scope, line_id, command) if line_id is not None else None
-        return BulkLine(line_id, CommandRequest(command, key), success_status(schema.command))
+        key = key_of(key_scope(*caller), line_id, command) if line_id is not None else None
+        return BulkLine(line_id, CommandRequest(command, key, caller.name), success_status(schema.command))
     except InvalidInput as error:
         return BulkLine(line_id, error)
 

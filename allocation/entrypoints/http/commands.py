@@ -8,13 +8,14 @@ from allocation.adapters.schemas.commands import CommandSchema
 from allocation.domain.commands import Command
 from allocation.entrypoints.http.bodies import LARGEST_BODY, TOO_LARGE
 from allocation.entrypoints.http.idempotency_keys import HEADER, checked_header, key_of, key_scope
-from allocation.entrypoints.http.responses import PREVIEW_FAILED, failure_answer, success_status
+from allocation.entrypoints.http.responses import PREVIEW_FAILED, failure_answer, location_of, success_status
 from allocation.service_layer.command_requests import CommandRequest
 from allocation.service_layer.idempotency import IdempotencyKey
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Outcome
 from allocation.service_layer.unit_of_work import StoreUnavailable
 from readmodel.web.answers import JSON, RETRY_LATER, Answer, json_answer, problem
+from readmodel.web.edge.access import COMMAND
 from readmodel.web.edge.bodies import read_body, require_length, require_media_type
 from readmodel.web.edge.bulkheads import Bulkhead
 from readmodel.web.edge.request import Request
@@ -29,6 +30,7 @@ class PostCommand:
     """The endpoint of one command. A command that can't share a transaction needs one of the `threads`."""
 
     methods = ("POST",)
+    scope = COMMAND
 
     def __init__(self, bus: MessageBus, schema: CommandSchema, threads: Bulkhead) -> None:
         self._bus = bus
@@ -39,14 +41,15 @@ class PostCommand:
     async def respond(self, request: Request) -> Answer:
         try:
             command = await read_command(request, self._schema, self._threads)
-            outcome = await self._execute(CommandRequest(command, request_key(request, command)))
+            outcome = await self._execute(CommandRequest(command, request_key(request, command), request.caller))
         except Exception as error:
             return failure_answer(error)
         if isinstance(outcome, Exception):
             return failure_answer(outcome)
+        location = (("location", location_of(command)),)
         if outcome.result is None:
-            return Answer(self._success, b"OK", "text/plain")
-        return json_answer(results.order_result(outcome.result), self._success)
+            return Answer(self._success, b"OK", "text/plain", location)
+        return json_answer(results.order_result(outcome.result), self._success, location)
 
     async def _execute(self, request: CommandRequest) -> Outcome:
         future = self._bus.submit(request)
@@ -59,6 +62,7 @@ class PostPreview:
     """The endpoint of the preview of one command."""
 
     methods = ("POST",)
+    scope = COMMAND
 
     def __init__(self, bus: MessageBus, schema: CommandSchema, threads: Bulkhead) -> None:
         self._bus = bus
@@ -90,5 +94,4 @@ def request_key(request: Request, command: Command) -> IdempotencyKey | None:
     value = request.header(HEADER.lower())
     if value is None:
         return None
-    scope = key_scope(request.path, request.header("authorization"))
-    return key_of(scope, checked_header(value), command)
+    return key_of(key_scope(request.path, request.caller), checked_header(value), command)

@@ -13,16 +13,12 @@ from allocation.service_layer.idempotency import IdempotencyKey
 HEADER = "Idempotency-Key"
 
 
-def key_scope(route: str, token: str | None) -> str:
-    """Return the scope of an idempotency key: a hash of `token`, and the route. Each scope has its own keys.
+def key_scope(route: str, caller: str | None) -> str:
+    """Return the scope of an idempotency key: the name of the caller's access token, and the route.
 
-    `token` is the Authorization header, or None. It is empty if the server could not read the header. In that case,
-    raise InvalidInput: otherwise all callers with unreadable headers would share a scope.
+    Each scope has its own keys. A new token with the same name has the same scope.
     """
-    if token == "":
-        raise invalid("Authorization", "must be printable ASCII")
-    caller = sha256(token.encode()).hexdigest()[:32] if token else "-"
-    return f"{caller} {route}"
+    return f"{caller or '-'} {route}"
 
 
 def key_of(scope: str, value: str, command: Command) -> IdempotencyKey:
@@ -34,7 +30,7 @@ def key_of(scope: str, value: str, command: Command) -> IdempotencyKey:
 def checked_header(value: str) -> str:
     """Return the value. Raise InvalidInput if it is empty, too long, not printable ASCII, or has a comma.
 
-    The web server joins two headers of one name by a comma. Then their keys would count as a third key.
+    Some proxies join two headers of one name by a comma. Then their keys would count as a third key.
     """
     if not 1 <= len(value) <= LONGEST_IDENTIFIER or not (value.isascii() and value.isprintable()) or "," in value:
         message = f"must be 1 to {LONGEST_IDENTIFIER} printable ASCII characters without a comma, not {shorten(value)}"

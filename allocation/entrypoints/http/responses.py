@@ -2,6 +2,7 @@
 
 import logging
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from allocation.adapters.schemas.errors import InvalidInput
 from allocation.adapters.schemas.outcomes import short_lines
@@ -48,6 +49,15 @@ class Failure(NamedTuple):
     status: int
     message: str
     members: dict[str, Any]
+
+
+def location_of(command: Command) -> str:
+    """Return the path of the view that shows the effect of the command."""
+    match command:
+        case commands.CreateBatch() | commands.ChangeBatchQuantity() | commands.ChangeBatchEta():
+            return f"/batches/{quote(command.ref, safe='')}"
+        case _:
+            return f"/orders/{quote(command.orderid, safe='')}"
 
 
 def success_status(command: type[Command]) -> int:

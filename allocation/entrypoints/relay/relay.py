@@ -4,7 +4,7 @@ It also runs the subscriptions, in background threads.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from redis.client import PubSub
 from redis.exceptions import RedisError
@@ -35,7 +35,10 @@ THREAD_ENDS_WITHIN = 2.0
 
 
 class Relay:
-    """Updates the views in the calling thread. Meanwhile, the given background threads do the other jobs."""
+    """Updates the views in the calling thread. Meanwhile, the given background threads do the other jobs.
+
+    It calls `show_life` at each turn.
+    """
 
     def __init__(
         self,
@@ -44,12 +47,14 @@ class Relay:
         projection: Projection,
         shutdown: Shutdown,
         threads: Sequence[BackgroundThread],
+        show_life: Callable[[], None] = lambda: None,
     ) -> None:
         self._log = log
         self._store = store
         self._projection = projection
         self._shutdown = shutdown
         self._threads = threads
+        self._show_life = show_life
         self._outage = Outage(logger)
         self._follows = False
         self._database = ""
@@ -132,6 +137,8 @@ class Relay:
         discard_wake_ups(commits)
 
     def _check_threads(self) -> None:
+        """Show that the relay works. Raise the error of a background thread that has failed."""
+        self._show_life()
         for thread in self._threads:
             if thread.failure is not None:
                 raise thread.failure
@@ -143,8 +150,12 @@ class Relay:
                 return
             require_alone(self._store.redis, self._store.names, self._database)
             logger.warning("The relay rebuilds the views: %s", loss)
-            rebuilt = rebuild(self._store, self._log, self._projection, lambda *_: self._shutdown.check())
+            rebuilt = rebuild(self._store, self._log, self._projection, lambda *_: self._work_on())
             logger.info("%s", visible(str(rebuilt)))
+
+    def _work_on(self) -> None:
+        self._shutdown.check()
+        self._show_life()
 
 
 def wait_for_commit(commits: PubSub) -> None:

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from typing import Protocol
 
 from readmodel.web.answers import Answer, Headers, Problem, StreamedAnswer, bug, problem
+from readmodel.web.edge.access import AccessTokens
 from readmodel.web.edge.bodies import drain
 from readmodel.web.edge.request import ClientGone, Connection, Request, Scope
 
@@ -30,6 +31,10 @@ class Endpoint(Protocol):
     def methods(self) -> Sequence[str] | None:
         """The methods that the endpoint serves, or None if it decides for itself."""
 
+    @property
+    def scope(self) -> str | None:
+        """The scope that a caller needs, or None if everybody may call."""
+
     async def respond(self, request: Request) -> Answer | StreamedAnswer:
         """Answer the request. Raise a Problem if it can't be served."""
 
@@ -37,12 +42,13 @@ class Endpoint(Protocol):
 class Edge:
     """`endpoints` maps a path to its endpoint. A path with a slash at its end is a prefix: a name follows it.
 
-    `other` serves all other paths.
+    `other` serves all other paths. Without `tokens`, everybody may call every endpoint.
     """
 
-    def __init__(self, endpoints: Mapping[str, Endpoint], other: Endpoint) -> None:
+    def __init__(self, endpoints: Mapping[str, Endpoint], other: Endpoint, tokens: AccessTokens | None = None) -> None:
         self._endpoints = endpoints
         self._other = other
+        self._tokens = tokens
 
     async def __rsgi__(self, scope: Scope, connection: Connection) -> None:
         request = Request(scope, connection)
@@ -62,6 +68,8 @@ class Edge:
         """Return the answer. An error becomes a problem."""
         try:
             endpoint = self._find(request)
+            if self._tokens is not None and endpoint.scope is not None:
+                request.caller = self._tokens.caller(request, endpoint.scope)
             if endpoint.methods is None or request.method in endpoint.methods:
                 return await endpoint.respond(request)
             return other_method(request.method, endpoint.methods)

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from readmodel.web.answers import Answer
+from readmodel.web.edge.access import QUERY
 from readmodel.web.edge.bulkheads import Bulkhead
 from readmodel.web.edge.request import Request
 
@@ -16,6 +17,7 @@ class FlaskEndpoint:
     """Runs the app in the threads of `bulkhead`. The app gets no request body."""
 
     methods = None
+    scope = QUERY
 
     def __init__(self, app: Flask, bulkhead: Bulkhead) -> None:
         self._app = app

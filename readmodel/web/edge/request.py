@@ -46,9 +46,12 @@ class Connection(Protocol):
 
 
 class Request:
-    """One request. `name` is the part of the path that names an order, a product or a batch."""
+    """One request. `name` is the part of the path that names an order, a product or a batch.
 
-    __slots__ = ("_parts", "connection", "headers", "method", "name", "path", "scope")
+    `caller` is the name of the access token, or None if the service needs no tokens.
+    """
+
+    __slots__ = ("_parts", "caller", "connection", "headers", "method", "name", "path", "scope")
 
     def __init__(self, scope: Scope, connection: Connection) -> None:
         self.scope = scope
@@ -57,6 +60,7 @@ class Request:
         self.method = scope.method
         self.path = scope.path
         self.name = ""
+        self.caller: str | None = None
         self._parts: AsyncIterator[bytes] | None = None
 
     @property

@@ -20,11 +20,20 @@ def test_the_compose_file_contains_no_password() -> None:
     """It contains no default password either. Compose reports a missing variable."""
     for name, value in strings(COMPOSE):
         assert "$" not in VARIABLE.sub("", value), name
-        if re.search("(?i)password|secret|token|key", name):
-            assert VARIABLE.fullmatch(value), name
+        if re.search("(?i)password|token|key", name):
+            assert VARIABLE.fullmatch(value) or value.startswith("/run/secrets/"), name
         if "://" in value:
             assert urlsplit(VARIABLE.sub("", value)).password in {None, ""}, name
-    assert ".env" in (ROOT / ".gitignore").read_text().split()
+    assert {".env", "access-tokens"} <= set((ROOT / ".gitignore").read_text().split())
+
+
+def test_each_process_that_serves_http_needs_access_tokens() -> None:
+    [secret] = COMPOSE["secrets"]
+    reachable = {name: service for name, service in OURS.items() if "ALLOCATION_HOST" in service["environment"]}
+    assert set(reachable) == {"api", "queries"}
+    for service in reachable.values():
+        assert service["secrets"] == [secret]
+        assert service["environment"]["ALLOCATION_ACCESS_TOKENS_FILE"] == f"/run/secrets/{secret}"
 
 
 def strings(node: Any, name: str = "") -> Iterator[tuple[str, str]]:

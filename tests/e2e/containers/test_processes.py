@@ -16,6 +16,7 @@ import pytest
 
 from allocation.local.ports import free_port
 from readmodel.store.client import redis_client
+from readmodel.web.edge.access import COMMAND, QUERY, new_token
 from tests.support import servers
 from tests.support.adapters.mailserver import MailServer, mail_server
 from tests.support.api import Api
@@ -89,7 +90,11 @@ def addresses(tmp_path: Path, mail: MailServer) -> Iterator[dict[str, str]]:
         with connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE ROLE {user} SUPERUSER LOGIN PASSWORD '{PASSWORD}'")
         connection.close()
+        secret, token = new_token("shop", [COMMAND, QUERY], None)
+        (tmp_path / "access-tokens").write_text(f"# the shop\n{token}\n")
         yield {
+            "<token>": secret,
+            "/run/secrets/access_tokens": str(tmp_path / "access-tokens"),
             "postgres:5432": urlsplit(postgres.url).netloc.rpartition("@")[2],
             "redis:6379": urlsplit(redis.url).netloc,
             "mail:1025": f"127.0.0.1:{mail.port}",
@@ -110,9 +115,12 @@ def test_the_processes_of_the_compose_file_work_together(addresses: dict[str, st
         long_running = [container for container in containers.values() if container.name in LONG_RUNNING]
         for container in long_running:
             eventually(container.is_healthy)
-        api, queries = Api(containers["api"].port), Api(containers["queries"].port)
+        api, queries = (Api(containers[name].port, addresses["<token>"]) for name in ("api", "queries"))
         stack.callback(api.connection.close)
         stack.callback(queries.connection.close)
+        stranger = Api(containers["api"].port)
+        stack.callback(stranger.connection.close)
+        assert stranger.add_batch("b1", "S", 10).status == 401
         assert api.add_batch("b1", "S", 10).status == 201
         assert api.allocate("o1", "S", 3).status == 202
         assert queries.allocations("o1").json == [{"sku": "S", "batchref": "b1"}]

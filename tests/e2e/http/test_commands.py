@@ -160,3 +160,20 @@ def test_change_line_quantity_moves_the_line_if_necessary(shared_api: Api) -> No
         assert shared_api.post("change_line_quantity", {"orderid": "lq", "sku": "LQ", "qty": qty}).status == 202
         [line] = shared_api.get("orders", "lq").json["lines"]
         assert (line["qty"], line["status"], line["batchref"]) == (qty, status, batchref)
+
+
+def test_a_command_names_the_view_of_its_effect(shared_api: Api) -> None:
+    batch, order = "loc/1 é", "loc?2"
+    answers = [
+        shared_api.add_batch(batch, "LOC", 10),
+        shared_api.allocate(order, "LOC", 3),
+        shared_api.post("change_line_quantity", {"orderid": order, "sku": "LOC", "qty": 2}),
+        shared_api.post("change_batch_quantity", {"batchref": batch, "qty": 12}),
+        shared_api.post("change_batch_eta", {"ref": batch, "eta": "2027-01-01"}),
+        shared_api.post("allocate_order", {"orderid": order, "lines": [{"sku": "LOC", "qty": 2}]}),
+        shared_api.post("ship", {"orderid": order, "sku": "LOC"}),
+    ]
+    assert {answer.status for answer in answers} <= {201, 202}
+    seen = [shared_api.request("GET", answer.headers["location"]).json for answer in answers]
+    assert [view.get("ref") or view["orderid"] for view in seen] == [batch, order, order, batch, batch, order, order]
+    assert "location" not in shared_api.post("ship", {"orderid": order, "sku": "NONE"}).headers

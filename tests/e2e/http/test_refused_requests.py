@@ -124,3 +124,25 @@ def chunks(body: bytes) -> Iterator[bytes]:
     """Yield the body in parts, which the client sends in chunks and without a Content-Length."""
     for start in range(0, len(body), 100_000):
         yield body[start : start + 100_000]
+
+
+@pytest.mark.parametrize(
+    ("body", "member"),
+    [
+        (b'{"orderid": "dup", "sku": "DUP", "qty": 1, "qty": 2}', "'qty'"),
+        (b'{"orderid": "dup", "sku": "DUP", "qty": 1, "\\u0071ty": 2}', "'qty'"),
+        (b'{"orderid": "dup", "sku": "DUP", "qty": 1, "more": {"a": 1, "a": 1}}', "'a'"),
+    ],
+)
+def test_a_repeated_member_gets_a_400(body: bytes, member: str, shared_api: Api) -> None:
+    """Programs disagree which of the values counts."""
+    answer = shared_api.post("allocate", body)
+    assert (answer.status, answer.json["message"]) == (400, f"{member} occurs more than once")
+    assert shared_api.bulk(body.replace(b"{", b'{"type": "allocate", ', 1))[0]["status"] == 400
+    assert shared_api.get("orders", "dup").status == 404
+
+
+def test_a_very_long_number_in_an_ignored_member_does_no_harm(shared_api: Api) -> None:
+    shared_api.add_batch("long-number", "LN", 10)
+    body = b'{"orderid": "ln", "sku": "LN", "qty": 1, "more": ' + b"1" * 10_000 + b"}"
+    assert shared_api.post("allocate", body).status in {202, 400}

@@ -18,6 +18,7 @@ from tests.support.patience import PATIENCE
 from tests.support.processes import CONSOLE_SCRIPT, only
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_make_with_success(tmp_path: Path) -> None:
     """make and the service share the terminal. make must not treat the Ctrl-C as a failure of its own."""
     with make_run(tmp_path) as (make, terminal):

@@ -1,4 +1,4 @@
-"""Reports why the service can't execute commands now: the schema, a column, a privilege, or a read-only server."""
+"""Reports why the service can't execute commands now: the schema, a privilege, the disk, or a read-only server."""
 
 from sqlalchemy import Engine, text
 
@@ -29,6 +29,11 @@ READ_NOTHING = text(
 )
 IS_WRITABLE = text("SELECT current_setting('transaction_read_only') = 'off'")
 NEEDED = ", ".join(f"('{table}', '{name}')" for table, names in PRIVILEGES.items() for name in names)
+WRITE_TEMPORARY_FILE = text("""
+    SET LOCAL work_mem = '64kB';
+    SELECT count(*) FROM (SELECT repeat('x', 100) || n AS row FROM generate_series(1, 2000) AS n ORDER BY row) AS sorted
+""")
+"""Its sort does not fit into the memory. It fails if the disk is full, and it changes nothing."""
 READ_REFUSED = text(f"""
     SELECT concat(privilege, ' on ', name) FROM (VALUES {NEEDED}) AS needed (name, privilege)
     WHERE NOT has_table_privilege(name, privilege)
@@ -47,6 +52,7 @@ def reason_not_ready(engine: Engine) -> str | None:
             if not connection.execute(IS_WRITABLE).scalar_one():
                 connection.invalidate()  # After a failover, a new session reaches the new primary.
                 return "the database is read-only"
+            connection.execute(WRITE_TEMPORARY_FILE)
             refused = connection.execute(READ_REFUSED).scalars().all()
     except StoreUnavailable as error:
         return error.reason or UNREACHABLE

@@ -18,6 +18,7 @@ STANDBY = "the database is a standby"
 REASONS = {
     "25006": READ_ONLY,
     "42501": "the database refuses access",
+    "53100": "the disk of the database is full",
     "42P01": NOT_MIGRATED,  # a table is missing
     "42703": NOT_MIGRATED,  # a column is missing
     "42883": NOT_MIGRATED,  # a function is missing

@@ -1,6 +1,7 @@
 """Data in Redis that the service can't have written counts as a damaged model: readers wait, and the relay rebuilds."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from redis import Redis
@@ -23,6 +24,7 @@ from readmodel.views.batches import batch_key
 from readmodel.views.orders import order_key
 from readmodel.views.products import product_key
 from readmodel.web.query_edge import create_query_edge
+from readmodel.web.view_checks import check_views
 from tests.model.oracle import views_are_the_state
 from tests.support.edge_client import EdgeClient
 
@@ -145,7 +147,9 @@ def test_a_damaged_model_stops_no_subscription(damage: Damage, damaged: Store, l
 
 @pytest.fixture
 def client(damaged: Store) -> Iterator[EdgeClient]:
-    client = EdgeClient(create_query_edge(Store(damaged.redis), threads=1))
+    store = Store(damaged.redis)
+    check = partial(check_views, store, suspect_is_ready=True, too_old=300, writes=True)
+    client = EdgeClient(create_query_edge(store, 1, check))
     yield client
     client.close()
 

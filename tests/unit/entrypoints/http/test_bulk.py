@@ -38,7 +38,7 @@ class BulkClient:
     def send(self, *lines: dict[str, Any]) -> list[dict[str, Any]]:
         body = io.BytesIO(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
         bus = MessageBus(self.begin, lambda events: None)
-        parts = bulk.bulk_results(bodies.read_lines(body), bus, "- /commands")
+        parts = bulk.bulk_results(bodies.read_lines(body), bus, bulk.Caller("/commands", None))
         return [json.loads(line) for line in b"".join(parts).splitlines()]
 
 
@@ -61,7 +61,7 @@ def test_bulk_yields_results_before_it_executes_all_lines() -> None:
     client = BulkClient()
     bus = MessageBus(client.begin, lambda events: None)
     body = io.BytesIO(b"".join(json.dumps(allocate(f"o{n}")).encode() + b"\n" for n in range(2 * bulk.LINES_AT_ONCE)))
-    first = next(bulk.bulk_results(bodies.read_lines(body), bus, "- /commands"))
+    first = next(bulk.bulk_results(bodies.read_lines(body), bus, bulk.Caller("/commands", None)))
     assert first == b'{"status":202}\n' * bulk.LINES_AT_ONCE
     assert len(client.store.lines) == bulk.LINES_AT_ONCE
 
