@@ -37,12 +37,15 @@ ADDRESS = r"^[!-+\--:=?A-~]+@[A-Za-z0-9.-]+$"
 class Settings(BaseSettings):
     """Each field comes from its own environment variable. README.md describes the variables.
 
+    `database_migration_url` has the role that owns the tables; by default, that is the role of `database_url`.
+
     If `database_url` is None, `allocation run` starts PostgreSQL with its data in the folder `data`. The same applies
     to `redis_url` and Redis. If `smtp_url` is None, the relay logs notices instead of mailing them. `mail_window`,
     `keys_kept`, `views_stale` and `views_too_old` are in seconds, and `verify_rate` is in registers per second.
     """
 
     database_url: DatabaseUrl | None = None
+    database_migration_url: DatabaseUrl | None = None
     redis_url: RedisUrl | None = None
     redis_prefix: str = Field("", validation_alias="ALLOCATION_REDIS_PREFIX", pattern=REDIS_PREFIX)
     host: Host = Field("127.0.0.1", validation_alias="ALLOCATION_HOST")

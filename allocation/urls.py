@@ -1,7 +1,7 @@
 """Validates the URLs of stores and mail servers. An error never shows a part of a URL, which may be a password."""
 
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 REDIS_OPTIONS = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")
 ENCODE = "In a password, write special characters as %XX, for example / as %2F"
@@ -62,3 +62,8 @@ def check_database(url: str) -> str:
     except (psycopg2.Error, ArgumentError, ValueError):
         raise ValueError(f"is no valid URL of a database. {ENCODE}") from None
     return url
+
+
+def role_of(url: str) -> str:
+    """Return the role in the URL of a database. It is empty if the URL names none."""
+    return unquote(urlsplit(url).username or "")

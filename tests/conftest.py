@@ -18,6 +18,7 @@ from readmodel.projector.rebuild import rebuild
 from readmodel.store.client import redis_client
 from readmodel.store.store import Store
 from tests.support.adapters.databases import fresh_database, make_template
+from tests.support.adapters.redis_users import create_users
 from tests.support.patience import PATIENCE
 from tests.support.servers import postgres_in, redis_in, running
 
@@ -36,6 +37,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """Yield the Redis server of this session."""
     server = redis_in(tmp_path_factory.mktemp("redis"))
     with running(server):
+        create_users(server.url)
         yield server
 
 

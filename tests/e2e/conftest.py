@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.adapters.databases import least_privilege
+from tests.support.adapters.redis_users import SERVICE, url_for
 from tests.support.api import Api
 from tests.support.processes import running
 from tests.support.services import web
@@ -12,7 +14,7 @@ from tests.support.services import web
 @pytest.fixture
 def environment(database_url: str, redis_url: str) -> dict[str, str]:
     """Return the environment variables of a process that uses this test's stores."""
-    return {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    return {**least_privilege(database_url), "REDIS_URL": url_for(SERVICE, redis_url)}
 
 
 @pytest.fixture

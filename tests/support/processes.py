@@ -27,7 +27,7 @@ def program(command: Sequence[str], environment: Mapping[str, str], **options: A
 
 def only(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of the tests, but with only these of the service's variables."""
-    ours = ("DATABASE_URL", "REDIS_URL", "SMTP_URL", "ALLOCATION_")
+    ours = ("DATABASE_URL", "DATABASE_MIGRATION_URL", "REDIS_URL", "SMTP_URL", "ALLOCATION_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | dict(environment)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from allocation.local.ports import free_port
+from tests.support.adapters.redis_users import QUERIES, SERVICE, url_for
 from tests.support.api import Api
 from tests.support.eventually import eventually
 from tests.support.processes import running, running_program
@@ -17,7 +18,12 @@ Run = Callable[[dict[str, str]], AbstractContextManager["subprocess.Popen[str]"]
 
 @contextmanager
 def web(environment: dict[str, str], command: str = "serve", workers: int = 1) -> Iterator[int]:
-    """Run a web process, wait until it is ready, and yield its port."""
+    """Run a web process, wait until it is ready, and yield its port.
+
+    `queries` may only read Redis, if the server has users.
+    """
+    if command == "queries" and f"//{SERVICE}:" in environment["REDIS_URL"]:
+        environment = environment | {"REDIS_URL": url_for(QUERIES, environment["REDIS_URL"])}
     with ready(environment, workers, lambda variables: running(command, variables)) as port:
         yield port
 

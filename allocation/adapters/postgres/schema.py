@@ -13,6 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
 from allocation.adapters.postgres.driver.engine import TIMEOUTS
 from allocation.adapters.postgres.driver.errors import message_of, translated_errors
+from allocation.adapters.postgres.migrations.privileges import grant
 from allocation.adapters.postgres.migrations.revision import IS_MIGRATED, REVISION, revisions
 from allocation.service_layer.unit_of_work import Busy, RetryableError, StoreUnavailable
 
@@ -28,8 +29,10 @@ class MigrationFailed(Exception):
     """No migration can upgrade this schema. The schema is unchanged."""
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: Engine, service_role: str | None = None) -> None:
     """Upgrade the schema to the newest revision, and set the time-outs of the role. There are no downgrades.
+
+    If the service uses another role, give it the privileges that it needs.
 
     One process migrates at a time, and the others wait. A migration waits only WAIT_FOR_LOCK for each lock, because all
     commands would queue behind it. Then it rolls back and retries. Raise StoreUnavailable after DONE_WITHIN seconds.
@@ -43,14 +46,14 @@ def migrate(engine: Engine) -> None:
         reraise=True,
     )
     try:
-        retrying(try_to_migrate, engine)
+        retrying(try_to_migrate, engine, service_role)
     except (Busy, RetryableError) as error:
         raise StoreUnavailable(f"The migration did not succeed within {DONE_WITHIN:.0f} s: {error}") from error
     except DBAPIError as error:
         raise MigrationFailed(f"The schema is not that of its revision: {message_of(error.orig)}") from error
 
 
-def try_to_migrate(engine: Engine) -> None:
+def try_to_migrate(engine: Engine, service_role: str | None) -> None:
     """Raise Busy if another migration is running or a lock is not free. Raise RetryableError."""
     with the_only_migration(engine), translated_errors(), engine.begin() as connection:
         connection.execute(text(f"SET LOCAL lock_timeout = '{WAIT_FOR_LOCK}'"))
@@ -60,6 +63,8 @@ def try_to_migrate(engine: Engine) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         limit_waits(connection)
+        if service_role is not None:
+            grant(connection, service_role)
 
 
 def require_known(connection: Connection) -> None:

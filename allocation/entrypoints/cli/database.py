@@ -8,11 +8,20 @@ from readmodel.logs import visible
 
 @click.command()
 def migrate() -> None:
-    """Migrate the database to the newest schema."""
+    """Migrate the database to the newest schema.
+
+    If DATABASE_MIGRATION_URL names another role than DATABASE_URL, the first one owns the tables, and the second one
+    gets the privileges that the service needs.
+    """
     from allocation import bootstrap
     from allocation.adapters.postgres.schema import migrate
+    from allocation.urls import role_of
 
-    migrate(bootstrap.create_engine(settings_with("database_url"), direct=True))
+    settings = settings_with("database_url")
+    url = settings.database_migration_url or settings.database_url
+    role = role_of(settings.database_url or "")
+    engine = bootstrap.create_engine(settings.model_copy(update={"database_url": url}), direct=True)
+    migrate(engine, role if role != role_of(url or "") else None)
 
 
 @click.command()

@@ -7,7 +7,8 @@ from redis import Redis as RedisClient
 
 from allocation.local.postgres import Postgres
 from allocation.local.redis import Redis
-from tests.support.adapters.databases import fresh_database
+from tests.support.adapters.databases import fresh_database, least_privilege
+from tests.support.adapters.redis_users import SERVICE, url_for
 from tests.support.api import Api
 from tests.support.processes import running
 from tests.support.services import web
@@ -21,7 +22,11 @@ def shared_environment(postgres: Postgres, redis_server: Redis) -> Iterator[dict
     """
     redis_url = redis_server.url.removesuffix("0") + "1"
     with fresh_database(postgres) as database_url:
-        yield {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "ALLOCATION_REDIS_PREFIX": "shared"}
+        yield {
+            **least_privilege(database_url),
+            "REDIS_URL": url_for(SERVICE, redis_url),
+            "ALLOCATION_REDIS_PREFIX": "shared",
+        }
     with RedisClient.from_url(redis_url) as redis:
         redis.flushdb()
 

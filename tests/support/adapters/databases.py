@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg2
 
@@ -12,14 +13,18 @@ from allocation.adapters.postgres.schema import limit_waits, migrate
 from allocation.local.postgres import Postgres
 
 TEMPLATE = "migrated"
+SERVICE_ROLE = "allocation"
+"""The role of the service's processes in the end-to-end tests. It owns no table."""
 numbers = count(1)
 
 
 def make_template(server: Postgres) -> None:
     """Create a migrated database. Each test gets a copy of it, which is faster than a migration."""
     execute(server, f"CREATE DATABASE {TEMPLATE}")
+    execute(server, f"CREATE ROLE {SERVICE_ROLE} LOGIN PASSWORD '{SERVICE_ROLE}'")
+    execute(server, f"GRANT pg_read_all_stats TO {SERVICE_ROLE}")  # The relay shows the statements of other roles.
     engine = create_postgres_engine(server.url_of(TEMPLATE))
-    migrate(engine)
+    migrate(engine, SERVICE_ROLE)
     engine.dispose()
 
 
@@ -34,6 +39,13 @@ def fresh_database(server: Postgres) -> Iterator[str]:
     engine.dispose()
     yield server.url_of(name)
     execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def least_privilege(database_url: str) -> dict[str, str]:
+    """Return the variables with which the service uses SERVICE_ROLE on this database, and only migrations its owner."""
+    netloc = urlsplit(database_url).netloc.rpartition("@")[2]
+    service_url = urlsplit(database_url)._replace(netloc=f"{SERVICE_ROLE}:{SERVICE_ROLE}@{netloc}").geturl()
+    return {"DATABASE_URL": service_url, "DATABASE_MIGRATION_URL": database_url}
 
 
 def execute(server: Postgres, statement: str) -> list[tuple[Any, ...]]:
