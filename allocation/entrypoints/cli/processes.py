@@ -69,7 +69,6 @@ def exec_web_server(factory: str, settings: Settings, **options: str | int) -> N
         "loop": "uvloop",
         "backlog": BACKLOG,
         "backpressure": BACKLOG,
-        "http1-header-read-timeout": 10_000,
         "log-level": "error",
         "workers-kill-timeout": 3,
     } | options

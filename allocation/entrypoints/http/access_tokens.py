@@ -34,9 +34,9 @@ def read_access_tokens(settings: Settings) -> AccessTokens | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a server on this host can be reached from this machine only."""
+    """Return whether a server on this host can be reached from this machine only, or not at all."""
     try:
         found = socket.getaddrinfo(host, None)
     except OSError:
-        return False
+        return True  # The web server can't listen on it either, and says so.
     return all(ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
