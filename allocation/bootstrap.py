@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from readmodel.web.edge.edge import Edge
 
 RELAY_CONNECTIONS = 12
-LANE_CONNECTIONS = 8
+LANE_CONNECTIONS = 13
+"""One for each lane, and one for each of the four threads that wait for held locks."""
 
 
 def create_web_app(settings: Settings | None = None) -> "Edge":
@@ -101,7 +102,7 @@ def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":
 def create_sign_of_life(settings: Settings, process: str) -> Callable[[], None]:
     from readmodel.store.records.signs_of_life import SignOfLife
 
-    return SignOfLife(create_redis(settings), create_names(settings).alive(process)).show
+    return SignOfLife(create_redis(settings, timeout=1.0, retries=0), create_names(settings).alive(process)).show
 
 
 def create_loader(settings: Settings, report: Callable[[str], None], done: Callable[[], object]) -> "Loader":

@@ -44,7 +44,7 @@ R = TypeVar("R")
 class MessageBus:
     """Handles commands. Any number of threads may share one bus.
 
-    Up to `commands_together` commands of concurrent threads share a transaction. After each commit, the bus calls
+    Up to `commands_together` concurrent commands share a transaction. After each commit, the bus calls
     `publish` with its events. If `publish` can't update the views, it must not raise: the command has succeeded.
     """
 
@@ -72,7 +72,7 @@ class MessageBus:
         return self._execution.execute_alone(request) if future is None else future.result()
 
     def submit(self, request: CommandRequest) -> Future[Outcome] | None:
-        """Return the future outcome of a request that may share a transaction. No thread of the caller need wait.
+        """Return the future outcome of a request that may share a transaction. The caller's thread does not wait.
 
         Return None for other requests. For them, call `execute`, which returns after the commit.
         """

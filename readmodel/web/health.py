@@ -1,17 +1,22 @@
 """The health of a process. Its answers do not wait for a store that hangs."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from readmodel.web.answers import RETRY_LATER, Answer, json_answer, problem
 from readmodel.web.edge.request import Request
 
+logger = logging.getLogger(__name__)
+
 ANSWER_WITHIN = 0.06
 TRUSTED = 5.0
 """Seconds. A check that has not ended after ANSWER_WITHIN counts as its last result, for TRUSTED seconds."""
+REPEATED_EVERY, REPEATED_FOR = 2.0, 60.0
+"""Seconds between two checks, and after the last request."""
 
 
 class Finding(NamedTuple):
@@ -26,27 +31,42 @@ class Finding(NamedTuple):
 
 
 class Check:
-    """Checks one role, in a thread of its own. Only the event loop of the process uses it."""
+    """Checks one role, in a thread of its own. Only the event loop of the process uses it.
+
+    For a while after each request, it repeats the check. So a slow check has a new finding when the next request comes.
+    """
 
     def __init__(self, find: Callable[[], Finding]) -> None:
         self._find = find
         self._thread = ThreadPoolExecutor(1, "check")
-        self._running: Future[Finding] | None = None
-        self._started = 0.0
-        self._latest: tuple[float, Finding] | None = None
+        self._running: asyncio.Future[Finding] | None = None
+        self._started = self._asked = self._ended = 0.0
+        self._latest = Finding("Nothing has been checked yet")
 
     async def finding(self) -> Finding:
         """Return a new finding. If the check does not end in time, return the latest one, if it is not too old."""
-        if self._running is None:
-            self._running, self._started = self._thread.submit(self._find), time.monotonic()
-        ended, _ = await asyncio.wait([asyncio.wrap_future(self._running)], timeout=ANSWER_WITHIN)
-        now, running = time.monotonic(), self._running
-        if running is not None and running.done():
-            self._running = None
-            self._latest = (now, running.result())
-        if self._latest is not None and (ended or now - self._latest[0] < TRUSTED):
-            return self._latest[1]
+        self._asked = time.monotonic()
+        await asyncio.wait([self._start()], timeout=ANSWER_WITHIN)
+        now = time.monotonic()
+        if now - self._ended < TRUSTED:
+            return self._latest
         return Finding(f"The check has not ended for {now - self._started:.0f} s")
+
+    def _start(self) -> "asyncio.Future[Finding]":
+        """Start a check if none is running. Return its future finding."""
+        if self._running is None:
+            self._started = time.monotonic()
+            self._running = asyncio.get_running_loop().run_in_executor(self._thread, self._find)
+            self._running.add_done_callback(self._note)
+        return self._running
+
+    def _note(self, ended: "asyncio.Future[Finding]") -> None:
+        self._running, self._ended = None, time.monotonic()
+        if error := ended.exception():
+            logger.error("A check failed because of a bug", exc_info=error)
+        self._latest = Finding("The check failed. The log has the reason") if error else ended.result()
+        if self._ended - self._asked < REPEATED_FOR:
+            asyncio.get_running_loop().call_later(REPEATED_EVERY, self._start)
 
 
 class Health:

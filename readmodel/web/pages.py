@@ -15,7 +15,7 @@ def create_pages(routes: Sequence[str]) -> Flask:
     """Return the app. Its index lists `routes`. It reports its errors as problems."""
     app = Flask("allocation", static_folder=None)
     app.url_map.merge_slashes = False
-    app.register_error_handler(HTTPException, from_http_exception)
+    app.register_error_handler(HTTPException, lambda error: response(from_http_exception(error)))
     app.register_error_handler(Exception, from_bug)
 
     @app.get("/")
@@ -29,9 +29,9 @@ def response(answer: Answer) -> Response:
     return Response(answer.body, answer.status, answer.headers, content_type=answer.content_type)
 
 
-def from_http_exception(error: HTTPException) -> Response:
-    kept = tuple((name, value) for name, value in error.get_headers() if name.lower() == "allow")
-    return response(problem(error.code or 500, error.description or error.name, kept))
+def from_http_exception(error: HTTPException) -> Answer:
+    kept = tuple((name.lower(), value) for name, value in error.get_headers() if name.lower() in {"allow", "location"})
+    return problem(error.code or 500, error.description or error.name, kept)
 
 
 def from_bug(error: Exception) -> Response:

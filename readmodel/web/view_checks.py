@@ -51,7 +51,7 @@ def reason_of_age(views: str | None, too_old: float) -> str | None:
 def reason_of_eviction(redis: Redis) -> str | None:
     memory = cast("dict[str, object]", redis.info("memory"))
     policy = memory.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction" and memory.get("maxmemory", 0):
+    if str(policy).startswith("allkeys") and memory.get("maxmemory", 0):
         return f"Redis may evict keys of the views: its maxmemory-policy is {policy}, and must be noeviction"
     return None
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
-from allocation.adapters.schemas.errors import invalid, invalid_members, shorten
+from allocation.adapters.schemas.errors import LONGEST_SHOWN, invalid, invalid_members
 from allocation.adapters.schemas.fields import MOST_LINES, BatchQuantity, Eta, Identifier, Quantity
 from allocation.domain import commands
 
@@ -126,7 +126,7 @@ def unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) < len(pairs):
         [(name, _), *_] = Counter(name for name, _ in pairs).most_common(1)
-        raise invalid(shorten(name), "occurs more than once")
+        raise invalid(name[:LONGEST_SHOWN], "occurs more than once")
     return members
 
 

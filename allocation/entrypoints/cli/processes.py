@@ -14,7 +14,7 @@ from allocation.entrypoints.cli.settings import settings_with
 from allocation.shutdown import Shutdown
 
 BACKLOG = 4_096
-"""The most open requests of a worker. Beyond them, it accepts no connection."""
+"""The most open connections of a worker, including idle ones. Beyond them, it accepts none."""
 
 
 @click.command()
@@ -55,7 +55,7 @@ def exec_web_server(factory: str, settings: Settings, **options: str | int) -> N
     from allocation.entrypoints.http.access_tokens import read_access_tokens
     from allocation.local.ports import require_free
 
-    read_access_tokens(settings)  # A worker would report a bad token only in its log, and restart for ever.
+    read_access_tokens(settings)  # A worker reports a bad token only in its log, and then the web server ends.
     urls = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
     os.environ.update({name: url for name, url in urls.items() if url is not None})
     os.environ["ALLOCATION_REDIS_PREFIX"] = settings.redis_prefix

@@ -58,7 +58,8 @@ def check_queries() -> list[str]:
 
     settings = settings_with("redis_url")
     store = bootstrap.create_store(settings, timeout=TIMEOUT)
-    found = check_views(store, settings.suspect_is_ready, settings.views_too_old, writes=True)
+    is_primary = store.redis.info("replication").get("role") == "master"  # A replica serves queries, too.
+    found = check_views(store, settings.suspect_is_ready, settings.views_too_old, writes=is_primary)
     return report("Queries", found.reason or found.for_all)
 
 

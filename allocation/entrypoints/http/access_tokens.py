@@ -27,8 +27,8 @@ def read_access_tokens(settings: Settings) -> AccessTokens | None:
         raise BadSettings(f"{source}, {error}") from error
     if tokens is None and not is_loopback(settings.host):
         raise BadSettings(
-            f"ALLOCATION_HOST={settings.host}: without an access token, the service listens on 127.0.0.1 only. "
-            "Create a token with allocation access-token new, and set ALLOCATION_ACCESS_TOKENS_FILE"
+            f"ALLOCATION_HOST={settings.host}: without an access token, the service listens on loopback addresses "
+            "only. Create a token with allocation access-token new, and set ALLOCATION_ACCESS_TOKENS_FILE"
         )
     return tokens
 

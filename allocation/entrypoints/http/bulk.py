@@ -31,6 +31,7 @@ from readmodel.web.edge.request import Request
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+FAILED = {"status": BUG, "message": "The service failed. Its log has the reason."}
 LINES_AT_ONCE, BYTES_AT_ONCE = 500, 1_000_000
 
 
@@ -73,9 +74,13 @@ class Bulk:
 
     async def _results(self, body: IO[bytes], caller: Caller, stack: AsyncExitStack) -> AsyncGenerator[bytes]:
         async with stack:
-            results = bulk_results(read_lines(body), self._bus, caller)
-            while part := await self._threads.call(next, results, b""):
-                yield part
+            parts = bulk_results(read_lines(body), self._bus, caller)
+            try:
+                while part := await self._threads.call(next, parts, b""):
+                    yield part
+            except Exception:
+                logger.exception("A bulk request failed because of a bug")
+                yield orjson.dumps(FAILED) + b"\n"  # Otherwise the client would take the results for complete.
 
 
 def in_parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
@@ -140,6 +145,6 @@ def line_result(line: BulkLine, outcome: Outcome) -> dict[str, Any]:
         return result if outcome.result is None else result | results.order_result(outcome.result)
     if status_of(outcome) == BUG:
         logger.error("A line of a bulk request failed because of a bug", exc_info=outcome)
-        return result | {"status": BUG, "message": "The service failed. Its log has the reason."}
+        return result | FAILED
     status, message, members = failure(outcome)
     return result | {"status": status, "message": message} | members

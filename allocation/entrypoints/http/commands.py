@@ -46,7 +46,7 @@ class PostCommand:
             return failure_answer(error)
         if isinstance(outcome, Exception):
             return failure_answer(outcome)
-        location = (("location", location_of(command)),)
+        location = location_of(command)
         if outcome.result is None:
             return Answer(self._success, b"OK", "text/plain", location)
         return json_answer(results.order_result(outcome.result), self._success, location)

@@ -10,7 +10,7 @@ from allocation.domain import commands, errors
 from allocation.domain.commands import Command
 from allocation.service_layer.idempotency import KeyReused, StillRunning
 from allocation.service_layer.unit_of_work import Busy, StoreUnavailable
-from readmodel.web.answers import RETRY_LATER, Answer, problem
+from readmodel.web.answers import RETRY_LATER, Answer, Headers, problem
 
 logger = logging.getLogger(__name__)
 
@@ -51,13 +51,17 @@ class Failure(NamedTuple):
     members: dict[str, Any]
 
 
-def location_of(command: Command) -> str:
-    """Return the path of the view that shows the effect of the command."""
+def location_of(command: Command) -> Headers:
+    """Return the header with the path of the view that shows the effect of the command.
+
+    Clients would shorten a path that ends with a dot segment. So there is no header for such a name.
+    """
     match command:
         case commands.CreateBatch() | commands.ChangeBatchQuantity() | commands.ChangeBatchEta():
-            return f"/batches/{quote(command.ref, safe='')}"
+            route, name = "batches", command.ref
         case _:
-            return f"/orders/{quote(command.orderid, safe='')}"
+            route, name = "orders", command.orderid
+    return () if name in {".", ".."} else (("location", f"/{route}/{quote(name, safe='')}"),)
 
 
 def success_status(command: type[Command]) -> int:

@@ -144,6 +144,7 @@ class Relay:
                 raise thread.failure
 
     def _rebuild(self, loss: Exception) -> None:
+        self._show_life()
         with self._log.rebuild_lock() as mine:
             if not mine:
                 self._shutdown.wait(PAUSE)

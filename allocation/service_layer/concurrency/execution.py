@@ -20,7 +20,7 @@ from allocation.service_layer.unit_of_work import Busy, LockWait, StoreUnavailab
 logger = logging.getLogger(__name__)
 
 LONGEST_STAGE = 0.5
-"""Seconds for all parts of a group. After that, the remaining parts do not wait: a group may need many held locks."""
+"""Seconds for all parts of a group. After that, each part waits for 10 ms only: a group may need many held locks."""
 
 Commit = Callable[[Sequence[CommandRequest], LockWait], Sequence[Outcome]]
 """Executes a group in one transaction. Raises Busy or StillRunning if it waits for a lock for too long."""

@@ -26,7 +26,7 @@ LONGEST_QUEUEING = 0.25
 """If a commit takes more seconds than this, the lane commits the queued requests beside it."""
 MOST_AT_ONCE = 3
 """The most transactions of a lane at the same time."""
-THREADS = len(COMMAND_HANDLERS) + 4
+THREADS = len(COMMAND_HANDLERS)
 
 
 class Ticket:
@@ -38,6 +38,7 @@ class Ticket:
         self.request = request
         self.exclusive = request.locks.exclusive
         self.outcome = Future[Outcome]()
+        self.outcome.set_running_or_notify_cancel()  # From now on, nobody can cancel it: others share its transaction.
 
 
 class Running(NamedTuple):
@@ -93,7 +94,7 @@ class Lane:
                         ticket.outcome.set_exception(error)
 
     def _next_group(self) -> list[Ticket]:
-        """Remove the next group from the queue. If the queue is empty, return an empty list: the caller ends."""
+        """Remove the next group from the queue. Return an empty list if no request may start. Then the caller ends."""
         thread = threading.get_ident()
         with self._lock:
             self._running.pop(thread, None)

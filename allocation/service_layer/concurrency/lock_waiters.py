@@ -30,8 +30,8 @@ T = TypeVar("T")
 class LockWaiters:
     """The names that other transactions hold, and the threads that wait for them. Any number of threads may share it.
 
-    A name is blocked until a request with this name no longer meets a lock, or while no thread waits for it, for
-    FORGOTTEN_AFTER seconds.
+    A name is free again when a request with this name no longer meets a lock. It is also free FORGOTTEN_AFTER seconds
+    after it was blocked, if no thread waits for it.
     """
 
     def __init__(self) -> None:
@@ -42,17 +42,22 @@ class LockWaiters:
         self._pool = ThreadPoolExecutor(MOST, "lock-waiter")
 
     def block(self, names: Names, error: Locked) -> None:
+        now = time.monotonic()
         with self._lock:
-            self._blocked = {**self._blocked, **dict.fromkeys(names, (error, time.monotonic()))}
+            kept = {name: found for name, found in self._blocked.items() if self._still_counts(name, found[1])}
+            self._blocked = {**kept, **dict.fromkeys(names, (error.with_traceback(None), now))}
 
     def error_of(self, names: Names) -> Locked | None:
         """Return the error with which one of these names was blocked, or None if no name is blocked."""
         blocked = self._blocked
         for name in names if blocked else ():
             error, since = blocked.get(name, (None, 0.0))
-            if error is not None and (self._waiting[name] or time.monotonic() - since < FORGOTTEN_AFTER):
+            if error is not None and self._still_counts(name, since):
                 return error
         return None
+
+    def _still_counts(self, name: object, since: float) -> bool:
+        return self._waiting[name] > 0 or time.monotonic() - since < FORGOTTEN_AFTER
 
     def wait(self, names: Names, error: Locked, work: Callable[[], T]) -> T:
         """Return the result of `work`, which waits for the names. Raise `error` if too many threads already wait."""

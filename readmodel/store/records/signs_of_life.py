@@ -6,7 +6,6 @@ A process that is connected may be suspended, or wait forever. So each turn of i
 import os
 import socket
 import time
-from contextlib import suppress
 from typing import cast
 
 from redis import Redis
@@ -14,8 +13,8 @@ from redis.exceptions import RedisError
 
 from readmodel.store.records.progress import milliseconds
 
-SHOWN_EVERY, FORGOTTEN_AFTER = 1.0, 86_400.0
-HANGS_AFTER = 10.0
+SHOWN_EVERY, RETRIED_AFTER, FORGOTTEN_AFTER = 1.0, 9.0, 86_400.0
+HANGS_AFTER = 30.0
 """Seconds without a sign of life, after which a process counts as hanging."""
 
 
@@ -33,10 +32,12 @@ class SignOfLife:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + SHOWN_EVERY
-        with suppress(RedisError):
+        try:
             now = milliseconds(cast("tuple[str, str]", self._redis.time()))
             self._redis.zadd(self._key, {self._process: now})
             self._redis.zremrangebyscore(self._key, 0, now - 1_000 * FORGOTTEN_AFTER)
+        except RedisError:
+            self._next += RETRIED_AFTER  # A server that hangs must not slow the process down.
 
 
 def reason_of_silence(redis: Redis, key: str, process: str) -> str | None:

@@ -18,6 +18,8 @@ from readmodel.web.edge.request import Request
 COMMAND, QUERY, ADMIN = "command", "query", "admin"
 SCOPES = (COMMAND, QUERY, ADMIN)
 """`admin` includes the other scopes."""
+ANY = ""
+"""The scope of an endpoint that needs a valid token, whatever its scopes are."""
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DIGEST = re.compile("sha256:([0-9a-f]{64})")
 PREFIX = "allocation_"
@@ -66,7 +68,7 @@ class AccessTokens:
         token = self._find(header)
         if token is None:
             raise Problem(401, UNAUTHENTICATED, CHALLENGE)
-        if scope not in token.scopes and ADMIN not in token.scopes:
+        if scope != ANY and scope not in token.scopes and ADMIN not in token.scopes:
             raise Problem(403, f"The access token {token.name} lacks the scope {scope}")
         return token.name
 
@@ -74,9 +76,9 @@ class AccessTokens:
         kind, _, secret = header.partition(" ")
         digest, found = digest_of(secret.strip()), None
         for token in self._tokens:  # Compare each of them, so that the time does not show which one was near.
-            if compare_digest(token.digest, digest):
+            if compare_digest(token.digest, digest) and token.is_valid():
                 found = token
-        return found if found is not None and kind.lower() == "bearer" and found.is_valid() else None
+        return found if kind.lower() == "bearer" else None
 
 
 def digest_of(secret: str) -> str:
@@ -84,10 +86,10 @@ def digest_of(secret: str) -> str:
 
 
 def new_token(name: str, scopes: Iterable[str], expires: datetime | None) -> tuple[str, AccessToken]:
-    """Return a new secret, and the token that the service knows of it. Raise BadTokens if a part is not allowed."""
+    """Return a new secret, and the token that the service knows of it. Raise BadTokens if the name is not allowed."""
+    require_name(name)
     secret = PREFIX + secrets.token_urlsafe(32)
-    token = AccessToken(name, frozenset(scopes), digest_of(secret), expires)
-    return secret, parse_token(str(token))
+    return secret, AccessToken(name, frozenset(scopes), digest_of(secret), expires)
 
 
 def parse_tokens(text: str) -> AccessTokens | None:
@@ -111,10 +113,7 @@ def parse_token(line: str) -> AccessToken:
     if not 3 <= len(words) <= 4:
         raise BadTokens("an access token needs a name, scopes, a hash, and may have an expiry")
     name, scopes, digest = words[:3]
-    if not NAME.fullmatch(name):
-        raise BadTokens(
-            "a name has 1 to 64 letters, digits, dots, hyphens and underscores, and begins with a letter or a digit"
-        )
+    require_name(name)
     if unknown := set(scopes.split(",")) - set(SCOPES):
         raise BadTokens(f"the scope {min(unknown)!r} is none of {', '.join(SCOPES)}")
     found = DIGEST.fullmatch(digest)
@@ -123,6 +122,13 @@ def parse_token(line: str) -> AccessToken:
     return AccessToken(
         name, frozenset(scopes.split(",")), found[1], parse_expiry(words[3]) if len(words) == 4 else None
     )
+
+
+def require_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise BadTokens(
+            "a name has 1 to 64 letters, digits, dots, hyphens and underscores, and begins with a letter or a digit"
+        )
 
 
 def parse_expiry(text: str) -> datetime:

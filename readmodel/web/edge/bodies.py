@@ -4,15 +4,18 @@ A part of a body can be valid. So only a Content-Length, or an end line in a bul
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
-from readmodel.web.answers import Problem
+from readmodel.web.answers import RETRY_LATER, Problem
 from readmodel.web.edge.request import ClientGone, Request
 
+logger = logging.getLogger(__name__)
+
 WITHIN = 10.0
-SLOWEST = 10_000
+SLOWEST, SLOWEST_BULK = 10_000, 100_000
 """A body must arrive within so many seconds, or faster than so many bytes per second."""
 DRAIN_WITHIN = 5.0
 KEPT_IN_MEMORY = 1_000_000
@@ -37,7 +40,7 @@ def require_length(request: Request, largest: int, too_large: str) -> int:
 async def read_body(request: Request, length: int) -> bytes:
     """Return a body of this length. Raise a Problem if it is cut or slow."""
     try:
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(WITHIN + length / SLOWEST):
             return await request.connection()
     except TimeoutError:
         raise too_slow() from None
@@ -59,6 +62,10 @@ async def spool_body(request: Request, largest: int, too_large: str) -> IO[bytes
         if length is not None and size < length:
             raise cut(length)
         body.seek(0)
+    except OSError as error:
+        body.close()
+        logger.error("The server can't store a body: %s", error)
+        raise Problem(503, "The server can't store the body. No command was executed", RETRY_LATER) from None
     except BaseException:
         body.close()
         raise
@@ -70,7 +77,7 @@ async def copy_body(parts: AsyncIterator[bytes], body: IO[bytes], largest: int, 
     started = asyncio.get_running_loop().time()
     try:
         while True:
-            async with asyncio.timeout_at(started + WITHIN + size / SLOWEST):
+            async with asyncio.timeout_at(started + WITHIN + size / SLOWEST_BULK):
                 part = await anext(parts)
             size += len(part)
             if size > largest:

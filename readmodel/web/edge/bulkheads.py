@@ -1,4 +1,4 @@
-"""Bulkheads: each kind of request has threads of its own, so that other kinds always find a free thread."""
+"""Bulkheads: each kind of request has threads of its own, and can't use those of another kind."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

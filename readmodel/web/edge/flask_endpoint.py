@@ -6,24 +6,30 @@ from io import BytesIO
 from typing import Any
 
 from flask import Flask
+from werkzeug.exceptions import HTTPException
 
 from readmodel.web.answers import Answer
-from readmodel.web.edge.access import QUERY
+from readmodel.web.edge.access import ANY
 from readmodel.web.edge.bulkheads import Bulkhead
 from readmodel.web.edge.request import Request
+from readmodel.web.pages import from_http_exception
 
 
 class FlaskEndpoint:
-    """Runs the app in the threads of `bulkhead`. The app gets no request body."""
+    """Runs the app in the threads of `bulkhead`. The app gets no request body. An unknown path needs no thread."""
 
     methods = None
-    scope = QUERY
+    scope = ANY
 
     def __init__(self, app: Flask, bulkhead: Bulkhead) -> None:
         self._app = app
         self._bulkhead = bulkhead
 
     async def respond(self, request: Request) -> Answer:
+        try:
+            self._app.url_map.bind("localhost").match(request.path, request.method)
+        except HTTPException as error:
+            return from_http_exception(error)
         return await self._bulkhead.run(self._call, environ_of(request))
 
     def _call(self, environ: dict[str, Any]) -> Answer:

@@ -82,9 +82,12 @@ class Request:
 
     @property
     def content_length(self) -> int | None:
-        """The length that the request declares. The web server refuses a header that is not a number."""
+        """The length that the request declares, or None if it comes in chunks: then the web server ignores the length.
+
+        The web server refuses a header that is not a number.
+        """
         length = self.headers.get("content-length")
-        return None if length is None else int(length)
+        return None if length is None or "transfer-encoding" in self.headers else int(length)
 
     @property
     def media_type(self) -> str:

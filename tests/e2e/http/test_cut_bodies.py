@@ -121,3 +121,14 @@ def test_a_key_with_a_comma_is_refused(shared_api: Api) -> None:
     assert answer.status == 400
     assert "without a comma" in answer.json["message"]
     assert shared_api.allocations("comma").status == 404
+
+
+def test_chunks_beside_a_length_get_a_411(shared_port: int, shared_api: Api) -> None:
+    """The web server ignores the length then, so the length would not bound the body."""
+    body = b'{"orderid": "both", "sku": "CUT", "qty": 1}'
+    for headers in (["Content-Length: 5", "Transfer-Encoding: chunked"], ["Transfer-Encoding: chunked"]):
+        head = "\r\n".join(["POST /allocate HTTP/1.1", "Content-Type: application/json", *headers])
+        with socket.create_connection(("127.0.0.1", shared_port), timeout=60) as client:
+            client.sendall(f"{head}\r\nHost: x\r\n\r\n".encode() + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+            assert b" 411 " in client.recv(65_536).split(b"\r\n")[0]
+    assert shared_api.allocations("both").status == 404

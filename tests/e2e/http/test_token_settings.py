@@ -17,7 +17,7 @@ def test_without_a_token_the_service_listens_on_loopback_only(
         code, output = run_to_end(command, environment | {"ALLOCATION_HOST": host, "ALLOCATION_DATA": str(tmp_path)})
         assert code == 1
         assert output == (
-            f"Error: ALLOCATION_HOST={host}: without an access token, the service listens on 127.0.0.1 only. "
+            f"Error: ALLOCATION_HOST={host}: without an access token, the service listens on loopback addresses only. "
             "Create a token with allocation access-token new, and set ALLOCATION_ACCESS_TOKENS_FILE\n"
         )
 

@@ -54,6 +54,7 @@ def test_readiness_names_a_trouble_of_redis(
     assert run_to_end("check queries", environment)[0] == 0
 
 
+@pytest.mark.slow
 def test_readiness_names_a_relay_that_hangs(
     relay: "subprocess.Popen[str]", service: Service, environment: dict[str, str]
 ) -> None:

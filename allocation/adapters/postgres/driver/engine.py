@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 
-from allocation.adapters.postgres.driver.errors import REASONS
+from allocation.adapters.postgres.driver.errors import DISK_FULL, REASONS
 
 TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "5s"}
 """An idle transaction that has appended events holds back every reader of the log. So its limit is short."""
@@ -52,7 +52,7 @@ def discard_unusable_sessions(context: ExceptionContext) -> None:
 
     For example, the session is read-only because another server is the primary now, or it has an old search_path.
     """
-    if getattr(context.original_exception, "pgcode", None) in REASONS:
+    if getattr(context.original_exception, "pgcode", None) in REASONS.keys() - {DISK_FULL}:
         context.is_disconnect = True
 
 

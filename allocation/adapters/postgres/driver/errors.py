@@ -12,13 +12,14 @@ from allocation.service_layer.unit_of_work import Busy, RetryableError, StoreUna
 LOST_RACES = {"40001", "40P01"}  # serialization failure, deadlock
 UNIQUE_VIOLATION = "23505"
 LOCK_TIMEOUT = "55P03"
+DISK_FULL = "53100"
 NOT_MIGRATED = "the database is not migrated"
 READ_ONLY = "the database is read-only"
 STANDBY = "the database is a standby"
 REASONS = {
     "25006": READ_ONLY,
     "42501": "the database refuses access",
-    "53100": "the disk of the database is full",
+    DISK_FULL: "the disk of the database is full",
     "42P01": NOT_MIGRATED,  # a table is missing
     "42703": NOT_MIGRATED,  # a column is missing
     "42883": NOT_MIGRATED,  # a function is missing
