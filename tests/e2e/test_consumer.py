@@ -128,6 +128,7 @@ def test_the_consumer_subscribes_again_after_a_redis_restart(
             eventually(lambda: quantity(engine, "b1") == 7)
 
 
+@pytest.mark.slow
 def test_a_message_waits_while_the_database_is_unavailable(redis_url: str, tmp_path: Path, consumer_log: Path) -> None:
     with serving(postgres_in(tmp_path / "postgres", durable=True)) as server:
         engine = create_postgres_engine(server.url)

@@ -46,6 +46,7 @@ def test_the_service_works_over_tls(encrypted: dict[str, str]) -> None:
     assert run_to_end("verify", encrypted) == (0, "The views match the database\n")
 
 
+@pytest.mark.slow
 def test_a_server_that_can_not_be_verified_is_refused(encrypted: dict[str, str], certificates: Certificates) -> None:
     def with_(old: str, new: str) -> dict[str, str]:
         return {name: value.replace(old, new) for name, value in encrypted.items()}

@@ -62,6 +62,7 @@ def in_database_1(environment: Environment, redis_server: RedisServer) -> Enviro
     return environment | {"REDIS_URL": redis_server.url.removesuffix("0") + "1"}
 
 
+@pytest.mark.slow
 def test_a_second_service_refuses_to_start(api: Api, second: Environment, redis: Redis) -> None:
     api.add_batch("b1", "S", 10)
     before = redis.get(PLAIN.generations)

@@ -53,12 +53,18 @@ def check_commands() -> list[str]:
 
 
 def check_queries() -> list[str]:
+    from redis.exceptions import RedisError
+
     from allocation import bootstrap
+    from readmodel.web.queries import reason_of
     from readmodel.web.view_checks import check_views
 
     settings = settings_with("redis_url")
     store = bootstrap.create_store(settings, timeout=TIMEOUT)
-    is_primary = store.redis.info("replication").get("role") == "master"  # A replica serves queries, too.
+    try:
+        is_primary = store.redis.info("replication").get("role") == "master"  # A replica serves queries, too.
+    except RedisError as error:
+        return report("Queries", reason_of(error))
     found = check_views(store, settings.suspect_is_ready, settings.views_too_old, writes=is_primary)
     return report("Queries", found.reason or found.for_all)
 

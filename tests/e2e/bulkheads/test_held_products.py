@@ -75,6 +75,7 @@ def test_a_held_product_stops_no_other_request(engine: Engine, port: int, api: A
     eventually(lambda: api.allocate("after", "HELD", 1).status == 202)
 
 
+@pytest.mark.slow
 def test_commands_of_every_kind_wait_in_few_threads(engine: Engine, port: int, api: Api) -> None:
     """Some of them name only a batch or an order, so the service learns of the held product when it waits for it."""
     for number in range(CLIENTS):

@@ -3,6 +3,8 @@
 import threading
 from itertools import count
 
+import pytest
+
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, CreateBatch
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.store.store import Store
@@ -16,6 +18,7 @@ SEEN_CHANGES = 20
 """The reader must see so many changes. Otherwise it did not read while the writer wrote."""
 
 
+@pytest.mark.slow
 def test_a_reader_never_sees_a_half_done_shrink(
     bus: MessageBus, projecting_bus: MessageBus, model: Store, environment: dict[str, str]
 ) -> None:

@@ -11,6 +11,7 @@ from tests.support.failovers.watch import watched_order
 from tests.support.processes import running, suspended
 
 
+@pytest.mark.slow
 def test_the_views_forget_what_a_failover_has_lost(servers: ReplicatedPostgres, service: Service) -> None:
     """While the relay rebuilds the views, queries say that their answers may be wrong."""
     lost_commands.execute(service.api, SHARED)

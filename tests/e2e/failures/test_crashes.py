@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from itertools import count, islice
 
+import pytest
 from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres import event_log
@@ -109,6 +110,7 @@ def test_a_process_killed_in_a_shrink_leaves_every_line_in_place(
     assert scalar(engine, "SELECT count(*) FROM order_lines WHERE batchref = 'b2'") == LINES
 
 
+@pytest.mark.slow
 def test_a_relay_continues_the_work_of_a_killed_relay(
     bus: MessageBus, model: Store, log: EventLog, environment: dict[str, str]
 ) -> None:

@@ -29,6 +29,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_commands_succeed_afterwards(small_disk: Path, redis_url: str) -> None:
     settings = servers.UNSAFE_AND_FAST | {"max_wal_size": "64MB", "min_wal_size": "32MB"}
     postgres = Postgres(small_disk / "postgres", free_port(), settings=settings)

@@ -86,6 +86,7 @@ def assert_a_killed_child_is_restarted(service: ServiceRun, word: str, name: str
     assert eventually(lambda: service.child(word) and serves(service.api, f"order-{word}"))
 
 
+@pytest.mark.slow
 def test_run_starts_again_after_it_was_killed(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with run_service(data) as first:

@@ -51,6 +51,7 @@ def test_verify_raises_no_false_alarm_under_load(
                 break
 
 
+@pytest.mark.slow
 def test_repair_restores_the_views_under_load(
     projecting_bus: MessageBus, model: Store, environment: dict[str, str]
 ) -> None:

@@ -116,6 +116,7 @@ def test_the_proxy_enforces_its_limits(proxy: Proxy) -> None:
     assert status == 409
 
 
+@pytest.mark.slow
 def test_slow_clients_do_not_reach_the_service(proxy: Proxy) -> None:
     assert proxy.request("POST", "/add_batch", {"ref": "b1", "sku": "S", "qty": 100})[0] == 201
     with ExitStack() as stack:

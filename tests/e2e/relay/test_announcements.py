@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+import pytest
 from redis import Redis
 from sqlalchemy import Engine, text
 
@@ -70,6 +71,7 @@ def test_a_killed_relay_leaves_no_line_unannounced(
     assert set(times.values()) == {1}, "the second relay skips what the first one has recorded in Redis"
 
 
+@pytest.mark.slow
 def test_only_one_of_two_relays_announces(
     bus: MessageBus, model: Store, redis: Redis, environment: dict[str, str]
 ) -> None:

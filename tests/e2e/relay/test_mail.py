@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from redis import Redis
 
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, CreateBatch
@@ -84,6 +85,7 @@ def test_a_silent_mail_server_delays_no_announcement(
         connection.close()
 
 
+@pytest.mark.slow
 def test_a_silent_mail_server_does_not_delay_the_shutdown(
     bus: MessageBus, model: Store, environment: dict[str, str], tmp_path: Path
 ) -> None:
