@@ -36,7 +36,7 @@ UNKNOWN_EVENTS = """
 def test_each_key_is_executed_once_for_many_processes(
     way: str, number: int, environment: dict[str, str], relay: None, engine: Engine, model: Store
 ) -> None:
-    threads = {"ALLOCATION_THREADS": str(2 * PROCESSES)}  # Half of the threads serve bulks.
+    threads = {"ALLOCATION_THREADS": str(4 * PROCESSES)}  # A quarter of the threads serve bulks.
     with web(environment | threads, workers=2) as port, lock_waits(engine) as waits:
         program = [sys.executable, "-m", "tests.support.programs.sends_commands", str(port), str(number)]
         clients = [
