@@ -1,6 +1,7 @@
 """Responses, and errors as application/problem+json (RFC 9457) with an additional member `message` = `detail`."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -22,11 +23,15 @@ class Answer(NamedTuple):
 
 
 class StreamedAnswer(NamedTuple):
-    """A response whose body arrives in parts."""
+    """A response whose body arrives in parts.
+
+    The edge closes `resources` after the last part, or as soon as the client has gone.
+    """
 
     status: int
     headers: Headers
-    parts: AsyncGenerator[bytes]
+    parts: AsyncIterator[bytes]
+    resources: AsyncExitStack
 
 
 class Problem(Exception):

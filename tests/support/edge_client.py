@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from readmodel.web.edge.edge import Edge
+from readmodel.web.edge.request import ClientGone
 
 
 @dataclass
@@ -35,12 +36,17 @@ class Scope:
 
 @dataclass
 class Response:
-    """The connection of one request. It holds the request's body, and then the response."""
+    """The connection of one request. It holds the request's body, and then the response.
+
+    If `client_leaves_after` is not None, the client has gone after so many parts of a streamed body.
+    """
 
     request_body: bytes
+    client_leaves_after: int | None = None
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    parts: int = 0
 
     async def __call__(self) -> bytes:
         return self.request_body
@@ -52,11 +58,18 @@ class Response:
         self.status, self.headers, self.body = status, dict(headers), body
 
     def response_stream(self, status: int, headers: Iterable[tuple[str, str]]) -> "Response":
+        self._require_client(parts=0)
         self.status, self.headers = status, dict(headers)
         return self
 
     async def send_bytes(self, data: bytes) -> None:
+        self.parts += 1
+        self._require_client(self.parts)
         self.body += data
+
+    def _require_client(self, parts: int) -> None:
+        if self.client_leaves_after is not None and parts >= self.client_leaves_after:
+            raise ClientGone
 
     @property
     def json(self) -> Any:
@@ -75,13 +88,14 @@ class EdgeClient:
 
     def post(self, path: str, body: object, content_type: str = "application/json", **headers: str) -> Response:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.request("POST", path, raw, **{"content-type": content_type}, **headers)
+        return self.request("POST", path, Response(raw), **{"content-type": content_type}, **headers)
 
-    def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> Response:
+    def request(self, method: str, path: str, response: Response | None = None, **headers: str) -> Response:
+        """Send the request whose body `response` holds. Return the completed response."""
+        response = response or Response(b"")
         pairs = [(name.lower(), value) for name, value in headers.items()]
-        if body:
-            pairs.append(("content-length", str(len(body))))
-        response = Response(body)
+        if response.request_body:
+            pairs.append(("content-length", str(len(response.request_body))))
         self._runner.run(self._edge.__rsgi__(Scope(method, path, Headers(pairs)), response))
         return response
 

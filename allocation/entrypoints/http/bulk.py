@@ -7,7 +7,7 @@ it executes any command. The client can send its whole body before it reads the 
 """
 
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import IO, Any, NamedTuple
 
@@ -69,18 +69,17 @@ class Bulk:
             await stack.enter_async_context(self._threads.thread())
             body = stack.enter_context(await spool_body(request, LARGEST_BULK, TOO_LARGE_BULK))
             await self._threads.call(require_end, body, request.content_length)
-            parts = self._results(body, Caller(request.path, request.caller), stack.pop_all())
-        return StreamedAnswer(200, (("content-type", MEDIA_TYPES[0]),), parts)
+            parts = self._results(body, Caller(request.path, request.caller))
+            return StreamedAnswer(200, (("content-type", MEDIA_TYPES[0]),), parts, resources=stack.pop_all())
 
-    async def _results(self, body: IO[bytes], caller: Caller, stack: AsyncExitStack) -> AsyncGenerator[bytes]:
-        async with stack:
-            parts = bulk_results(read_lines(body), self._bus, caller)
-            try:
-                while part := await self._threads.call(next, parts, b""):
-                    yield part
-            except Exception:
-                logger.exception("A bulk request failed because of a bug")
-                yield orjson.dumps(FAILED) + b"\n"  # Otherwise the client would take the results for complete.
+    async def _results(self, body: IO[bytes], caller: Caller) -> AsyncIterator[bytes]:
+        parts = bulk_results(read_lines(body), self._bus, caller)
+        try:
+            while part := await self._threads.call(next, parts, b""):
+                yield part
+        except Exception:
+            logger.exception("A bulk request failed because of a bug")
+            yield orjson.dumps(FAILED) + b"\n"  # Otherwise the client would take the results for complete.
 
 
 def in_parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:

@@ -5,7 +5,6 @@ Slow work runs in threads, and other requests wait without a thread. So a slow s
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
 from typing import Protocol
 
 from readmodel.web.answers import Answer, Headers, Problem, StreamedAnswer, bug, problem
@@ -98,7 +97,7 @@ def other_method(method: str, methods: Sequence[str]) -> Answer:
 
 
 async def send_parts(connection: Connection, answer: StreamedAnswer) -> None:
-    transport = connection.response_stream(answer.status, [*SECURITY_HEADERS, *answer.headers])
-    async with aclosing(answer.parts) as parts:
-        async for part in parts:
+    async with answer.resources:
+        transport = connection.response_stream(answer.status, [*SECURITY_HEADERS, *answer.headers])
+        async for part in answer.parts:
             await transport.send_bytes(part)

@@ -1,5 +1,6 @@
 """The HTTP status and the message of commands and previews that fail."""
 
+import json
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -14,7 +15,7 @@ from readmodel.web.edge.bulkheads import Bulkhead
 from readmodel.web.edge.edge import Edge
 from readmodel.web.edge.flask_endpoint import FlaskEndpoint
 from readmodel.web.pages import create_pages
-from tests.support.edge_client import EdgeClient
+from tests.support.edge_client import EdgeClient, Response
 
 ALLOCATE = {"orderid": "o1", "sku": "S", "qty": 1}
 NOT_MIGRATED = "the database is not migrated"
@@ -68,6 +69,16 @@ def test_bulk_line_has_the_status_of_its_nearest_base_class(client: EdgeClient) 
     result = client.post("/commands", line, "application/x-ndjson").json
     assert result["status"] == 503
     assert result["message"].startswith(UNCONFIRMED)
+
+
+@pytest.mark.parametrize("client_leaves_after", [0, 1])
+def test_client_that_leaves_frees_the_thread_of_its_bulk(client: EdgeClient, client_leaves_after: int) -> None:
+    line = json.dumps(ALLOCATE | {"type": "allocate"}).encode()
+    leaving = client.request(
+        "POST", "/commands", Response(line, client_leaves_after), **{"content-type": "application/x-ndjson"}
+    )
+    assert leaving.body == b""
+    assert client.post("/commands", line, "application/x-ndjson").status == 200, "the only thread is free again"
 
 
 def test_the_client_sees_the_reason_but_no_detail() -> None:
