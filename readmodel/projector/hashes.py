@@ -5,7 +5,8 @@ from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import ResponseError
+
+from readmodel.store.connection import damage_in
 
 Fields = dict[str, str]
 
@@ -39,7 +40,7 @@ def scan_fields(
 def results(pipeline: Pipeline) -> list[Any]:
     found = pipeline.execute(raise_on_error=False)
     for error in found:
-        if isinstance(error, Exception) and not (isinstance(error, ResponseError) and "WRONGTYPE" in str(error)):
+        if isinstance(error, Exception) and damage_in(error) is None:
             raise error
     return [None if isinstance(result, Exception) else result for result in found]
 

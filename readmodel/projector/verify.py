@@ -9,6 +9,7 @@ from readmodel.projector.follow import Log
 from readmodel.projector.hashes import stored_name
 from readmodel.projector.strangers import SCANNED_AT_ONCE, Part, dead_generations, scan_keys, strangers
 from readmodel.store import functions, generations, keys
+from readmodel.store.connection import damage_in
 from readmodel.store.errors import ModelAbsent
 from readmodel.store.registers import number_of
 from readmodel.store.store import Store
@@ -123,5 +124,7 @@ class Verifier:
 
 
 def as_text(value: object) -> str | None:
-    """Return a reply of Redis as text. An error is a value of another type."""
+    """Return a reply of Redis as text. Raise an error, but not that of a key with a value of another type."""
+    if isinstance(value, Exception) and damage_in(value) is None:
+        raise value
     return None if value is None else str(value)

@@ -103,6 +103,6 @@ class ThreadConnection(threading.local):
             return error
 
 
-def damage_in(error: ResponseError) -> ModelDamaged | None:
+def damage_in(error: Exception) -> ModelDamaged | None:
     """Return the damage that an error reports: a key with a value of a wrong type."""
     return ModelDamaged(f"a key has a value of the wrong type: {error}") if "WRONGTYPE" in str(error) else None

@@ -41,14 +41,14 @@ class Check:
         self._thread = ThreadPoolExecutor(1, "check")
         self._running: asyncio.Future[Finding] | None = None
         self._started = self._asked = self._ended = 0.0
-        self._latest = Finding("Nothing has been checked yet")
+        self._latest = Finding("The first check has not ended yet")
 
     async def finding(self) -> Finding:
         """Return a new finding. If the check does not end in time, return the latest one, if it is not too old."""
         self._asked = time.monotonic()
         await asyncio.wait([self._start()], timeout=ANSWER_WITHIN)
         now = time.monotonic()
-        if now - self._ended < TRUSTED:
+        if not self._ended or now - self._ended < TRUSTED:
             return self._latest
         return Finding(f"The check has not ended for {now - self._started:.0f} s")
 

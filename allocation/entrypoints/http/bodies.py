@@ -1,21 +1,27 @@
 """The lines of a bulk, and the end line that shows that a bulk without a Content-Length is complete."""
 
 from collections.abc import Iterator
+from threading import Lock
 from typing import IO
 
 from allocation.adapters.schemas.commands import Envelope, parse
 from allocation.adapters.schemas.errors import InvalidInput
 from readmodel.web.answers import Problem
 
-LARGEST_BODY = 1_000_000
+LARGEST_BODY = 100_000
+LARGEST_ORDER = 1_000_000
+"""Bytes of an `allocate_order`, which may have 1,000 lines."""
 LARGEST_BULK = 100_000_000
 LONGEST_LINE = 1_000_000
 READ_AT_ONCE = 65_536
+TOO_LONG = b"x" * (LONGEST_LINE + 1)
 END = "end"
 LONGEST_END = 1_000
 NO_END = 'A body without a Content-Length must end with the line {"type": "end"}. No command was executed'
-TOO_LARGE = f"The body has more than {LARGEST_BODY} bytes. No command was executed"
-TOO_LARGE_BULK = f"The body has more than {LARGEST_BULK} bytes. No command was executed. Send the body in parts"
+TOO_LARGE = "The body has more than {} bytes. No command was executed"
+TOO_LARGE_BULK = f"{TOO_LARGE.format(LARGEST_BULK)}. Send the body in parts"
+ONE_PARSES = Lock()
+"""Held while a thread parses a large body. Several threads would be no faster, and would delay the event loop more."""
 
 
 def require_end(body: IO[bytes], length: int | None) -> None:
@@ -56,13 +62,19 @@ def end_of_text(body: IO[bytes], size: int) -> int:
 
 
 def read_lines(body: IO[bytes]) -> Iterator[bytes]:
-    """Yield each line that is not blank, without its newline. Truncate a very long line.
+    """Yield each line that is not blank, without its newline. Yield another long line instead of a very long line.
 
-    A truncated line is still longer than LONGEST_LINE bytes, so `parse_line` refuses it.
+    It is longer than LONGEST_LINE bytes, too, so `parse_line` refuses it.
     """
-    while line := body.readline(LONGEST_LINE + 2):
-        rest, is_blank = line, not line.strip()
-        while not rest.endswith(b"\n") and (rest := body.readline(READ_AT_ONCE)):
-            is_blank = is_blank and not rest.strip()
-        if not is_blank:
-            yield line.removesuffix(b"\n")
+    rest = b""
+    while part := body.read(READ_AT_ONCE):
+        text = rest + part
+        if text.isspace():  # Otherwise a body of newlines alone would occupy a thread for minutes.
+            rest = text.rpartition(b"\n")[2][: LONGEST_LINE + 1]
+            continue
+        *lines, rest = text.split(b"\n")
+        yield from filter(bytes.strip, lines)
+        if len(rest) > LONGEST_LINE:
+            rest = rest[: LONGEST_LINE + 1] if rest.isspace() else TOO_LONG
+    if rest.strip():
+        yield rest

@@ -16,7 +16,14 @@ import orjson
 from allocation.adapters.schemas import results
 from allocation.adapters.schemas.commands import COMMANDS, CommandSchema, Envelope, parse
 from allocation.adapters.schemas.errors import InvalidInput, invalid, shorten
-from allocation.entrypoints.http.bodies import LARGEST_BULK, LONGEST_LINE, TOO_LARGE_BULK, read_lines, require_end
+from allocation.entrypoints.http.bodies import (
+    LARGEST_BULK,
+    LONGEST_LINE,
+    ONE_PARSES,
+    TOO_LARGE_BULK,
+    read_lines,
+    require_end,
+)
 from allocation.entrypoints.http.idempotency_keys import HEADER, key_of, key_scope
 from allocation.entrypoints.http.responses import BUG, failure, status_of, success_status
 from allocation.service_layer.command_requests import CommandRequest
@@ -101,7 +108,8 @@ def in_parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
 def bulk_results(lines: Iterator[bytes], bus: MessageBus, caller: Caller) -> Iterator[bytes]:
     """Execute the lines. Yield the results of each part, with a line of JSON for each line."""
     for part in in_parts(lines):
-        parsed = [parse_line(line, caller) for line in part]
+        with ONE_PARSES:
+            parsed = [parse_line(line, caller) for line in part]
         outcomes = bus.handle_requests(line.request for line in parsed if isinstance(line.request, CommandRequest))
         results = [
             line_result(line, next(outcomes) if isinstance(line.request, CommandRequest) else line.request)

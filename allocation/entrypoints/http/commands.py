@@ -5,8 +5,8 @@ import logging
 
 from allocation.adapters.schemas import results
 from allocation.adapters.schemas.commands import CommandSchema
-from allocation.domain.commands import Command
-from allocation.entrypoints.http.bodies import LARGEST_BODY, TOO_LARGE
+from allocation.domain.commands import AllocateOrder, Command
+from allocation.entrypoints.http.bodies import LARGEST_BODY, LARGEST_ORDER, ONE_PARSES, TOO_LARGE
 from allocation.entrypoints.http.idempotency_keys import HEADER, checked_header, key_of, key_scope
 from allocation.entrypoints.http.responses import PREVIEW_FAILED, failure_answer, location_of, success_status
 from allocation.service_layer.command_requests import CommandRequest
@@ -83,11 +83,17 @@ class PostPreview:
 async def read_command(request: Request, schema: CommandSchema, threads: Bulkhead) -> Command:
     """Read the body and parse it. Raise a Problem if it can't be read, or InvalidInput if it is no such command."""
     require_media_type(request, JSON)
-    length = require_length(request, LARGEST_BODY, TOO_LARGE)
+    largest = LARGEST_ORDER if schema.command is AllocateOrder else LARGEST_BODY
+    length = require_length(request, largest, TOO_LARGE.format(largest))
     body = await read_body(request, length)
     if length <= PARSED_AT_ONCE:
         return schema.from_json(body)
-    return await threads.run(schema.from_json, body)
+    return await threads.run(parse_large, schema, body)
+
+
+def parse_large(schema: CommandSchema, body: bytes) -> Command:
+    with ONE_PARSES:
+        return schema.from_json(body)
 
 
 def request_key(request: Request, command: Command) -> IdempotencyKey | None:

@@ -37,6 +37,7 @@ FAILURES: dict[type[Exception], int] = {
 
 BUG = 500
 RETRYABLE = (StillRunning, StoreUnavailable)
+DOT_SEGMENTS = {".", ".."}
 UNCONFIRMED = "The service could not confirm the command"
 REPEAT = "You can send it again: a repeated command has no further effect"
 LOCKED = f"Another transaction holds a lock that the command needs. The command was not executed. {REPEAT}"
@@ -54,14 +55,14 @@ class Failure(NamedTuple):
 def location_of(command: Command) -> Headers:
     """Return the header with the path of the view that shows the effect of the command.
 
-    Clients would shorten a path that ends with a dot segment. So there is no header for such a name.
+    Clients and proxies shorten a path with a dot segment. So there is no header for such a name.
     """
     match command:
         case commands.CreateBatch() | commands.ChangeBatchQuantity() | commands.ChangeBatchEta():
             route, name = "batches", command.ref
         case _:
             route, name = "orders", command.orderid
-    return () if name in {".", ".."} else (("location", f"/{route}/{quote(name, safe='')}"),)
+    return () if DOT_SEGMENTS.intersection(name.split("/")) else (("location", f"/{route}/{quote(name, safe='')}"),)
 
 
 def success_status(command: type[Command]) -> int:

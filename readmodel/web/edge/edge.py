@@ -57,7 +57,7 @@ class Edge:
                 connection.response_bytes(answer.status, headers, answer.body)
         except ClientGone:
             return
-        if request.method not in {"GET", "HEAD"}:
+        if request.has_body:
             await drain(request)
 
     async def answer(self, request: Request) -> Answer | StreamedAnswer:

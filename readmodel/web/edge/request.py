@@ -90,5 +90,9 @@ class Request:
         return None if length is None or "transfer-encoding" in self.headers else int(length)
 
     @property
+    def has_body(self) -> bool:
+        return "transfer-encoding" in self.headers or self.content_length not in {None, 0}
+
+    @property
     def media_type(self) -> str:
         return (self.headers.get("content-type") or "").partition(";")[0].strip().lower()

@@ -109,7 +109,9 @@ def test_an_http_error_is_a_problem(shared_api: Api) -> None:
     assert shared_api.request("POST", "/allocate", body).status == 415
     assert shared_api.post("allocate", body, content_type="text/plain").status == 415
     assert shared_api.post("allocate", body, content_type="application/json; charset=utf-8").status == 400
-    assert shared_api.post("allocate", b" " * 1_000_001).status == 413
+    assert shared_api.post("allocate", b" " * 100_001).status == 413
+    assert shared_api.post("allocate_order", b" " * 100_001).status == 400
+    assert shared_api.post("allocate_order", b" " * 1_000_001).status == 413
     assert shared_api.post("allocate", chunks(b" " * 1_000_001)).status == 411
     assert shared_api.post("allocate", chunks(body)).status == 411
     assert shared_api.post("allocate", body).json["message"] == "Invalid sku NEVER"

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import pytest
 
-from allocation.entrypoints.http import bodies
 from allocation.local.ports import free_port
 from tests.support.eventually import eventually
 from tests.support.paths import ROOT
@@ -23,6 +22,7 @@ from tests.support.tls import Certificates, create_certificates
 
 ODD = "a/b//c%2F é?&\n"
 SLOW_CLIENTS = 150
+MOST_CONNECTIONS = 200
 
 
 class Proxy(NamedTuple):
@@ -60,7 +60,8 @@ def proxy(environment: dict[str, str], relay: None, tmp_path: Path) -> Iterator[
         port = free_port()
         configuration = (ROOT / "deploy" / "nginx.conf").read_text()
         for of_the_file, of_the_test in {
-            "127.0.0.1:5005": f"127.0.0.1:{commands}",
+            # Two servers: if there is only one, nginx never stops using it.
+            "server 127.0.0.1:5005 max_fails=0;": f"server 127.0.0.1:{commands} max_fails=0;" * 2,
             "127.0.0.1:5006": f"127.0.0.1:{queries}",
             "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
             "/etc/nginx/allocation.pem": str(certificates.certificate),
@@ -106,7 +107,9 @@ def test_commands_and_queries_pass(proxy: Proxy) -> None:
 
 
 def test_the_proxy_enforces_its_limits(proxy: Proxy) -> None:
-    assert proxy.request("POST", "/add_batch", b" " * (bodies.LARGEST_BODY + 100_000))[0] == 413
+    status, headers, answer = proxy.request("POST", "/add_batch", b" " * 1_100_000)
+    assert (status, headers["content-type"]) == (413, "application/problem+json")
+    assert json.loads(answer)["message"] == "The body is too large. No command was executed"
     status, _, _ = proxy.request("GET", "/health/live", **{"X-Long": "x" * 20_000})
     assert status == 400
     body = {"orderid": "o1", "sku": "S", "qty": 1}
@@ -114,6 +117,31 @@ def test_the_proxy_enforces_its_limits(proxy: Proxy) -> None:
     for other in (body, body | {"qty": 2}):  # Otherwise the second one would reuse the key of the first one.
         status, _, _ = proxy.request("POST", "/allocate", other, Idempotency_Key="k")
     assert status == 409
+
+
+def test_a_failing_request_does_not_turn_the_service_off(proxy: Proxy) -> None:
+    """The service closes such a connection while nginx still sends the body, and nginx counts that as a failure."""
+    too_many = {f"X-{number}": "x" for number in range(150)}
+    for _ in range(20):
+        status, _, _ = proxy.request("POST", "/allocate", b"x" * 900_000, **too_many)
+        assert status in {431, 503}
+    assert [proxy.request("GET", "/health/live")[0] for _ in range(20)] == [200] * 20
+
+
+def test_a_query_with_a_body_gets_its_answer(proxy: Proxy) -> None:
+    assert [proxy.request("GET", "/orders/o1", b"x" * 900_000)[0] for _ in range(20)] == [404] * 20
+
+
+def test_other_paths_below_health_have_limits(proxy: Proxy) -> None:
+    """nginx resolves the dot segments before it finds a location, and it passes the path unchanged."""
+    with ExitStack() as stack:
+        for _ in range(MOST_CONNECTIONS + 1):
+            client = stack.enter_context(proxy.connect())
+            client.sendall(b"POST /allocate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        eventually(lambda: proxy.request("GET", "/orders/x")[0] == 429)
+        status, headers, body = proxy.request("GET", "/orders/..%2fhealth%2fx")
+        assert (status, headers["retry-after"], json.loads(body)["status"]) == (429, "1", 429)
+        assert proxy.request("GET", "/health/live")[0] == 200
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from sqlalchemy import Engine, text
 from allocation.adapters.postgres import statements
 from allocation.adapters.postgres.driver.errors import translated_errors
 from allocation.adapters.postgres.migrations.revision import require_current
-from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
+from allocation.service_layer.unit_of_work import Busy, RetryableError, StoreUnavailable
 
 COLUMNS = {
     "products": statements.PRODUCT_COLUMNS,
@@ -40,13 +40,18 @@ READ_REFUSED = text(f"""
 """)
 
 
+LIMIT_WAIT = text("SET LOCAL lock_timeout = '1s'")
+LOCK_TABLES = text(f"LOCK TABLE {', '.join(PRIVILEGES)} IN ROW EXCLUSIVE MODE")
+"""Commands need this lock, and it does not conflict with theirs."""
 UNREACHABLE = "the database can't be reached"
+LOCKED = "another session locks a table"
 
 
 def reason_not_ready(engine: Engine) -> str | None:
     """Return why commands can't be executed now, or None."""
     try:
         with translated_errors(), engine.connect() as connection:
+            connection.execute(LIMIT_WAIT)
             require_current(connection)
             connection.execute(READ_NOTHING)
             if not connection.execute(IS_WRITABLE).scalar_one():
@@ -54,6 +59,10 @@ def reason_not_ready(engine: Engine) -> str | None:
                 return "the database is read-only"
             connection.execute(WRITE_TEMPORARY_FILE)
             refused = connection.execute(READ_REFUSED).scalars().all()
+            if not refused:
+                connection.execute(LOCK_TABLES)
+    except Busy:
+        return LOCKED
     except StoreUnavailable as error:
         return error.reason or UNREACHABLE
     except RetryableError:

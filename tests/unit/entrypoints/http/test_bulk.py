@@ -79,6 +79,26 @@ def test_result_names_the_first_twenty_wrong_members() -> None:
     assert result["message"].endswith("lines.19 must be a JSON object, not 1; and 980 more")
 
 
+@pytest.mark.parametrize("blank", [b"\n", b" \n", b"\r\n", b" "])
+def test_blank_lines_are_no_lines_and_cost_little(blank: bytes) -> None:
+    """Reading each blank line alone would occupy a thread of the server for minutes."""
+    body = CountedReads(b"first\n" + blank * bodies.LONGEST_LINE + b"\nlast\n" + blank * 1_000)
+    assert list(bodies.read_lines(body)) == [b"first", b"last"]
+    assert body.reads < 100
+
+
+class CountedReads(io.BytesIO):
+    reads = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.reads += 1
+        return super().read(size)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        self.reads += 1
+        return super().readline(size)
+
+
 @pytest.mark.parametrize("length", [bodies.READ_AT_ONCE - 1, bodies.LONGEST_LINE + 1, 3 * bodies.LONGEST_LINE])
 @pytest.mark.parametrize("end", [b"", b"\n", b"\nlast", b"\nlast\n"])
 def test_line_of_any_length_is_read_as_one_line(length: int, end: bytes) -> None:

@@ -6,9 +6,10 @@ from typing import NoReturn
 
 import pytest
 
+from allocation.domain.commands import Allocate
 from allocation.domain.errors import UnknownSku
 from allocation.entrypoints.http.app import Threads, command_endpoints
-from allocation.entrypoints.http.responses import BUG, failure, status_of
+from allocation.entrypoints.http.responses import BUG, failure, location_of, status_of
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
 from readmodel.web.edge.bulkheads import Bulkhead
@@ -79,6 +80,13 @@ def test_client_that_leaves_frees_the_thread_of_its_bulk(client: EdgeClient, cli
     )
     assert leaving.body == b""
     assert client.post("/commands", line, "application/x-ndjson").status == 200, "the only thread is free again"
+
+
+@pytest.mark.parametrize("name", [".", "..", "../x", "a/./b", "../../x"])
+def test_name_with_a_dot_segment_gets_no_location(name: str) -> None:
+    """Clients and proxies would shorten the path."""
+    assert location_of(Allocate(name, "S", 1)) == ()
+    assert location_of(Allocate(f"x{name}x".replace("/", ""), "S", 1)) != ()
 
 
 def test_the_client_sees_the_reason_but_no_detail() -> None:

@@ -1,0 +1,43 @@
+"""A body with a repeated member is refused, wherever the member is."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allocation.adapters.schemas.commands import SEARCHED, require_unique_members
+from allocation.adapters.schemas.errors import InvalidInput
+
+TEXTS = st.text(alphabet='a"\\:{},[]é\n\u2028', max_size=4)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(VALUES, st.booleans())
+def test_unique_members_pass(value: Any, ascii_only: bool) -> None:
+    require_unique_members(json.dumps({"value": value}, ensure_ascii=ascii_only).encode())
+
+
+@given(TEXTS, VALUES, VALUES, st.booleans())
+def test_repeated_member_is_refused_at_any_depth(name: str, first: Any, second: Any, ascii_only: bool) -> None:
+    key = json.dumps(name, ensure_ascii=ascii_only)
+    body = f'[{{"before": {json.dumps(first)}, {key}: 1, "x:": {json.dumps(second)}, {json.dumps(name)}: 2}}]'
+    with pytest.raises(InvalidInput, match="occurs more than once"):
+        require_unique_members(body.encode())
+
+
+def test_large_body_with_a_repeated_member_is_refused_without_its_name() -> None:
+    """The search for the name would block the event loop."""
+    body = b'{"a": 1, "a": 2, "b": "%b"}' % (b"x" * SEARCHED)
+    with pytest.raises(InvalidInput, match="body has a member that occurs more than once"):
+        require_unique_members(body)
+
+
+def test_nan_is_no_json() -> None:
+    with pytest.raises(InvalidInput, match="body must be JSON"):
+        require_unique_members(b'{"a": NaN}')
