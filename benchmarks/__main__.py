@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.report.machine import facts
 from benchmarks.report.progress import print_progress
 from benchmarks.report.table import Missing, Row, table
-from benchmarks.rows import allocate, alone, beside_rebuild, bulk, load, queries, rebuild, visible
+from benchmarks.rows import allocate, alone, beside_rebuild, bulk, load, processor_time, queries, rebuild, visible
 from benchmarks.stack.bench import Options, prepared_bench
 from benchmarks.stack.loaded_bench import loaded_bench
 
@@ -33,6 +33,7 @@ BENCHES: list[tuple[CreateBench, dict[str, MeasureRows]]] = [
         {
             "allocate": allocate.measure_rows,
             "alone": alone.measure_rows,
+            "processor-time": processor_time.measure_rows,
             "queries": queries.measure_rows,
             "bulk": bulk.measure_rows,
             "visible": visible.measure_rows,

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from benchmarks.load_generator import generator
 from benchmarks.load_generator.traffic import Figures, Traffic
-from benchmarks.references.pgbench import Measured, Reference, reference
+from benchmarks.references.pgbench import Measured, Reference, Script, reference
 from benchmarks.stack import shop
 from benchmarks.stack.throwaway import Stack, throwaway_stack
 from benchmarks.stack.views import wait_for_views, wait_until_idle
@@ -36,8 +36,8 @@ class Bench:
     """Allocations a second over all SKUs, in each round. Empty until a row has measured them."""
 
     @cached_property
-    def reference(self) -> Reference:
-        return self.cleanup.enter_context(reference(self.stack))
+    def references(self) -> dict[Script, Reference]:
+        return {script: self.cleanup.enter_context(reference(self.stack, script)) for script in Script}
 
     def send(self, traffic: Traffic, port: int | None = None, clients: int = generator.CLIENTS) -> Figures:
         """Send traffic to the service, or to the app on another port. Raises WrongAnswers."""
@@ -49,11 +49,11 @@ class Bench:
         wait_until_idle(self.stack)
         return generator.send_at(rate, port or self.port, traffic, self.options.seconds)
 
-    def pgbench(self, name: str, clients: int = PGBENCH_CLIENTS) -> Measured:
-        """Run the reference for the allocations of that name. Raises WrongAnswers."""
-        reference = self.reference
+    def pgbench(self, script: Script, name: str, *, skus: int = shop.SKUS, clients: int = PGBENCH_CLIENTS) -> Measured:
+        """Run the script for the allocations of that name. Raises WrongAnswers."""
+        reference = self.references[script]
         wait_until_idle(self.stack)
-        return reference.measure(name, clients, self.options.seconds)
+        return reference.measure(name, skus, clients, self.options.seconds)
 
 
 @contextmanager

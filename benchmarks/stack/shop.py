@@ -44,11 +44,11 @@ def execute(engine: Engine, commands: Iterator[Command]) -> None:
         assert isinstance(outcome, Done), outcome
 
 
-def allocations(name: str) -> Traffic:
-    """Return commands that allocate new orders of one line. `name` is ANY, or the name of a SKU."""
+def allocations(name: str, skus: int = SKUS) -> Traffic:
+    """Return commands that allocate new orders of one line. `name` is ANY for `skus` SKUs, or the name of a SKU."""
     sku = SKU.format(name="<random>" if name == ANY else name)
     body = orjson.dumps({"orderid": "<id>", "sku": sku, "qty": 1}).decode()
-    return Traffic("POST", "/allocate", body, success=202, many=SKUS)
+    return Traffic("POST", "/allocate", body, success=202, many=skus)
 
 
 def queries(route: str) -> Traffic:

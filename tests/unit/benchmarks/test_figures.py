@@ -29,14 +29,6 @@ initial connection time = 31.460 ms
 tps = 1100.075161 (without initial connection time)
 """
 
-SENT = [
-    "SELECT sku, version FROM products WHERE sku = 'sample-sku' FOR NO KEY UPDATE",
-    "SELECT qty FROM unnest(CAST('{\"sample-order\"}' AS text[])) JOIN order_lines USING (orderid)",
-    "SELECT ref, allocated FROM batches WHERE sku = 'sample-sku'",
-    "UPDATE products SET version = 1000002, available = 1999999",
-    'INSERT INTO events VALUES (\'{"ref":"sample-ref","qty":5000000,"allocated":3000001}\')',
-]
-
 
 def test_wrk_rate_counts_only_right_answers() -> None:
     assert wrk.figures(WRK) == Figures(rate=2000.0, p50=12.34, p99=40.0, wrong=12)
@@ -49,27 +41,6 @@ def test_pgbench_output_has_its_rate_and_latency() -> None:
 def test_failed_transactions_of_pgbench_raise_wrong_answers() -> None:
     with pytest.raises(WrongAnswers, match="3 transactions"):
         pgbench.measured(PGBENCH.replace("failed transactions: 0", "failed transactions: 3"))
-
-
-def test_script_computes_the_values_that_the_service_computes() -> None:
-    _, _, *lines = pgbench.script(SENT, "any").splitlines()
-    assert lines == [
-        "BEGIN;",
-        "SELECT sku, version FROM products WHERE sku = 'sku-:any' FOR NO KEY UPDATE \\gset products_",
-        "\\set version :products_version + 1",
-        "\\set available :products_available - 1",
-        "SELECT qty FROM unnest(CAST('{\"order-:client_id-:order\"}' AS text[])) JOIN order_lines USING (orderid);",
-        "SELECT ref, allocated FROM batches WHERE sku = 'sku-:any' \\gset batches_",
-        "\\set allocated :batches_allocated + 1",
-        "UPDATE products SET version =  :version, available =  :available;",
-        'INSERT INTO events VALUES (\'{"ref":"batch-:any","qty": :batches_purchased,"allocated": :allocated}\');',
-        "COMMIT;",
-    ]
-
-
-def test_script_raises_when_a_sample_value_is_missing() -> None:
-    with pytest.raises(ValueError, match="sample-ref"):
-        pgbench.script(SENT[:-1], "hot")
 
 
 def test_row_has_the_ratio_of_each_round() -> None:

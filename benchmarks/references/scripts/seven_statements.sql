@@ -1,0 +1,15 @@
+-- The seven statements that the service sent for one allocation in November 2026, one at a time. Keep them unchanged:
+-- a reference that changes with the service shows nothing.
+\set order random(1, 1000000000000)
+BEGIN;
+SELECT sku, version, available, waiting_lines, waiting_units, CAST(log.identity AS text) AS identity, log.epoch FROM products LEFT JOIN log ON true WHERE sku = ANY(CAST('{"sku-:name"}' AS text[])) ORDER BY sku FOR NO KEY UPDATE OF products \gset products_
+\set version :products_version + 1
+\set available :products_available - 1
+SELECT orderid, sku, qty, arrived, status, batchref, placed, version FROM unnest(CAST('{"order-:client_id-:order"}' AS text[]), CAST('{"sku-:name"}' AS text[])) AS wanted (orderid, sku) JOIN order_lines USING (orderid, sku);
+SELECT ref, sku, purchased, eta, created_qty, created_eta, allocated, shipped, version FROM batches WHERE sku = ANY(CAST('{"sku-:name"}' AS text[])) AND NOT used_up \gset batches_
+\set allocated :batches_allocated + 1
+UPDATE products SET version = new.version, available = new.available, waiting_lines = new.waiting_lines, waiting_units = new.waiting_units FROM unnest(CAST('{"sku-:name"}' AS text[]), CAST('{ :version}' AS bigint[]), CAST('{ :available}' AS bigint[]), CAST('{0}' AS bigint[]), CAST('{0}' AS bigint[])) AS new (sku, version, available, waiting_lines, waiting_units) WHERE products.sku = new.sku;
+UPDATE batches SET purchased = new.purchased, eta = new.eta, allocated = new.allocated, shipped = new.shipped, version = new.version FROM unnest(CAST('{"batch-:name"}' AS text[]), CAST('{ :batches_purchased}' AS int[]), CAST('{NULL}' AS date[]), CAST('{ :allocated}' AS int[]), CAST('{0}' AS int[]), CAST('{ :version}' AS bigint[])) AS new (ref, purchased, eta, allocated, shipped, version) WHERE batches.ref = new.ref;
+INSERT INTO order_lines (orderid, sku, qty, arrived, status, batchref, placed, version) SELECT * FROM unnest(CAST('{"order-:client_id-:order"}' AS text[]), CAST('{"sku-:name"}' AS text[]), CAST('{1}' AS int[]), CAST('{ :version}' AS bigint[]), CAST('{"allocated"}' AS text[]), CAST('{"batch-:name"}' AS text[]), CAST('{ :version}' AS bigint[]), CAST('{ :version}' AS bigint[])) ON CONFLICT (orderid, sku) DO UPDATE SET qty = excluded.qty, arrived = excluded.arrived, status = excluded.status, batchref = excluded.batchref, placed = excluded.placed, version = excluded.version;
+INSERT INTO events (sku, version, type, last, data) SELECT sku, version, type, last, CAST(data AS json) FROM unnest(CAST('{"sku-:name"}' AS text[]), CAST('{ :version}' AS bigint[]), CAST('{"Allocated"}' AS text[]), CAST('{True}' AS boolean[]), CAST('{"{\"type\":\"Allocated\",\"at\":\"2026-11-26T11:10:54.558+00:00\",\"epoch\":1,\"sku\":\"sku-:name\",\"version\": :version,\"available\": :available,\"waiting\":{\"lines\":0,\"units\":0},\"batches\":[{\"ref\":\"batch-:name\",\"qty\": :batches_purchased,\"allocated\": :allocated,\"shipped\":0,\"eta\":null}],\"line\":{\"orderid\":\"order-:client_id-:order\",\"qty\":1,\"status\":\"allocated\",\"batchref\":\"batch-:name\"}}"}' AS text[])) AS new (sku, version, type, last, data);
+COMMIT;
