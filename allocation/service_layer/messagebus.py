@@ -68,15 +68,18 @@ class MessageBus:
 
     def execute(self, request: CommandRequest) -> Outcome:
         """Handle one command like `handle`, but return an error as the outcome."""
-        future = self.submit(request)
-        return self._execution.execute_alone(request) if future is None else future.result()
+        outcome = Future[Outcome]()
+        if self.submit(request, outcome.set_result):
+            return outcome.result()
+        return self._execution.execute_alone(request)
 
-    def submit(self, request: CommandRequest) -> Future[Outcome] | None:
-        """Return the future outcome of a request that may share a transaction. The caller's thread does not wait.
+    def submit(self, request: CommandRequest, done: Callable[[Outcome], None]) -> bool:
+        """Execute a request that may share a transaction. The caller's thread does not wait.
 
-        Return None for other requests. For them, call `execute`, which returns after the commit.
+        After the commit, another thread calls `done` with the outcome. Return False for other requests. For them, call
+        `execute`, which returns after the commit.
         """
-        return self._group_commit.submit(request)
+        return self._group_commit.submit(request, done)
 
     def preview(self, command: Command) -> Preview:
         """Return the changes that the command would make now. The bus runs the handler and rolls back.

@@ -7,10 +7,12 @@ from allocation.adapters.schemas.commands import COMMANDS
 from allocation.entrypoints.http.bulk import Bulk
 from allocation.entrypoints.http.commands import PostCommand, PostPreview
 from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.outcomes import Outcome
 from readmodel.store.store import Store
 from readmodel.web import queries
 from readmodel.web.edge.access import AccessTokens
 from readmodel.web.edge.bulkheads import Bulkhead
+from readmodel.web.edge.deliveries import Deliveries
 from readmodel.web.edge.edge import Edge, Endpoint
 from readmodel.web.edge.flask_endpoint import FlaskEndpoint
 from readmodel.web.health import Check, Finding, Health
@@ -54,10 +56,10 @@ def create_edge(
 
 
 def command_endpoints(bus: MessageBus, threads: Threads) -> Mapping[str, Endpoint]:
-    command_threads = Bulkhead("commands", threads.commands)
+    command_threads, deliveries = Bulkhead("commands", threads.commands), Deliveries[Outcome]()
     endpoints: dict[str, Endpoint] = {"/commands": Bulk(bus, Bulkhead("bulk requests", threads.bulks))}
     for name, schema in COMMANDS.items():
         # For example: POST /allocate and POST /preview/allocate.
-        endpoints[f"/{name}"] = PostCommand(bus, schema, command_threads)
+        endpoints[f"/{name}"] = PostCommand(bus, schema, command_threads, deliveries)
         endpoints[f"/preview/{name}"] = PostPreview(bus, schema, command_threads)
     return endpoints

@@ -1,6 +1,5 @@
 """The endpoints of the commands and of their previews."""
 
-import asyncio
 import logging
 
 from allocation.adapters.schemas import results
@@ -18,6 +17,7 @@ from readmodel.web.answers import JSON, RETRY_LATER, Answer, json_answer, proble
 from readmodel.web.edge.access import COMMAND
 from readmodel.web.edge.bodies import read_body, require_length, require_media_type
 from readmodel.web.edge.bulkheads import Bulkhead
+from readmodel.web.edge.deliveries import Deliveries
 from readmodel.web.edge.request import Request
 
 logger = logging.getLogger(__name__)
@@ -32,10 +32,13 @@ class PostCommand:
     methods = ("POST",)
     scope = COMMAND
 
-    def __init__(self, bus: MessageBus, schema: CommandSchema, threads: Bulkhead) -> None:
+    def __init__(
+        self, bus: MessageBus, schema: CommandSchema, threads: Bulkhead, deliveries: Deliveries[Outcome]
+    ) -> None:
         self._bus = bus
         self._schema = schema
         self._threads = threads
+        self._deliveries = deliveries
         self._success = success_status(schema.command)
 
     async def respond(self, request: Request) -> Answer:
@@ -52,9 +55,9 @@ class PostCommand:
         return json_answer(results.order_result(outcome.result), self._success, location)
 
     async def _execute(self, request: CommandRequest) -> Outcome:
-        future = self._bus.submit(request)
-        if future is not None:
-            return await asyncio.wrap_future(future)
+        outcome, done = self._deliveries.expect()
+        if self._bus.submit(request, done):
+            return await outcome
         return await self._threads.run(self._bus.execute, request)
 
 

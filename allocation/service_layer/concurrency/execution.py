@@ -50,7 +50,7 @@ class Execution:
 
     def error_of(self, request: CommandRequest) -> Busy | StillRunning | None:
         """Return the error of a request whose names are blocked, or None."""
-        return self._waiters.error_of(request.locks.contended)
+        return self._waiters.error_of(request.locks.contended) if self._waiters.has_blocked_names else None
 
     def wait(self, request: CommandRequest, error: Busy | StillRunning) -> Outcome:
         """Execute a request that needs a held lock. Return `error` if too many threads already wait for locks."""

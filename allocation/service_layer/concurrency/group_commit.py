@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple
 
 from allocation.service_layer.command_requests import CommandRequest
@@ -30,15 +30,20 @@ THREADS = len(COMMAND_HANDLERS)
 
 
 class Ticket:
-    """A request in a lane, and its future outcome."""
+    """A request in a lane. `done` receives its outcome, once."""
 
-    __slots__ = ("exclusive", "outcome", "request")
+    __slots__ = ("_done", "exclusive", "request")
 
-    def __init__(self, request: CommandRequest) -> None:
+    def __init__(self, request: CommandRequest, done: Callable[[Outcome], None]) -> None:
         self.request = request
         self.exclusive = request.locks.exclusive
-        self.outcome = Future[Outcome]()
-        self.outcome.set_running_or_notify_cancel()  # From now on, nobody can cancel it: others share its transaction.
+        self._done: Callable[[Outcome], None] | None = done
+
+    def answer(self, outcome: Outcome) -> None:
+        """Pass the outcome on, unless the ticket already has one."""
+        done, self._done = self._done, None
+        if done is not None:
+            done(outcome)
 
 
 class Running(NamedTuple):
@@ -89,9 +94,11 @@ class Lane:
             try:
                 self._execute(group)
             except BaseException as error:
+                failure = (
+                    error if isinstance(error, Exception) else RuntimeError(f"A lane was interrupted by {error!r}")
+                )
                 for ticket in group:
-                    if not ticket.outcome.done():
-                        ticket.outcome.set_exception(error)
+                    ticket.answer(failure)
 
     def _next_group(self) -> list[Ticket]:
         """Remove the next group from the queue. Return an empty list if no request may start. Then the caller ends."""
@@ -135,24 +142,26 @@ class GroupCommit:
         if most > 1:
             threading.Thread(target=self._watch, name="lane-watch", daemon=True).start()
 
-    def submit(self, request: CommandRequest) -> Future[Outcome] | None:
-        """Return the future outcome of the request, or None if it can't share a transaction."""
+    def submit(self, request: CommandRequest, done: Callable[[Outcome], None]) -> bool:
+        """Execute the request in other threads, and call `done` with its outcome in one of them.
+
+        Return False if the request can't share a transaction.
+        """
         if self._most == 1 or request.locks.needs_own_transaction:
-            return None
-        ticket = Ticket(request)
+            return False
         if error := self._execution.error_of(request):
-            self._execution.wait_in_background(request, error, ticket.outcome.set_result)
-        elif not self._lanes[type(request.command)].add(ticket):
+            self._execution.wait_in_background(request, error, done)
+        elif not self._lanes[type(request.command)].add(Ticket(request, done)):
             self._queued.set()
-        return ticket.outcome
+        return True
 
     def _execute(self, tickets: Sequence[Ticket]) -> None:
         outcomes = self._execution.execute([ticket.request for ticket in tickets])
         for ticket, outcome in zip(tickets, outcomes, strict=True):
             if isinstance(outcome, Busy | StillRunning):
-                self._execution.wait_in_background(ticket.request, outcome, ticket.outcome.set_result)
+                self._execution.wait_in_background(ticket.request, outcome, ticket.answer)
             else:
-                ticket.outcome.set_result(outcome)
+                ticket.answer(outcome)
 
     def _watch(self) -> None:
         """Start further commits while requests queue behind a slow commit."""

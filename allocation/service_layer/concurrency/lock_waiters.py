@@ -47,6 +47,10 @@ class LockWaiters:
             kept = {name: found for name, found in self._blocked.items() if self._still_counts(name, found[1])}
             self._blocked = {**kept, **dict.fromkeys(names, (error.with_traceback(None), now))}
 
+    @property
+    def has_blocked_names(self) -> bool:
+        return bool(self._blocked)
+
     def error_of(self, names: Names) -> Locked | None:
         """Return the error with which one of these names was blocked, or None if no name is blocked."""
         blocked = self._blocked

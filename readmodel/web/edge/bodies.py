@@ -41,7 +41,7 @@ async def read_body(request: Request, length: int) -> bytes:
     """Return a body of this length. Raise a Problem if it is cut or slow."""
     try:
         async with asyncio.timeout(WITHIN + length / SLOWEST):
-            return await request.connection()
+            return await request.read()
     except TimeoutError:
         raise too_slow() from None
     except ClientGone:

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TypeVar, TypeVarTuple
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar, TypeVarTuple
 
 from readmodel.web.answers import RETRY_LATER, Problem
+from readmodel.web.edge.deliveries import Deliveries
 
 LONGEST_WAIT = 0.05
 """Seconds that a request waits for a free thread."""
@@ -15,13 +18,21 @@ Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
 
 
+Result = tuple[Any, Exception | None]
+
+
 class Bulkhead:
-    """A limited number of threads. Only the event loop of the process uses it."""
+    """A limited number of threads. Only the event loop of the process uses it.
+
+    A pool of the standard library would need more time for each call than the call itself.
+    """
 
     def __init__(self, kind: str, threads: int) -> None:
         self._kind = kind
-        self._threads = ThreadPoolExecutor(threads, kind)
         self._free = asyncio.Semaphore(threads)
+        self._calls = SimpleQueue[tuple[Callable[[], Any], Callable[[Result], None]]]()
+        self._deliveries = Deliveries[Result]()
+        self._missing_threads = threads
 
     async def run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
         """Return the result of `work` in a free thread. Raise a Problem if no thread is free in time."""
@@ -46,5 +57,21 @@ class Bulkhead:
             self._free.release()
 
     async def call(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Return the result of `work`. The caller has entered `thread`."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        """Return the result of `work`, or raise its error. The caller has entered `thread`."""
+        if self._missing_threads:
+            self._missing_threads -= 1
+            Thread(target=self._work, name=self._kind, daemon=True).start()
+        future, done = self._deliveries.expect()
+        self._calls.put((partial(work, *args), done))
+        result, error = await future
+        if error is not None:
+            raise error
+        return result  # type: ignore[no-any-return]
+
+    def _work(self) -> None:
+        while True:
+            work, done = self._calls.get()
+            try:
+                done((work(), None))
+            except Exception as error:
+                done((None, error))

@@ -57,7 +57,7 @@ class Edge:
                 connection.response_bytes(answer.status, headers, answer.body)
         except ClientGone:
             return
-        if request.has_body:
+        if request.has_unread_body:
             await drain(request)
 
     async def answer(self, request: Request) -> Answer | StreamedAnswer:

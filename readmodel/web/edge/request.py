@@ -51,7 +51,7 @@ class Request:
     `caller` is the name of the access token, or None if the service needs no tokens.
     """
 
-    __slots__ = ("_parts", "caller", "connection", "headers", "method", "name", "path", "scope")
+    __slots__ = ("_parts", "_was_read", "caller", "connection", "headers", "method", "name", "path", "scope")
 
     def __init__(self, scope: Scope, connection: Connection) -> None:
         self.scope = scope
@@ -62,6 +62,13 @@ class Request:
         self.name = ""
         self.caller: str | None = None
         self._parts: AsyncIterator[bytes] | None = None
+        self._was_read = False
+
+    async def read(self) -> bytes:
+        """Return the whole body. Raise ClientGone if it is cut."""
+        body = await self.connection()
+        self._was_read = True
+        return body
 
     @property
     def parts(self) -> AsyncIterator[bytes]:
@@ -90,8 +97,8 @@ class Request:
         return None if length is None or "transfer-encoding" in self.headers else int(length)
 
     @property
-    def has_body(self) -> bool:
-        return "transfer-encoding" in self.headers or self.content_length not in {None, 0}
+    def has_unread_body(self) -> bool:
+        return not self._was_read and ("transfer-encoding" in self.headers or self.content_length not in {None, 0})
 
     @property
     def media_type(self) -> str:

@@ -60,12 +60,12 @@ class Commits:
         self._pool.shutdown()
 
     def _execute(self, request: CommandRequest) -> Outcome:
-        future = self.group_commit.submit(request)
+        future = submit(self.group_commit, request)
         return self.execution.execute_alone(request) if future is None else future.result(PATIENCE)
 
     def _send(self, request: CommandRequest) -> Future[Outcome]:
         before = self._arrived
-        future = self.group_commit.submit(request) or self._pool.submit(self.execution.execute_alone, request)
+        future = submit(self.group_commit, request) or self._pool.submit(self.execution.execute_alone, request)
         eventually(lambda: self._arrived > before or future.done())
         return future
 
@@ -99,3 +99,9 @@ def outcome_of(command: Command) -> Outcome:
 
 def line(number: int, sku: str = "S") -> Allocate:
     return Allocate(f"o{number}", sku, 1)
+
+
+def submit(group_commit: GroupCommit, request: CommandRequest) -> Future[Outcome] | None:
+    """Return the future outcome of the request, or None if it can't share a transaction."""
+    outcome = Future[Outcome]()
+    return outcome if group_commit.submit(request, outcome.set_result) else None

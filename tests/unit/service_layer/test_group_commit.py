@@ -17,7 +17,7 @@ from allocation.service_layer.outcomes import Done, Outcome
 from allocation.service_layer.unit_of_work import LockWait
 from tests.support.eventually import eventually
 from tests.support.patience import PATIENCE
-from tests.support.service_layer.commits import Commits, line, outcome_of
+from tests.support.service_layer.commits import Commits, line, outcome_of, submit
 
 
 def test_lone_request_is_committed_immediately(commits: Commits) -> None:
@@ -83,7 +83,7 @@ def test_commands_of_another_type_do_not_wait(commits: Commits) -> None:
 
 def test_command_over_several_products_runs_alone(commits: Commits) -> None:
     order = AllocateOrder("o1", (("S", 1), ("T", 1)))
-    assert commits.group_commit.submit(CommandRequest(order)) is None
+    assert submit(commits.group_commit, CommandRequest(order)) is None
     with commits.running(line(0)):
         commits.send(order)
         assert commits.groups == [[line(0)], [order]]
@@ -125,7 +125,7 @@ def test_each_request_is_executed_once_when_commits_overlap(monkeypatch: pytest.
 
     commits = GroupCommit(Execution(commit), 5)
     commands = [line(n, f"S{n % 7}") for n in range(2_000)]
-    futures = [commits.submit(CommandRequest(command)) for command in commands]
+    futures = [submit(commits, CommandRequest(command)) for command in commands]
     assert [future and future.result(PATIENCE) for future in futures] == list(map(outcome_of, commands))
     assert sorted(executed, key=repr) == sorted(commands, key=repr)
     assert max(groups) > 1, "some requests shared a commit"
