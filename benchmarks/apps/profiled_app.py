@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy import Connection
-
 from allocation import bootstrap
 from allocation.adapters.postgres import event_log, repository, unit_of_work
+from allocation.adapters.postgres.driver.transaction import PostgresTransaction
 from allocation.adapters.postgres.repository import SqlProducts
 from allocation.adapters.schemas.commands import CommandSchema
 from allocation.entrypoints.http import app
@@ -36,9 +35,9 @@ TIMED: dict[str, tuple[object, Callable[..., Any]]] = {
     "message bus": (MessageBus, MessageBus._commit),
     "lock and read": (unit_of_work, repository.load_products),
     "decide": (messagebus, messagebus.run_handler),
-    "write": (SqlProducts, SqlProducts.save),
-    "log": (event_log, event_log.append),
-    "commit": (Connection, Connection.commit),
+    "rows": (SqlProducts, SqlProducts.save),
+    "events": (event_log, event_log.append),
+    "write and commit": (PostgresTransaction, PostgresTransaction.commit),
     "views": (FastPath, FastPath.__call__),
     "Redis": (ThreadConnection, ThreadConnection.send),
     "answer": (queries, json_answer),

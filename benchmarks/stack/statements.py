@@ -3,10 +3,10 @@
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.event import listen
 
 from allocation.adapters.clock import utc_now
 from allocation.adapters.postgres import event_log
+from allocation.adapters.postgres.driver.transaction import PostgresTransaction, Values
 from allocation.adapters.postgres.idempotency import lock_keys
 from allocation.adapters.postgres.unit_of_work import SqlUnitOfWork
 from allocation.domain.commands import Allocate
@@ -15,18 +15,34 @@ from allocation.service_layer.messagebus import run_handler
 from allocation.service_layer.outcomes import Done
 from allocation.service_layer.unit_of_work import FIRST_EPOCH
 
-Statement = tuple[str, Any]
+Statement = tuple[str, Values | None]
 """A statement and its values."""
+
+
+class Recorder(PostgresTransaction):
+    """`sent` holds its statements, also those that still wait."""
+
+    def __init__(self, cursor: Any) -> None:
+        super().__init__(cursor)
+        self.sent: list[Statement] = []
+
+    def add(self, statement: str, values: Values | None = None) -> None:
+        self.sent.append((statement, values))
+        super().add(statement, values)
+
+    def query(self, statement: str, values: Values | None = None) -> list[tuple[Any, ...]]:
+        self.sent.append((statement, values))
+        return super().query(statement, values)
 
 
 def record_statements(engine: Engine, command: Allocate) -> list[Statement]:
     """Return what the service sends between BEGIN and COMMIT. The transaction is rolled back."""
-    sent: list[Statement] = []
-    listen(engine, "before_cursor_execute", lambda *arguments: sent.append((arguments[2], arguments[3])))
     locks = CommandRequest(command).locks
     with engine.connect() as connection:
-        uow = SqlUnitOfWork(connection, locks, lock_keys(connection, (), locks.wait), utc_now)
+        recorder = Recorder(connection.connection.cursor())
+        uow = SqlUnitOfWork(recorder, locks, lock_keys(recorder, (), locks.wait), utc_now)
         assert run_handler(command, uow) == Done()
         uow.products.save()
-        event_log.append(connection, uow.changes.events, utc_now(), FIRST_EPOCH)
-    return list(sent)
+        event_log.append(recorder, uow.changes.events, utc_now(), FIRST_EPOCH)
+        recorder.send()
+    return recorder.sent

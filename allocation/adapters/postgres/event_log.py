@@ -20,6 +20,7 @@ from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
 from allocation.adapters.postgres.driver.arrays import array, arrays
 from allocation.adapters.postgres.driver.errors import translated_errors
 from allocation.adapters.postgres.driver.server import ServerDescription, database_in
+from allocation.adapters.postgres.driver.transaction import PostgresTransaction
 from allocation.adapters.postgres.event_pages import EventPage, read_whole_transactions
 from allocation.adapters.postgres.fence import last_position, last_position_and_fence
 from allocation.adapters.postgres.history import (
@@ -58,7 +59,11 @@ class LogBehind(Exception):
 
 
 def append(
-    connection: Connection, events: Sequence[Event], at: datetime, epoch: int, actors: Sequence[str | None] = ()
+    transaction: PostgresTransaction,
+    events: Sequence[Event],
+    at: datetime,
+    epoch: int,
+    actors: Sequence[str | None] = (),
 ) -> list[LoggedEvent]:
     """Append the events of a transaction to the log, which is in this epoch. Return them as plain JSON data.
 
@@ -78,17 +83,18 @@ def append(
             (event.sku, event.version, data["type"], event is events[-1], orjson.dumps(data).decode())
             for event, data in zip(part, logged, strict=True)
         ]
-        connection.execute(statements.APPEND_EVENTS, arrays(statements.EVENT_COLUMNS, rows))
+        transaction.add(statements.APPEND_EVENTS, arrays(statements.EVENT_COLUMNS, rows))
         appended += logged
     return appended
 
 
-def find(connection: Connection, ranges: Sequence[EventRange]) -> list[LoggedEvent]:
+def find(transaction: PostgresTransaction, ranges: Sequence[EventRange]) -> list[LoggedEvent]:
     """Return the events of these ranges in the order of the log."""
     if not ranges:
         return []
-    wanted = arrays(EventRange._fields, ranges)
-    return [orjson.loads(row.data) for row in connection.execute(statements.FIND_EVENTS, wanted)]
+    return [
+        orjson.loads(data) for (data,) in transaction.query(statements.FIND_EVENTS, arrays(EventRange._fields, ranges))
+    ]
 
 
 def read_types(

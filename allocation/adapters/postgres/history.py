@@ -13,8 +13,10 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, text
 
+from allocation.adapters.postgres import statements
 from allocation.adapters.postgres.driver.errors import NOT_MIGRATED
 from allocation.adapters.postgres.driver.server import ServerDescription, is_other_server, is_other_timeline, merged
+from allocation.adapters.postgres.driver.transaction import PostgresTransaction
 from allocation.service_layer.unit_of_work import History, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -70,6 +72,14 @@ class Applied(Protocol):
 def read_history(connection: Connection) -> History:
     row = read_log(connection)
     return History(row.identity, row.epoch)
+
+
+def find_history(transaction: PostgresTransaction) -> History:
+    """Return the same history as `read_history`."""
+    rows = transaction.query(statements.READ_HISTORY)
+    if not rows:
+        raise no_history()
+    return History(*rows[0])
 
 
 def confirm(
@@ -161,5 +171,9 @@ def raise_sequence(connection: Connection, log: Row[Any], applied: Collection[Ap
 def read_log(connection: Connection) -> Row[Any]:
     row = connection.execute(READ_LOG).first()
     if row is None:
-        raise StoreUnavailable(f"{NOT_MIGRATED}: the table log has no row", NOT_MIGRATED)
+        raise no_history()
     return row
+
+
+def no_history() -> StoreUnavailable:
+    return StoreUnavailable(f"{NOT_MIGRATED}: the table log has no row", NOT_MIGRATED)

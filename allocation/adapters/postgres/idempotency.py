@@ -4,15 +4,16 @@ A transaction locks its keys before anything else. It stores their outcomes toge
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Engine, Row
-from sqlalchemy.exc import DBAPIError
+from psycopg2.errors import LockNotAvailable
+from sqlalchemy import Engine
 
 from allocation.adapters.postgres import statements
 from allocation.adapters.postgres.driver.arrays import arrays
-from allocation.adapters.postgres.driver.errors import LOCK_TIMEOUT, code_of, translated_errors
+from allocation.adapters.postgres.driver.errors import translated_errors
+from allocation.adapters.postgres.driver.transaction import PostgresTransaction, transaction
 from allocation.adapters.schemas import outcomes
 from allocation.domain.errors import Refusal
 from allocation.service_layer.idempotency import EventRange, IdempotencyKey, KeyReused, StillRunning
@@ -25,6 +26,46 @@ DELETED_AT_ONCE = 1_000
 
 PrimaryKey = tuple[str, str]
 
+# A transaction executes this statement before it locks anything else. So it never waits for a key while it holds a
+# product. Keys that this transaction has inserted have no outcome.
+LOCK_KEYS = """
+    INSERT INTO idempotency_keys (scope, key, fingerprint)
+    SELECT * FROM unnest(%(scope)s::text[], %(key)s::text[], %(fingerprint)s::text[])
+                  AS new (scope, key, fingerprint)
+    ORDER BY new.scope COLLATE "C", new.key COLLATE "C"
+    ON CONFLICT DO NOTHING
+"""
+
+READ_OUTCOMES = """
+    SELECT scope, key, fingerprint, outcome::text, effects::text
+    FROM unnest(%(scope)s::text[], %(key)s::text[]) AS wanted (scope, key)
+    JOIN idempotency_keys USING (scope, key)
+"""
+
+STORE_OUTCOMES = """
+    UPDATE idempotency_keys SET outcome = new.outcome::json, effects = new.effects::json
+    FROM unnest(%(scope)s::text[], %(key)s::text[], %(outcome)s::text[], %(effects)s::text[])
+         AS new (scope, key, outcome, effects)
+    WHERE idempotency_keys.scope = new.scope AND idempotency_keys.key = new.key
+"""
+
+DELETE_OLD_KEYS = """
+    DELETE FROM idempotency_keys WHERE (scope, key) IN (
+        SELECT scope, key FROM idempotency_keys WHERE created_at < now() - make_interval(secs => %(age)s)
+        ORDER BY created_at LIMIT %(step)s FOR UPDATE SKIP LOCKED
+    ) RETURNING key
+"""
+
+
+class StoredKey(NamedTuple):
+    """A row of READ_OUTCOMES. `outcome` and `effects` are JSON, or None if this transaction has inserted the key."""
+
+    scope: str
+    key: str
+    fingerprint: str
+    outcome: str | None
+    effects: str | None
+
 
 class SqlIdempotencyKeys:
     """The locked keys of one unit of work.
@@ -32,9 +73,9 @@ class SqlIdempotencyKeys:
     `found_events` holds the event ranges of each outcome that `find_outcome` has returned.
     """
 
-    def __init__(self, connection: Connection, stored: Mapping[PrimaryKey, Row[Any]]) -> None:
+    def __init__(self, transaction: PostgresTransaction, stored: Mapping[PrimaryKey, StoredKey]) -> None:
         self.found_events: list[EventRange] = []
-        self._connection = connection
+        self._transaction = transaction
         self._stored = stored
         self._new_outcomes: list[tuple[str, str, str, str]] = []
 
@@ -48,8 +89,8 @@ class SqlIdempotencyKeys:
             return None
         if row.fingerprint != key.fingerprint:
             raise KeyReused(key)
-        self.found_events += (EventRange(*stored) for stored in row.effects)
-        return outcomes.from_json(row.outcome)
+        self.found_events += (EventRange(*stored) for stored in orjson.loads(row.effects or "[]"))
+        return outcomes.from_json(orjson.loads(row.outcome or "null"))
 
     def store_outcome(self, key: IdempotencyKey, outcome: Done | Refusal, events: Sequence[EventRange]) -> None:
         effects = orjson.dumps(list(map(tuple, events))).decode()
@@ -57,43 +98,33 @@ class SqlIdempotencyKeys:
 
     def save(self) -> None:
         if self._new_outcomes:
-            self._connection.execute(statements.STORE_OUTCOMES, arrays(OUTCOME_COLUMNS, self._new_outcomes))
+            self._transaction.add(STORE_OUTCOMES, arrays(OUTCOME_COLUMNS, self._new_outcomes))
 
 
-def lock_keys(connection: Connection, keys: Collection[IdempotencyKey], wait: LockWait) -> SqlIdempotencyKeys:
-    """Lock the unused keys, and read the outcomes of the used keys.
+def lock_keys(transaction: PostgresTransaction, keys: Collection[IdempotencyKey], wait: LockWait) -> SqlIdempotencyKeys:
+    """Lock the unused keys, and read the outcomes of the used keys, in one round trip.
 
     Raise StillRunning if another transaction holds a key for longer than `wait` allows. Raise RetryableError if a used
     key expires before this function reads its outcome.
     """
-    new = insert_keys(connection, keys, wait) if keys else set()
-    used = [key for key in keys if key.primary_key not in new]
-    return SqlIdempotencyKeys(connection, read_outcomes(connection, used))
-
-
-def insert_keys(connection: Connection, keys: Collection[IdempotencyKey], wait: LockWait) -> set[PrimaryKey]:
-    """Insert and thereby lock the keys that no command has used. Return these keys.
-
-    Raise StillRunning if another transaction holds a key for longer than `wait` allows.
-    """
-    rows = [(key.scope, key.value, key.fingerprint) for key in keys]
-    try:
-        new = connection.execute(statements.with_wait(statements.LOCK_KEYS, wait), arrays(KEY_COLUMNS, rows))
-    except DBAPIError as error:
-        if code_of(error) == LOCK_TIMEOUT:
-            raise StillRunning("The first request with this idempotency key is still running") from error
-        raise
-    return {(row.scope, row.key) for row in new}
-
-
-def read_outcomes(connection: Connection, keys: Sequence[IdempotencyKey]) -> dict[PrimaryKey, Row[Any]]:
-    if not keys:
-        return {}
-    wanted = arrays(("scope", "key"), [key.primary_key for key in keys])
-    found = {(row.scope, row.key): row for row in connection.execute(statements.READ_OUTCOMES, wanted)}
+    found = insert_and_read(transaction, keys, wait) if keys else []
     if len(found) < len(keys):
         raise RetryableError("An idempotency key expired before its outcome was read")
-    return found
+    return SqlIdempotencyKeys(transaction, {(row.scope, row.key): row for row in found if row.outcome is not None})
+
+
+def insert_and_read(
+    transaction: PostgresTransaction, keys: Collection[IdempotencyKey], wait: LockWait
+) -> list[StoredKey]:
+    """Insert and thereby lock the keys that no command has used. Return all keys."""
+    if limit := statements.LIMIT_WAIT_FOR_KEYS.get(wait):
+        transaction.add(limit)
+    rows = arrays(KEY_COLUMNS, [(key.scope, key.value, key.fingerprint) for key in keys])
+    transaction.add(LOCK_KEYS, rows)
+    try:
+        return [StoredKey(*row) for row in transaction.query(READ_OUTCOMES, rows)]
+    except LockNotAvailable as error:
+        raise StillRunning("The first request with this idempotency key is still running") from error
 
 
 def delete_old_keys(engine: Engine, age: float) -> int:
@@ -101,6 +132,7 @@ def delete_old_keys(engine: Engine, age: float) -> int:
 
     Skip keys that another transaction has locked. Raise RetryableError or StoreUnavailable for the driver's errors.
     """
-    with translated_errors(), engine.begin() as connection:
-        deleted = connection.execute(statements.DELETE_OLD_KEYS, {"age": age, "step": DELETED_AT_ONCE})
-        return deleted.rowcount
+    with translated_errors(), transaction(engine) as opened:
+        deleted = opened.query(DELETE_OLD_KEYS, {"age": age, "step": DELETED_AT_ONCE})
+        opened.commit()
+        return len(deleted)

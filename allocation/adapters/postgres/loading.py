@@ -3,89 +3,84 @@
 The number of statements does not depend on the size of the lock set.
 """
 
-from collections.abc import Collection, Sequence
-from itertools import starmap
+from collections.abc import Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row
+import orjson
 
 from allocation.adapters.postgres import statements
-from allocation.adapters.postgres.driver.arrays import array, arrays
+from allocation.adapters.postgres.driver.arrays import array
+from allocation.adapters.postgres.driver.transaction import PostgresTransaction
+from allocation.domain.events import Totals
 from allocation.domain.model import Batch, OrderLine, Status, TrackedLine
 from allocation.service_layer.unit_of_work import History, LockSet, RetryableError
 
 
+class StoredProduct(NamedTuple):
+    """The version is 0 if this transaction has created the product."""
+
+    sku: str
+    version: int
+    totals: Totals
+
+
 class Loaded(NamedTuple):
-    """The rows that a lock set names. `created` holds the SKUs of the products that this transaction has created.
+    """The rows that a lock set names. `history` is that of the log, or None if the log has none."""
 
-    `history` is that of the log, or None if this transaction has locked no product.
-    """
-
-    created: Sequence[str]
     history: History | None
-    products: Sequence[Row[Any]]
+    products: Sequence[StoredProduct]
     batches: Sequence[Batch]
     lines: Sequence[TrackedLine]
 
 
-def lock_and_read(connection: Connection, locks: LockSet) -> Loaded:
-    """Lock the products, and read the rows that the lock set names.
+def lock_and_read(transaction: PostgresTransaction, locks: LockSet) -> Loaded:
+    """Lock the products, and read the rows that the lock set names, in one round trip.
 
     Raise RetryableError if an order gets a line of a product that this function has not locked.
     """
-    created = create_products(connection, locks)
-    products = lock_products(connection, locks)
-    skus = {row.sku for row in products}
-    lines = read_lines(connection, locks)
-    if not {line.sku for line in lines} <= skus:
+    if limit := statements.LIMIT_WAIT_FOR_PRODUCTS.get(locks.wait):
+        transaction.add(limit)
+    if locks.new_skus:
+        transaction.add(statements.CREATE_PRODUCTS, {"skus": array(locks.new_skus)})
+    by_names = locks.owners_of or locks.orders  # Few commands need the larger statements, which cost more to plan.
+    transaction.add(statements.LOCK_PRODUCTS_OF_NAMES if by_names else statements.LOCK_PRODUCTS, values_of(locks))
+    statement = statements.READ_STATE_WITH_ORDERS if by_names else statements.READ_STATE
+    loaded = as_loaded(transaction.query(statement, values_of(locks)))
+    if not {line.sku for line in loaded.lines} <= {product.sku for product in loaded.products}:
         raise RetryableError("An order got a line of a product that this transaction has not locked")
-    refs = locks.batches | locks.owners_of | {line.batchref for line in lines if line.batchref is not None}
-    history = History(products[0].identity, products[0].epoch) if products and products[0].identity else None
-    return Loaded(created, history, products, read_batches(connection, skus, refs), lines)
+    return loaded
 
 
-def create_products(connection: Connection, locks: LockSet) -> Sequence[str]:
-    if not locks.new_skus:
-        return ()
-    create = statements.with_wait(statements.CREATE_PRODUCTS, locks.wait)
-    return connection.execute(create, {"skus": array(locks.new_skus)}).scalars().all()
+def as_loaded(rows: Sequence[Sequence[str]]) -> Loaded:
+    [[state]] = rows
+    history, products, batches, lines = orjson.loads(state)
+    return Loaded(
+        History(*history[0]) if history else None,
+        [StoredProduct(sku, version, Totals(*totals)) for sku, version, *totals in products or ()],
+        list({batch.ref: batch for batch in map(as_batch, batches or ())}.values()),
+        list(map(as_line, lines or ())),
+    )
 
 
-def lock_products(connection: Connection, locks: LockSet) -> Sequence[Row[Any]]:
-    owners = read_skus(connection, locks.owners_of, locks.orders)
-    lock = statements.with_wait(statements.LOCK_PRODUCTS, locks.wait)
-    return connection.execute(lock, {"skus": array(locks.skus | owners)}).all()
+def values_of(locks: LockSet) -> dict[str, str]:
+    return {
+        "skus": array(locks.skus),
+        "refs": array(locks.batches | locks.owners_of),
+        "owners_of": array(locks.owners_of),
+        "orderids": array(locks.orders),
+        "line_orderids": array(orderid for orderid, _ in locks.lines),
+        "line_skus": array(sku for _, sku in locks.lines),
+    }
 
 
-def read_skus(connection: Connection, refs: Collection[str], orders: Collection[str]) -> set[str]:
-    """Return the SKUs of these batches and orders, without a lock.
-
-    A batch never changes its SKU. An order can get lines of other SKUs before the lock. `lock_and_read` checks that.
-    """
-    skus = set[str]()
-    if refs:
-        skus.update(connection.execute(statements.READ_OWNERS, {"refs": array(refs)}).scalars())
-    if orders:
-        skus.update(connection.execute(statements.READ_SKUS_OF_ORDERS, {"orderids": array(orders)}).scalars())
-    return skus
+def as_batch(row: Sequence[Any]) -> Batch:
+    ref, sku, purchased, eta, created_qty, created_eta, *rest = row
+    return Batch(ref, sku, purchased, as_date(eta), created_qty, as_date(created_eta), *rest)
 
 
-def read_batches(connection: Connection, skus: Collection[str], refs: Collection[str]) -> list[Batch]:
-    """Return each batch of these SKUs that has room, and each batch with one of these references. Omit duplicates."""
-    rows = list(connection.execute(statements.READ_OPEN_BATCHES, {"skus": array(skus)}))
-    if refs:
-        rows += connection.execute(statements.READ_BATCHES, {"refs": array(refs)})
-    return list({batch.ref: batch for batch in starmap(Batch, rows)}.values())
-
-
-def read_lines(connection: Connection, locks: LockSet) -> list[TrackedLine]:
-    lines: list[TrackedLine] = []
-    if locks.lines:
-        wanted = arrays(("orderids", "skus"), list(locks.lines))
-        lines += map(as_line, connection.execute(statements.READ_LINES, wanted))
-    if locks.orders:
-        lines += map(as_line, connection.execute(statements.READ_ORDERS, {"orderids": array(locks.orders)}))
-    return lines
+def as_date(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
 
 
 def as_line(row: Sequence[Any]) -> TrackedLine:

@@ -6,14 +6,12 @@ The number of statements does not depend on the number of products.
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
-from sqlalchemy import Connection, TextClause
-
 from allocation.adapters.grouping import by_sku
 from allocation.adapters.postgres import statements
 from allocation.adapters.postgres.driver.arrays import array, arrays
+from allocation.adapters.postgres.driver.transaction import PostgresTransaction, Values
 from allocation.adapters.postgres.loading import Loaded, as_line, lock_and_read
 from allocation.domain.changes import Changes
-from allocation.domain.events import Totals
 from allocation.domain.model import Batch, TrackedLine
 from allocation.domain.product import Product
 from allocation.service_layer.unit_of_work import LockSet
@@ -22,23 +20,22 @@ CHANGING_COLUMNS = ("ref", "purchased", "eta", "allocated", "shipped", "version"
 LINES_PAGE = 5_000
 
 
-def load_products(connection: Connection, locks: LockSet, changes: Changes) -> "SqlProducts":
+def load_products(transaction: PostgresTransaction, locks: LockSet, changes: Changes) -> "SqlProducts":
     """Lock and read the products of the lock set. Raise RetryableError as `lock_and_read` does."""
-    return SqlProducts(connection, locks, changes, lock_and_read(connection, locks))
+    return SqlProducts(transaction, locks, changes, lock_and_read(transaction, locks))
 
 
 class SqlProducts:
     """The repository of one unit of work, and the LineLookup of its products.
 
-    It uses one connection, so only one thread may use it.
+    Only one thread may use it.
     """
 
-    def __init__(self, connection: Connection, locks: LockSet, changes: Changes, loaded: Loaded) -> None:
-        self._connection = connection
+    def __init__(self, transaction: PostgresTransaction, locks: LockSet, changes: Changes, loaded: Loaded) -> None:
+        self._transaction = transaction
         self._locks = locks
         self._changes = changes
         self._saved = 0
-        self._created = loaded.created
         self.history = loaded.history
         self._batches = {batch.ref: batch for batch in loaded.batches}
         self._stored_refs = set(self._batches)
@@ -61,7 +58,7 @@ class SqlProducts:
         batch = self._batches.get(ref)
         if batch is None:
             return None
-        # If another transaction created the batch after `read_skus`, its product is not locked: return None.
+        # If another transaction created the batch after the lock, its product is not locked: return None.
         return self._products.get(batch.sku)
 
     def of_order(self, orderid: str) -> Sequence[Product]:
@@ -85,9 +82,9 @@ class SqlProducts:
 
     def delete_unused(self) -> None:
         """Delete the products that this transaction created and that still have no batch."""
-        unused = [sku for sku in self._created if self._products[sku].version == 0]
+        unused = [product.sku for product in self._products.values() if product.version == 0]
         if unused:
-            self._connection.execute(statements.DELETE_PRODUCTS, {"skus": array(unused)})
+            self._transaction.add(statements.DELETE_PRODUCTS, {"skus": array(unused)})
 
     def save(self) -> None:
         """Write the state of each product, batch and line that changed since the last call."""
@@ -100,13 +97,13 @@ class SqlProducts:
         columns = statements.LINE_COLUMNS
         self._execute(statements.WRITE_LINES, columns, map(attrgetter(*columns), lines))
 
-    def _look_up(self, sku: str, statement: TextClause, wanted: dict[str, object]) -> Sequence[TrackedLine]:
+    def _look_up(self, sku: str, statement: str, wanted: Values) -> Sequence[TrackedLine]:
         self.save()  # The query must see every change of this unit of work.
         known = self._products[sku].lines
-        rows = self._connection.execute(statement, wanted).all()
-        if len(rows) == LINES_PAGE:
-            self._connection.execute(statements.EXTEND_TIMEOUTS)
-        return [known.setdefault(row.orderid, as_line(row)) for row in rows]
+        lines = list(map(as_line, self._transaction.query(statement, wanted)))
+        if len(lines) == LINES_PAGE:
+            self._transaction.add(statements.EXTEND_TIMEOUTS)
+        return [known.setdefault(line.orderid, line) for line in lines]
 
     def _assemble(self, loaded: Loaded) -> dict[str, Product]:
         batches_of, lines_of = by_sku(loaded.batches), by_sku(loaded.lines)
@@ -116,7 +113,7 @@ class SqlProducts:
                 self,
                 self._changes,
                 version=row.version,
-                totals=Totals(row.available, row.waiting_lines, row.waiting_units),
+                totals=row.totals,
                 batches=batches_of[row.sku],
                 lines={line.orderid: line for line in lines_of[row.sku]},
             )
@@ -131,9 +128,9 @@ class SqlProducts:
         self._execute(statements.WRITE_BATCHES, CHANGING_COLUMNS, map(attrgetter(*CHANGING_COLUMNS), stored))
         self._stored_refs.update(batch.ref for batch in new)
 
-    def _execute(self, statement: TextClause, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
+    def _execute(self, statement: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
         if rows := list(rows):
-            self._connection.execute(statement, arrays(columns, rows))
+            self._transaction.add(statement, arrays(columns, rows))
 
 
 def product_row(product: Product) -> tuple[object, ...]:

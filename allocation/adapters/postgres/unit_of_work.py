@@ -1,14 +1,18 @@
-"""The unit of work on PostgreSQL: a transaction at READ COMMITTED that locks first and then reads."""
+"""The unit of work on PostgreSQL: a transaction at READ COMMITTED that locks first and then reads.
+
+It usually needs two round trips. The first one locks and reads, and the second one writes and commits.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from allocation.adapters.clock import Clock, utc_now
 from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.driver.errors import translated_errors
-from allocation.adapters.postgres.history import read_history
+from allocation.adapters.postgres.driver.transaction import PostgresTransaction, transaction
+from allocation.adapters.postgres.history import find_history
 from allocation.adapters.postgres.idempotency import SqlIdempotencyKeys, lock_keys
 from allocation.adapters.postgres.migrations.revision import SchemaGate
 from allocation.adapters.postgres.repository import SqlProducts, load_products
@@ -23,11 +27,11 @@ class SqlUnitOfWork:
     """An open transaction that has locked its idempotency keys."""
 
     def __init__(
-        self, connection: Connection, locks: LockSet, idempotency_keys: SqlIdempotencyKeys, now: Clock
+        self, transaction: PostgresTransaction, locks: LockSet, idempotency_keys: SqlIdempotencyKeys, now: Clock
     ) -> None:
         self.changes = Changes()
         self.idempotency_keys = idempotency_keys
-        self._connection = connection
+        self._transaction = transaction
         self._locks = locks
         self._products: SqlProducts | None = None
         self._now = now
@@ -38,13 +42,13 @@ class SqlUnitOfWork:
         # Before Python 3.12, all instances share the lock of a cached_property. A thread that waits for the database
         # would block every other thread.
         if self._products is None:
-            self._products = load_products(self._connection, self._locks, self.changes)
+            self._products = load_products(self._transaction, self._locks, self.changes)
         return self._products
 
     def commit(self) -> CommittedEvents:
         events = self.changes.events
         again = repeated_ranges(self.changes) + self.idempotency_keys.found_events
-        published = event_log.find(self._connection, again)
+        published = event_log.find(self._transaction, again)
         history = self._history() if events or published else NO_HISTORY
         if events:
             self.products.save()
@@ -52,14 +56,14 @@ class SqlUnitOfWork:
             if self._products is not None:
                 self._products.delete_unused()
             self.idempotency_keys.save()
-            published += event_log.append(self._connection, events, self._now(), history.epoch, self.changes.actors)
-            self._connection.commit()
+            published += event_log.append(self._transaction, events, self._now(), history.epoch, self.changes.actors)
+            self._transaction.commit()
         return CommittedEvents(published, history.identity)
 
     def _history(self) -> History:
-        """Return the log's history when the transaction locked its products. If it locked none, read it now."""
+        """Return the log's history after the transaction has locked its products. If it locked none, read it now."""
         locked = None if self._products is None else self._products.history
-        return locked or read_history(self._connection)
+        return locked or find_history(self._transaction)
 
 
 @contextmanager
@@ -70,6 +74,6 @@ def unit_of_work(engine: Engine, gate: SchemaGate, locks: LockSet, *, now: Clock
     race or its connection. Raise Busy at the lock time-out, and StoreUnavailable if the database is unavailable.
     """
     gate.check()
-    with translated_errors(), engine.connect() as connection:
-        keys = lock_keys(connection, locks.idempotency_keys, locks.wait)
-        yield SqlUnitOfWork(connection, locks, keys, now)
+    with translated_errors(), transaction(engine) as opened:
+        keys = lock_keys(opened, locks.idempotency_keys, locks.wait)
+        yield SqlUnitOfWork(opened, locks, keys, now)

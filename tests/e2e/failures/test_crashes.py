@@ -9,19 +9,17 @@ from itertools import count, islice
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
-from allocation.domain.events import OutOfStock, Totals
 from allocation.entrypoints.http.idempotency_keys import key_of
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done
-from allocation.service_layer.unit_of_work import FIRST_EPOCH
 from readmodel.projector.digest import digest
 from readmodel.store.registers import State
 from readmodel.store.store import Store
 from readmodel.views import orders
 from tests.model.oracle import assert_the_state_is_sound
+from tests.support.adapters.event_log import append, out_of_stock
 from tests.support.adapters.waits import waiting
 from tests.support.e2e.database import scalar
 from tests.support.e2e.rebuilds import rebuild_views, start_rebuild
@@ -150,7 +148,7 @@ def test_a_killed_rebuild_leaves_the_views_unchanged(
     live = model.generations().live
     with engine.connect() as writer:
         writer.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-        event_log.append(writer, [OutOfStock("X", 1, Totals(), (), None)], NOW, FIRST_EPOCH)
+        append(writer, out_of_stock("X", 1))
         projecting_bus.handle(Allocate("o2", "S", 3))
         process = start_rebuild(environment)
         eventually(lambda: model.generations().other)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.api import Api
+from tests.support.forwarder import Forwarder, forwarding
 from tests.support.processes import running
-from tests.support.redis_failures.forwarder import Forwarder, forwarding
 from tests.support.redis_failures.nodes import Node, node
 from tests.support.redis_failures.readers import LIMIT
 from tests.support.redis_failures.service import Service

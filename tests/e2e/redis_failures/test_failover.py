@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.eventually import eventually
+from tests.support.forwarder import Forwarder
 from tests.support.processes import suspended
-from tests.support.redis_failures.forwarder import Forwarder
 from tests.support.redis_failures.nodes import Node, replica
 from tests.support.redis_failures.orders import stored_quantities
 from tests.support.redis_failures.readers import Verdict

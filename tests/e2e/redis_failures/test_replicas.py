@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.redis_failures.forwarder import Forwarder
+from tests.support.forwarder import Forwarder
 from tests.support.redis_failures.nodes import Node, replica
 from tests.support.redis_failures.readers import Verdict
 from tests.support.redis_failures.service import EARLY, LATE, Service

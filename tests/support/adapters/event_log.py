@@ -1,11 +1,13 @@
 """Small events, and readers that page through the whole log."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters.postgres import event_log
+from allocation.adapters.postgres.driver.transaction import PostgresTransaction
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.events import Allocated, Event, OutOfStock, Totals
 from allocation.service_layer.unit_of_work import FIRST_EPOCH, LoggedEvent
@@ -23,7 +25,18 @@ def allocated(sku: str, version: int) -> Event:
 
 def append(connection: Connection, *events: Event) -> None:
     """Append the events in the connection's transaction. The caller commits it."""
-    event_log.append(connection, events, NOW, FIRST_EPOCH)
+    append_logged(connection, events)
+
+
+def append_logged(connection: Connection, events: Sequence[Event]) -> list[LoggedEvent]:
+    """Do the same, and return the events as JSON data."""
+    connection.execute(text("SELECT"))  # It begins the transaction of SQLAlchemy, which the caller ends.
+    session: Any = connection.connection
+    with session.cursor() as cursor:
+        transaction = PostgresTransaction(cursor)
+        appended = event_log.append(transaction, events, NOW, FIRST_EPOCH)
+        transaction.send()
+    return appended
 
 
 def pages(log: EventLog, limit: int = 5_000) -> Iterator[list[str]]:

@@ -14,8 +14,8 @@ from redis import Redis
 from readmodel.store import keys
 from readmodel.store.client import redis_client
 from tests.support.eventually import eventually
+from tests.support.forwarder import LOCALHOST
 from tests.support.patience import PATIENCE
-from tests.support.redis_failures.forwarder import LOCALHOST
 from tests.support.servers import Server, redis_in, running
 
 READS = 12

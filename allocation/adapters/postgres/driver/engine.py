@@ -5,11 +5,18 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 
-from allocation.adapters.postgres.driver.errors import DISK_FULL, REASONS
+from allocation.adapters.postgres.driver.errors import is_unusable
 
+READ_COMMITTED = "ISOLATION LEVEL READ COMMITTED"
+"""The isolation of each transaction, whatever the default of the server is."""
+BEGIN = "begin"
+"""The execution option of an engine that has the first statements of a transaction."""
 TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "5s"}
 """An idle transaction that has appended events holds back every reader of the log. So its limit is short."""
-LIMIT_SESSION = "".join(f"SET {name} = '{value}'; " for name, value in TIMEOUTS.items())
+LIMIT_SESSION = "".join(
+    f"SET {name} = '{value}'; "
+    for name, value in {**TIMEOUTS, "default_transaction_isolation": "read committed"}.items()
+)
 
 
 def create_postgres_engine(
@@ -24,7 +31,7 @@ def create_postgres_engine(
     _, _, address = database_url.partition("://")
     engine = create_engine(
         f"postgresql+psycopg2://{address}",
-        isolation_level="READ COMMITTED",
+        execution_options={BEGIN: begin(timeouts, direct=direct)},
         pool_size=connections,
         max_overflow=0,
         pool_timeout=5,
@@ -43,7 +50,8 @@ def create_postgres_engine(
         event.listen(engine, "connect", limit_session)
     else:
         event.listen(engine, "begin", mark_new_transaction)
-        event.listen(engine, "before_cursor_execute", partial(limit_transaction, settings_of(timeouts)), retval=True)
+        settings = f"SET TRANSACTION {READ_COMMITTED}; {settings_of(timeouts)}"
+        event.listen(engine, "before_cursor_execute", partial(limit_transaction, settings), retval=True)
     return engine
 
 
@@ -52,7 +60,7 @@ def discard_unusable_sessions(context: ExceptionContext) -> None:
 
     For example, the session is read-only because another server is the primary now, or it has an old search_path.
     """
-    if getattr(context.original_exception, "pgcode", None) in REASONS.keys() - {DISK_FULL}:
+    if is_unusable(context.original_exception):
         context.is_disconnect = True
 
 
@@ -79,6 +87,10 @@ def limit_transaction(
     if connection.info.pop("new transaction", False):
         return settings + statement, parameters
     return statement, parameters
+
+
+def begin(timeouts: Mapping[str, str], *, direct: bool) -> str:
+    return f"BEGIN {READ_COMMITTED}; {'' if direct else settings_of(timeouts)}"
 
 
 def settings_of(timeouts: Mapping[str, str]) -> str:

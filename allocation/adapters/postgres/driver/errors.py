@@ -40,7 +40,7 @@ UNAVAILABLE = (
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Translate the driver's errors. Other errors are bugs and pass through.
+    """Translate the errors of SQLAlchemy and of the driver. Other errors are bugs and pass through.
 
     - RetryableError: the transaction lost a race or its connection.
     - Busy: the transaction reached the lock time-out.
@@ -51,24 +51,43 @@ def translated_errors() -> Iterator[None]:
     except PoolTimeout as error:
         raise StoreUnavailable("Every database connection is in use") from error
     except DBAPIError as error:
-        code = code_of(error)
-        if code == LOCK_TIMEOUT:
-            raise Busy(message_of(error.orig)) from error
-        if code in REASONS:
-            raise StoreUnavailable(f"{REASONS[code]}: {message_of(error.orig)}", REASONS[code]) from error
-        if code in LOST_RACES or is_transient_duplicate(error) or error.connection_invalidated:
-            raise RetryableError(message_of(error.orig)) from error
-        if code is None or code.startswith(UNAVAILABLE):
-            raise StoreUnavailable(message_of(error.orig)) from error
+        if translated := translate(error.orig, is_lost=error.connection_invalidated):
+            raise translated from error
         raise
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        # If a connection is broken when it returns to the pool, SQLAlchemy raises the driver's own error.
-        raise RetryableError(message_of(error)) from error
+    except psycopg2.Error as error:
+        if translated := translate(error, is_lost=is_lost(error)):
+            raise translated from error
+        raise
 
 
-def code_of(error: DBAPIError) -> str | None:
+def translate(error: BaseException | None, *, is_lost: bool) -> RetryableError | StoreUnavailable | None:
+    """Return the error of the port, or None if the error is a bug. `is_lost` is True if the connection is lost."""
+    code = code_of(error)
+    if code == LOCK_TIMEOUT:
+        return Busy(message_of(error))
+    if code in REASONS:
+        return StoreUnavailable(f"{REASONS[code]}: {message_of(error)}", REASONS[code])
+    if code in LOST_RACES or is_transient_duplicate(error) or is_lost:
+        return RetryableError(message_of(error))
+    if code is None or code.startswith(UNAVAILABLE):
+        return StoreUnavailable(message_of(error))
+    return None
+
+
+def is_lost(error: psycopg2.Error) -> bool:
+    """Return whether the connection is lost. The driver itself raises only errors without a code for that."""
+    return code_of(error) is None or (error.cursor is not None and error.cursor.connection.closed != 0)
+
+
+def is_unusable(error: BaseException | None) -> bool:
+    """Return whether a new session may succeed after this error, because it may reach another server or schema."""
+    code = code_of(error)
+    return code in REASONS and code != DISK_FULL
+
+
+def code_of(error: BaseException | None) -> str | None:
     """Return PostgreSQL's error code, or None if the server did not send the error."""
-    return getattr(error.orig, "pgcode", None)
+    return getattr(error, "pgcode", None)
 
 
 def message_of(error: BaseException | None) -> str:
@@ -78,13 +97,13 @@ def message_of(error: BaseException | None) -> str:
     return " ".join((message or str(error)).split())
 
 
-def is_transient_duplicate(error: DBAPIError) -> bool:
+def is_transient_duplicate(error: BaseException | None) -> bool:
     """Return whether the duplicate key can disappear in a new attempt.
 
     Another transaction has just created the same batch, and a new attempt finds it. Or the sequence of positions is
     behind the log, and the relay raises it soon.
     """
-    diagnosis = getattr(error.orig, "diag", None)
+    diagnosis = getattr(error, "diag", None)
     return (
         diagnosis is not None
         and diagnosis.sqlstate == UNIQUE_VIOLATION

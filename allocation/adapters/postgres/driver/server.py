@@ -41,7 +41,7 @@ class ServerDescription:
             parts = ", ".join(self._parts.get(name, "''") for name in PARTS)
             return "/".join(connection.execute(text(f"SELECT {parts}")).one())
         except DBAPIError as error:
-            if code_of(error) == IN_RECOVERY:
+            if code_of(error.orig) == IN_RECOVERY:
                 raise StoreUnavailable(STANDBY, READ_ONLY) from error
             raise
 
@@ -50,7 +50,7 @@ def is_offered(connection: Connection, name: str, part: str) -> bool:
     try:
         connection.execute(text(f"SELECT {part}"))
     except DBAPIError as error:
-        if not (code_of(error) or "").startswith(REFUSED):
+        if not (code_of(error.orig) or "").startswith(REFUSED):
             raise
         connection.rollback()  # `discard_unusable_sessions` has closed the session.
         logger.warning("PostgreSQL does not show its %s. A change of it goes unnoticed", name)

@@ -5,12 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.notices import SqlNoticeHistory
 from allocation.domain.events import LineState, OutOfStock, Totals
 from allocation.service_layer.out_of_stock import NotAccepted, Notice, NotSent, notify_stock_team
-from allocation.service_layer.unit_of_work import FIRST_EPOCH, LoggedEvent
-from tests.support.adapters.event_log import NOW
+from allocation.service_layer.unit_of_work import LoggedEvent
+from tests.support.adapters.event_log import append_logged
 from tests.support.adapters.mailserver import MailServer
 from tests.support.adapters.out_of_stock import mail_to
 
@@ -18,7 +17,7 @@ from tests.support.adapters.out_of_stock import mail_to
 def log_event(engine: Engine, sku: str, version: int) -> LoggedEvent:
     event = OutOfStock(sku, version, Totals(0, 3, 12), (), LineState("o1", 5, "waiting", None))
     with engine.begin() as connection:
-        [logged] = event_log.append(connection, [event], NOW, FIRST_EPOCH)
+        [logged] = append_logged(connection, [event])
     return logged
 
 

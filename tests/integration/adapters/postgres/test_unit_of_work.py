@@ -1,24 +1,27 @@
 """The number of statements and the locks of a unit of work on PostgreSQL, and a comparison with the fake."""
 
 import random
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.event import listen
 
 from allocation import bootstrap
-from allocation.adapters.postgres import repository
+from allocation.adapters.postgres import repository, statements
 from allocation.adapters.postgres.event_log import EventLog
-from allocation.domain.commands import Allocate, ChangeBatchQuantity, CreateBatch
-from allocation.domain.errors import BatchConflict, Refusal, UnknownBatch
+from allocation.domain.commands import Allocate, CancelOrder, ChangeBatchQuantity, Command, CreateBatch
+from allocation.domain.errors import BatchConflict, Refusal, UnknownBatch, UnknownSku
 from allocation.domain.events import Event
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.outcomes import Done
+from allocation.service_layer.outcomes import Done, OrderResult
 from allocation.service_layer.unit_of_work import CommittedEvents, LoggedEvent
+from tests.model.oracle import assert_the_state_is_sound
 from tests.support.adapters.requests import keyed
+from tests.support.adapters.round_trips import recorded_engine
 from tests.support.adapters.waits import waiting
 from tests.support.eventually import eventually
 from tests.support.service_layer.fakes import FakeStore
@@ -46,20 +49,47 @@ def test_fake_and_postgresql_decide_alike(
     assert {event["type"] for event in fake.log} == {event.__name__ for event in Event.__subclasses__()}
 
 
-def test_batch_is_unknown_if_created_after_its_owner_was_read(bus: MessageBus, engine: Engine) -> None:
-    """The command has not locked the product of the new batch, so it must not change it."""
-    created: list[bool] = []
+@pytest.mark.parametrize(
+    ("command", "refusal"), [(Allocate("o1", "S", 1), UnknownSku), (ChangeBatchQuantity("b1", 5), UnknownBatch)]
+)
+def test_product_created_after_the_lock_does_not_exist(
+    command: Command, refusal: type[Refusal], bus: MessageBus, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transaction sees the new product, but it has not locked it. So it must not change it."""
+    with after_the_lock(bus, command, engine, monkeypatch) as outcome:
+        bus.handle(CreateBatch("b1", "S", 10))
+    with pytest.raises(refusal):
+        outcome.result()
+    bus.handle(command)
+    assert_the_state_is_sound(engine)
 
-    def create_after_the_read(*arguments: Any) -> None:
-        if "SELECT sku FROM batches" in arguments[2] and not created:
-            created.append(True)
-            bus.handle(CreateBatch("b1", "S", 10))
 
-    listen(engine, "after_cursor_execute", create_after_the_read)
-    with pytest.raises(UnknownBatch):
-        bus.handle(ChangeBatchQuantity("b1", 5))
-    assert created
-    bus.handle(ChangeBatchQuantity("b1", 5))
+def test_order_that_gets_a_line_after_the_lock_is_cancelled_whole(
+    bus: MessageBus, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(bus.handle_all([CreateBatch("b1", "S", 10), CreateBatch("b2", "T", 10), Allocate("o1", "S", 1)]))
+    with after_the_lock(bus, CancelOrder("o1"), engine, monkeypatch) as outcome:
+        bus.handle(Allocate("o1", "T", 1))
+    outcome.result()
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT DISTINCT status FROM order_lines")).scalars().all() == ["deallocated"]
+    assert_the_state_is_sound(engine)
+
+
+@contextmanager
+def after_the_lock(
+    bus: MessageBus, command: Command, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Future[OrderResult | None]]:
+    """Run the block after the command has locked its products, and before it reads. Yield its future outcome."""
+    with ThreadPoolExecutor(1) as pool, engine.connect() as holder:
+        holder.execute(text("SELECT pg_advisory_xact_lock(1)"))
+        with monkeypatch.context() as patch:
+            for name in ("LOCK_PRODUCTS", "LOCK_PRODUCTS_OF_NAMES"):
+                patch.setattr(statements, name, f"{getattr(statements, name)}; SELECT pg_advisory_xact_lock(1)")
+            outcome = pool.submit(bus.handle, command)
+            eventually(lambda: waiting(engine, "pg_advisory_xact_lock") == 1)
+        yield outcome
+        holder.rollback()
 
 
 def test_refused_batch_leaves_no_product(bus: MessageBus, engine: Engine) -> None:
@@ -73,7 +103,7 @@ def test_refused_batch_leaves_no_product(bus: MessageBus, engine: Engine) -> Non
 
 @pytest.mark.parametrize("lines", [1, 100])
 @pytest.mark.parametrize("history", ["none", "long"])
-def test_number_of_statements_is_constant(bus: MessageBus, engine: Engine, lines: int, history: str) -> None:
+def test_number_of_statements_is_constant(bus: MessageBus, database_url: str, lines: int, history: str) -> None:
     """It depends neither on the number of lines in a transaction nor on the history of a SKU."""
     skus = [f"S{n}" for n in range(10)]
     list(bus.handle_all(CreateBatch(f"b-{sku}", sku, 1_000) for sku in skus))
@@ -81,10 +111,11 @@ def test_number_of_statements_is_constant(bus: MessageBus, engine: Engine, lines
         list(bus.handle_all(CreateBatch(f"used-{n}", "S0", 1) for n in range(50)))
         list(bus.handle_all(Allocate(f"used-{n}", "S0", 1) for n in range(50)))
         list(bus.handle_all(Allocate(f"waiting-{n}", "S0", 5_000) for n in range(50)))
-    seen: list[str] = []
-    listen(engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
-    list(bus.handle_all(Allocate(f"o{n}", skus[n % 10], 1) for n in range(lines)))
-    assert len(seen) == 7, "One statement locks, two read and four write"
+    with recorded_engine(database_url) as (recorded, strings):
+        other = bootstrap.create_message_bus(recorded, bootstrap.leave_to_relay)
+        list(other.handle_all(Allocate(f"o{n}", skus[n % 10], 1) for n in range(lines)))
+    written = strings[-1].split(";\n")
+    assert len(written) == 5, "Four statements write, and one commits"
 
 
 def test_lock_on_a_product_blocks_no_other_product(bus: MessageBus, engine: Engine) -> None:

@@ -1,10 +1,8 @@
 import threading
-from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.event_log import EventLog, LogBehind
 from allocation.domain.events import LineState, OutOfStock, Totals
 from allocation.event_handlers import PROJECTION
@@ -20,6 +18,7 @@ from readmodel.store.registers import Register, encode
 from readmodel.store.store import Store
 from readmodel.views import orders
 from readmodel.views.products import product_key
+from tests.support.adapters.event_log import append, out_of_stock
 from tests.support.eventually import eventually
 from tests.support.patience import PATIENCE
 from tests.support.readmodel.rebuilds import (
@@ -96,7 +95,7 @@ def test_a_rebuild_waits_for_transactions_that_are_open(
     live = model.generations().live
     line = LineState("open", 5, "waiting", None)
     with engine.connect() as writer:
-        event_log.append(writer, [OutOfStock("X", 1, Totals(), (), line)], datetime.now(UTC), FIRST_EPOCH)
+        append(writer, OutOfStock("X", 1, Totals(), (), line))
         allocate_some(bus, "behind")
         thread = threading.Thread(target=rebuild, args=(model, log, PROJECTION))
         thread.start()
@@ -114,7 +113,7 @@ def test_a_rebuild_does_not_wait_for_an_idle_transaction(
 ) -> None:
     """It applies the committed events beyond the fence, so that the switch takes nothing back."""
     with engine.connect() as writer:
-        event_log.append(writer, [OutOfStock("X", 1, Totals(), (), None)], datetime.now(UTC), FIRST_EPOCH)
+        append(writer, out_of_stock("X", 1))
         held = log.end() - 1
         allocate_some(projecting_bus)
         shown = fingerprint(model)

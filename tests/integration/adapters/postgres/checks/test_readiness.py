@@ -91,14 +91,6 @@ def test_a_missing_privilege_makes_commands_unavailable(engine: Engine, restrict
     assert any("the database refuses access" in str(outcome) for outcome in outcomes)
 
 
-@pytest.mark.parametrize("mode", ["EXCLUSIVE", "ACCESS EXCLUSIVE"])
-def test_a_locked_table_makes_commands_unavailable(engine: Engine, mode: str) -> None:
-    with engine.connect() as other:
-        other.execute(text(f"LOCK TABLE events IN {mode} MODE"))
-        assert reason_not_ready(engine) == "another session locks a table"
-    assert reason_not_ready(engine) is None
-
-
 def test_commands_work_again_after_a_read_only_phase(engine: Engine) -> None:
     """After a failover, pooled sessions stay read-only although new sessions can write."""
     bus = bus_over(engine)

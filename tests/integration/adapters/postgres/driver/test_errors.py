@@ -37,6 +37,7 @@ def test_log_raises_retryable_error_when_the_pool_finds_a_loss(engine: Engine, d
     If that finds the connection lost, SQLAlchemy passes on the driver's own error.
     """
     other, log = create_postgres_engine(database_url), EventLog(engine)
+    assert log.end() == 1
     with other.connect() as holder:
         holder.execute(text("SELECT pg_advisory_lock(:key)"), {"key": REBUILD_LOCK})
         # The log does not get the rebuild lock, so it executes nothing more before it returns its connection.

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.event import listen
 
 from allocation.adapters.postgres.driver.engine import TIMEOUTS, create_postgres_engine
 from allocation.bootstrap import create_message_bus, leave_to_relay
@@ -19,6 +18,7 @@ from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done
 from tests.model.oracle import assert_the_state_is_sound
 from tests.support.adapters.requests import keyed
+from tests.support.adapters.round_trips import recorded_engine
 from tests.support.adapters.waits import waiting
 from tests.support.eventually import eventually
 
@@ -80,14 +80,12 @@ def test_repeat_is_still_running_when_its_wait_is_too_long(bus: MessageBus, engi
     assert list(bus.handle_requests([requests[0]])) == [Done()]
 
 
-def test_group_waits_only_once_for_keys_that_are_in_use(bus: MessageBus, engine: Engine, impatient: Engine) -> None:
+def test_group_waits_only_once_for_keys_that_are_in_use(bus: MessageBus, engine: Engine, database_url: str) -> None:
     """If the group waited for each key in turn, the waits would add up."""
     list(bus.handle_all([CreateBatch("b1", "S", 100), CreateBatch("t1", "T", 100)]))
     held = [keyed(f"k{n}", Allocate(f"o{n}", "S", 1)) for n in range(30)]
     free = [keyed(f"t{n}", Allocate(f"o{n}", "T", 1)) for n in range(30)]
-    seen: list[str] = []
-    with in_use(engine, *held):
-        listen(impatient, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
+    with in_use(engine, *held), recorded_engine(database_url, lock_timeout="50ms") as (impatient, seen):
         found = list(create_message_bus(impatient, leave_to_relay).handle_requests([*held, *free]))
         assert [type(outcome) for outcome in found] == [StillRunning] * 30 + [Done] * 30
     inserts = [statement for statement in seen if "INSERT INTO idempotency_keys" in statement]

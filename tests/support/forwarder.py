@@ -5,9 +5,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
+from typing import TypeVar
 
 LOCALHOST = "127.0.0.1"
 PIECE = 65_536
+
+F = TypeVar("F", bound="Forwarder")
 
 
 class Forwarder(ThreadingTCPServer):
@@ -51,6 +54,9 @@ class Forwarder(ThreadingTCPServer):
             self._open |= {client, server}
         return server
 
+    def observe(self, client: socket.socket, data: bytes) -> None:
+        """Called with everything that a client sends."""
+
     def forget(self, *ends: socket.socket) -> None:
         with self._lock:
             self._open.difference_update(ends)
@@ -74,6 +80,8 @@ class Connection(BaseRequestHandler):
         with suppress(OSError):
             while data := source.recv(PIECE):
                 self.server.flows.wait()
+                if source is self.request:
+                    self.server.observe(source, data)
                 sink.sendall(data)
         close(source)
         close(sink)
@@ -88,7 +96,14 @@ def close(end: socket.socket) -> None:
 @contextmanager
 def forwarding(target: int) -> Iterator[Forwarder]:
     """Run a forwarder, and close its connections at the end of the block."""
-    with Forwarder(target) as forwarder:
+    with running(Forwarder(target)) as forwarder:
+        yield forwarder
+
+
+@contextmanager
+def running(started: F) -> Iterator[F]:
+    """Run this forwarder, and close its connections at the end of the block."""
+    with started as forwarder:
         thread = threading.Thread(target=forwarder.serve_forever, args=(0.02,))
         thread.start()
         try:
