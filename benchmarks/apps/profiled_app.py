@@ -61,7 +61,7 @@ def create_app() -> Edge:
     for part, (owner, function) in TIMED.items():
         assert getattr(owner, function.__name__) is function, f"{owner} does not call {function}"
         setattr(owner, function.__name__, timed(part, function))
-    with patch.object(app, "Edge", lambda endpoints, other: Edge({**endpoints, SECONDS: Seconds()}, other)):
+    with patch.object(app, "Edge", lambda endpoints, *others: Edge({**endpoints, SECONDS: Seconds()}, *others)):
         return bootstrap.create_web_app()
 
 
