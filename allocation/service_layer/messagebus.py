@@ -76,8 +76,8 @@ class MessageBus:
     def submit(self, request: CommandRequest, done: Callable[[Outcome], None]) -> bool:
         """Execute a request that may share a transaction. The caller's thread does not wait.
 
-        After the commit, another thread calls `done` with the outcome. Return False for other requests. For them, call
-        `execute`, which returns after the commit.
+        `done` receives the outcome once, in any thread, and possibly before this method returns. Return False for other
+        requests. For them, call `execute`, which returns after the commit.
         """
         return self._group_commit.submit(request, done)
 

@@ -28,8 +28,8 @@ class History(NamedTuple):
 class CommittedEvents(NamedTuple):
     """The events to publish: first the old events of repeated commands, then the new events.
 
-    `identity` names the log's history when the transaction locked its products. It is empty if there are no events, or
-    if the store has no log.
+    `identity` names the log's history after the transaction has locked its products. It is empty if there are no
+    events, or if the store has no log.
     """
 
     events: Sequence[LoggedEvent]

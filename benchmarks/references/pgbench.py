@@ -73,10 +73,10 @@ def reference(stack: Stack, script: Script) -> Iterator[Reference]:
     try:
         if script is Script.SEVEN_STATEMENTS:
             create_frozen_schema(engine)
-            shop.add_stock(engine)
+            run_script(engine, (SCRIPTS / "seven_stock.sql").read_text())
         else:
             run_script(engine, (SCRIPTS / "four_tables.sql").read_text())
-            vacuum(engine)
+        vacuum(engine)
         yield Reference(script, url)
     finally:
         engine.dispose()

@@ -25,7 +25,7 @@ class Answer(NamedTuple):
 class StreamedAnswer(NamedTuple):
     """A response whose body arrives in parts.
 
-    The edge closes `resources` after the last part, or as soon as the client has gone.
+    The edge closes `resources` after the last part, or when a part can't be sent because the client has gone.
     """
 
     status: int

@@ -38,11 +38,11 @@ class Scope:
 class Response:
     """The connection of one request. It holds the request's body, and then the response.
 
-    If `client_leaves_after` is not None, the client has gone after so many parts of a streamed body.
+    If `client_leaves_at` is not None, the client has gone at that part of a streamed response. Part 0 is its head.
     """
 
     request_body: bytes
-    client_leaves_after: int | None = None
+    client_leaves_at: int | None = None
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
@@ -68,7 +68,7 @@ class Response:
         self.body += data
 
     def _require_client(self, parts: int) -> None:
-        if self.client_leaves_after is not None and parts >= self.client_leaves_after:
+        if self.client_leaves_at is not None and parts >= self.client_leaves_at:
             raise ClientGone
 
     @property

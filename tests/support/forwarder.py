@@ -55,7 +55,7 @@ class Forwarder(ThreadingTCPServer):
         return server
 
     def observe(self, client: socket.socket, data: bytes) -> None:
-        """Called with everything that a client sends."""
+        """Receive what a client sends. Subclasses override this method."""
 
     def forget(self, *ends: socket.socket) -> None:
         with self._lock:

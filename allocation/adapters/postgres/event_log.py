@@ -69,9 +69,9 @@ def append(
 
     `actors` names the caller of each event. A missing name is unknown.
 
-    The caller must commit next: readers can't pass these positions before the transaction ends. If the transaction has
-    more than APPENDED_AT_ONCE events, this function sends several statements. One large statement would block the other
-    threads of the process.
+    The caller must commit next: readers can't pass these positions before the transaction ends. The statements travel
+    with the commit, or earlier if they are long. Each has at most APPENDED_AT_ONCE events: one large statement would
+    block the other threads of the process.
     """
     appended: list[LoggedEvent] = []
     moment = moment_as_text(at)

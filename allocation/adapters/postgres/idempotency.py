@@ -4,7 +4,7 @@ A transaction locks its keys before anything else. It stores their outcomes toge
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from psycopg2.errors import LockNotAvailable
@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from allocation.adapters.postgres import statements
 from allocation.adapters.postgres.driver.arrays import arrays
 from allocation.adapters.postgres.driver.errors import translated_errors
-from allocation.adapters.postgres.driver.transaction import PostgresTransaction, transaction
+from allocation.adapters.postgres.driver.transaction import PostgresTransaction, open_transaction
 from allocation.adapters.schemas import outcomes
 from allocation.domain.errors import Refusal
 from allocation.service_layer.idempotency import EventRange, IdempotencyKey, KeyReused, StillRunning
@@ -63,8 +63,8 @@ class StoredKey(NamedTuple):
     scope: str
     key: str
     fingerprint: str
-    outcome: str | None
-    effects: str | None
+    outcome: Any
+    effects: Any
 
 
 class SqlIdempotencyKeys:
@@ -89,8 +89,8 @@ class SqlIdempotencyKeys:
             return None
         if row.fingerprint != key.fingerprint:
             raise KeyReused(key)
-        self.found_events += (EventRange(*stored) for stored in orjson.loads(row.effects or "[]"))
-        return outcomes.from_json(orjson.loads(row.outcome or "null"))
+        self.found_events += (EventRange(*stored) for stored in orjson.loads(row.effects))
+        return outcomes.from_json(orjson.loads(row.outcome))
 
     def store_outcome(self, key: IdempotencyKey, outcome: Done | Refusal, events: Sequence[EventRange]) -> None:
         effects = orjson.dumps(list(map(tuple, events))).decode()
@@ -117,8 +117,8 @@ def insert_and_read(
     transaction: PostgresTransaction, keys: Collection[IdempotencyKey], wait: LockWait
 ) -> list[StoredKey]:
     """Insert and thereby lock the keys that no command has used. Return all keys."""
-    if limit := statements.LIMIT_WAIT_FOR_KEYS.get(wait):
-        transaction.add(limit)
+    if wait in statements.WAITS:
+        transaction.add(statements.limit_wait_for_keys(wait))
     rows = arrays(KEY_COLUMNS, [(key.scope, key.value, key.fingerprint) for key in keys])
     transaction.add(LOCK_KEYS, rows)
     try:
@@ -132,7 +132,7 @@ def delete_old_keys(engine: Engine, age: float) -> int:
 
     Skip keys that another transaction has locked. Raise RetryableError or StoreUnavailable for the driver's errors.
     """
-    with translated_errors(), transaction(engine) as opened:
+    with translated_errors(), open_transaction(engine) as opened:
         deleted = opened.query(DELETE_OLD_KEYS, {"age": age, "step": DELETED_AT_ONCE})
         opened.commit()
         return len(deleted)

@@ -39,14 +39,17 @@ def lock_and_read(transaction: PostgresTransaction, locks: LockSet) -> Loaded:
 
     Raise RetryableError if an order gets a line of a product that this function has not locked.
     """
-    if limit := statements.LIMIT_WAIT_FOR_PRODUCTS.get(locks.wait):
-        transaction.add(limit)
+    if locks.wait in statements.WAITS:
+        transaction.add(statements.limit_wait_for_products(locks.wait))
     if locks.new_skus:
         transaction.add(statements.CREATE_PRODUCTS, {"skus": array(locks.new_skus)})
-    by_names = locks.owners_of or locks.orders  # Few commands need the larger statements, which cost more to plan.
-    transaction.add(statements.LOCK_PRODUCTS_OF_NAMES if by_names else statements.LOCK_PRODUCTS, values_of(locks))
-    statement = statements.READ_STATE_WITH_ORDERS if by_names else statements.READ_STATE
-    loaded = as_loaded(transaction.query(statement, values_of(locks)))
+    values = values_of(locks)
+    if locks.owners_of or locks.orders:  # Few commands need the larger statements, which cost more to plan.
+        transaction.add(statements.LOCK_PRODUCTS_OF_NAMES, values)
+        loaded = as_loaded(transaction.query(statements.READ_STATE_WITH_ORDERS, values))
+    else:
+        transaction.add(statements.LOCK_PRODUCTS, values)
+        loaded = as_loaded(transaction.query(statements.READ_STATE, values))
     if not {line.sku for line in loaded.lines} <= {product.sku for product in loaded.products}:
         raise RetryableError("An order got a line of a product that this transaction has not locked")
     return loaded

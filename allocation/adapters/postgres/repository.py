@@ -63,7 +63,7 @@ class SqlProducts:
 
     def of_order(self, orderid: str) -> Sequence[Product]:
         self._locks.require_order(orderid)
-        return [product for product in self._products.values() if orderid in product.lines]
+        return [self._products[sku] for sku in sorted(self._products) if orderid in self._products[sku].lines]
 
     def batch(self, ref: str) -> Batch | None:
         self._locks.require_batch(ref)
@@ -102,7 +102,7 @@ class SqlProducts:
         known = self._products[sku].lines
         lines = list(map(as_line, self._transaction.query(statement, wanted)))
         if len(lines) == LINES_PAGE:
-            self._transaction.add(statements.EXTEND_TIMEOUTS)
+            self._transaction.query(statements.EXTEND_TIMEOUTS)  # At once: the caller now works on a full page.
         return [known.setdefault(line.orderid, line) for line in lines]
 
     def _assemble(self, loaded: Loaded) -> dict[str, Product]:

@@ -46,7 +46,7 @@ PRODUCT_COLUMNS = ("sku", "version", "available", "waiting_lines", "waiting_unit
 
 READ_HISTORY = "SELECT identity::text AS identity, epoch FROM log"
 READ_PRODUCTS = f"""
-    SELECT {", ".join(PRODUCT_COLUMNS)} FROM products WHERE sku = ANY({LOCKED_SKUS}) ORDER BY sku
+    SELECT {", ".join(PRODUCT_COLUMNS)} FROM products WHERE sku = ANY({LOCKED_SKUS})
 """
 READ_OPEN_BATCHES = f"""
     SELECT {", ".join(BATCH_COLUMNS)} FROM batches WHERE sku = ANY({LOCKED_SKUS}) AND NOT used_up
@@ -71,10 +71,10 @@ def rows_of(statement: str, columns: Sequence[str]) -> str:
 
 
 def read_state(lines: str) -> str:
-    """Return a statement that reads the history, the locked products, their batches, and these lines.
+    """Return a statement that reads the history, the locked products, their open batches, the named batches, and lines.
 
-    It can return a batch twice. The result is one JSON text, because the driver returns only the last result of a
-    string.
+    It can return a batch twice, and batches of products that are not locked. The result is one JSON text, because the
+    driver returns only the last result of a string.
     """
     return f"""
         WITH lines AS MATERIALIZED ({lines})
@@ -174,7 +174,12 @@ FIND_EVENTS = """
 """
 
 WAITS = {LockWait.FIRST: ("300ms", "300ms"), LockWait.PROBE: ("10ms", "10ms"), LockWait.SECOND: ("200ms", "10ms")}
-"""The lock time-out for a product, and for an idempotency key. The default is that of the session."""
-LIMIT_WAIT_FOR_PRODUCTS, LIMIT_WAIT_FOR_KEYS = (
-    {wait: f"SET LOCAL lock_timeout = '{time_outs[number]}'" for wait, time_outs in WAITS.items()} for number in (0, 1)
-)
+"""The lock time-outs for a product and for an idempotency key. For other waits, that of the engine applies."""
+
+
+def limit_wait_for_products(wait: LockWait) -> str:
+    return f"SET LOCAL lock_timeout = '{WAITS[wait][0]}'"
+
+
+def limit_wait_for_keys(wait: LockWait) -> str:
+    return f"SET LOCAL lock_timeout = '{WAITS[wait][1]}'"

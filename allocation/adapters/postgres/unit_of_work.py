@@ -1,6 +1,6 @@
 """The unit of work on PostgreSQL: a transaction at READ COMMITTED that locks first and then reads.
 
-It usually needs two round trips. The first one locks and reads, and the second one writes and commits.
+It usually needs two round trips. The first string locks and reads. The second string writes and commits.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from allocation.adapters.clock import Clock, utc_now
 from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.driver.errors import translated_errors
-from allocation.adapters.postgres.driver.transaction import PostgresTransaction, transaction
+from allocation.adapters.postgres.driver.transaction import PostgresTransaction, open_transaction
 from allocation.adapters.postgres.history import find_history
 from allocation.adapters.postgres.idempotency import SqlIdempotencyKeys, lock_keys
 from allocation.adapters.postgres.migrations.revision import SchemaGate
@@ -74,6 +74,6 @@ def unit_of_work(engine: Engine, gate: SchemaGate, locks: LockSet, *, now: Clock
     race or its connection. Raise Busy at the lock time-out, and StoreUnavailable if the database is unavailable.
     """
     gate.check()
-    with translated_errors(), transaction(engine) as opened:
+    with translated_errors(), open_transaction(engine) as opened:
         keys = lock_keys(opened, locks.idempotency_keys, locks.wait)
         yield SqlUnitOfWork(opened, locks, keys, now)

@@ -62,9 +62,9 @@ def end_of_text(body: IO[bytes], size: int) -> int:
 
 
 def read_lines(body: IO[bytes]) -> Iterator[bytes]:
-    """Yield each line that is not blank, without its newline. Yield another long line instead of a very long line.
+    """Yield each line that is not blank, without its newline.
 
-    It is longer than LONGEST_LINE bytes, too, so `parse_line` refuses it.
+    Replace a line above LONGEST_LINE by a placeholder of about that length, which `parse_line` refuses.
     """
     rest = b""
     while part := body.read(READ_AT_ONCE):

@@ -1,7 +1,7 @@
 """Executes groups of requests around the locks that other transactions hold.
 
 A group first waits for its locks together, and briefly. If another transaction holds one of them for longer, the group
-splits: the requests for each product try alone. Those whose locks are free succeed at once. The others try a second
+splits: the requests for each product try alone. Requests whose locks are free succeed at once. The others try a second
 time. If their locks have been held for half a second, their names are blocked: see `lock_waiters.py`.
 """
 

@@ -143,7 +143,7 @@ class GroupCommit:
             threading.Thread(target=self._watch, name="lane-watch", daemon=True).start()
 
     def submit(self, request: CommandRequest, done: Callable[[Outcome], None]) -> bool:
-        """Execute the request in other threads, and call `done` with its outcome in one of them.
+        """Execute the request in other threads. `done` receives its outcome once, in any thread.
 
         Return False if the request can't share a transaction.
         """

@@ -24,7 +24,7 @@ Result = tuple[Any, Exception | None]
 class Bulkhead:
     """A limited number of threads. Only the event loop of the process uses it.
 
-    A pool of the standard library would need more time for each call than the call itself.
+    A ThreadPoolExecutor needs more time for each call than most calls.
     """
 
     def __init__(self, kind: str, threads: int) -> None:
@@ -59,8 +59,8 @@ class Bulkhead:
     async def call(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
         """Return the result of `work`, or raise its error. The caller has entered `thread`."""
         if self._missing_threads:
-            self._missing_threads -= 1
             Thread(target=self._work, name=self._kind, daemon=True).start()
+            self._missing_threads -= 1
         future, done = self._deliveries.expect()
         self._calls.put((partial(work, *args), done))
         result, error = await future
@@ -71,7 +71,14 @@ class Bulkhead:
     def _work(self) -> None:
         while True:
             work, done = self._calls.get()
-            try:
-                done((work(), None))
-            except Exception as error:
-                done((None, error))
+            done(result_of(work))
+            del work, done  # They would keep the last call alive until the next one.
+
+
+def result_of(work: Callable[[], Any]) -> Result:
+    try:
+        return work(), None
+    except Exception as error:
+        return None, error
+    except BaseException as error:  # The thread must go on, and the request must get an answer.
+        return None, RuntimeError(f"A thread was interrupted by {error!r}")

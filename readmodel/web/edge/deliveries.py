@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -10,7 +11,10 @@ T = TypeVar("T")
 
 
 class Deliveries(Generic[T]):
-    """One wake-up of the event loop delivers all results that are ready. A wake-up for each would cost much more."""
+    """One wake-up of the event loop delivers all results that are ready. A wake-up for each would cost much more.
+
+    All its futures belong to the event loop of the process.
+    """
 
     def __init__(self) -> None:
         self._ready = deque[tuple[asyncio.Future[T], T]]()
@@ -24,12 +28,13 @@ class Deliveries(Generic[T]):
 
     def _deliver(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], result: T) -> None:
         self._ready.append((future, result))
-        if not self._is_due and not loop.is_closed():
+        if not self._is_due:
             self._is_due = True
-            loop.call_soon_threadsafe(self._deliver_all)
+            with suppress(RuntimeError):  # The loop is closed, and nobody waits for the result any more.
+                loop.call_soon_threadsafe(self._deliver_all)
 
     def _deliver_all(self) -> None:
-        self._is_due = False  # Before the deque is empty: a result that comes now causes another wake-up.
+        self._is_due = False  # Reset first: a result that arrives during the loop schedules another wake-up.
         while self._ready:
             future, result = self._ready.popleft()
             if not future.done():  # The client may have gone.

@@ -51,5 +51,7 @@ def recorded_engine(database_url: str, **time_outs: str) -> Iterator[tuple[Engin
         url = database_url.replace(f"{LOCALHOST}:{address.port}/", f"{LOCALHOST}:{recorder.port}/")
         limits = TIMEOUTS | {"idle_in_transaction_session_timeout": f"{PATIENCE}s"} | time_outs
         engine = create_postgres_engine(f"{url}?sslmode=disable", timeouts=limits)
-        yield engine, recorder.strings
-        engine.dispose()
+        try:
+            yield engine, recorder.strings
+        finally:
+            engine.dispose()

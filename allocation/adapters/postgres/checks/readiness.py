@@ -40,7 +40,8 @@ READ_REFUSED = text(f"""
 """)
 
 
-LIMIT_WAIT = text("SET LOCAL lock_timeout = '1s'")
+# The check may hold locks on some tables while it waits for another one. So it waits less than a migration does.
+LIMIT_WAIT = text("SET LOCAL lock_timeout = '100ms'")
 LOCK_TABLES = text(f"LOCK TABLE {', '.join(PRIVILEGES)} IN ROW EXCLUSIVE MODE")
 """Commands need this lock, and it does not conflict with theirs."""
 UNREACHABLE = "the database can't be reached"

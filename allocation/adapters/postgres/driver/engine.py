@@ -1,22 +1,41 @@
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from allocation.adapters.postgres.driver.errors import is_unusable
 
 READ_COMMITTED = "ISOLATION LEVEL READ COMMITTED"
 """The isolation of each transaction, whatever the default of the server is."""
-BEGIN = "begin"
-"""The execution option of an engine that has the first statements of a transaction."""
+BEGIN, FAULTS = "begin", "faults"
+"""The names of two options of an engine: the first statements of its transactions, and its SessionFaults."""
 TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "5s"}
 """An idle transaction that has appended events holds back every reader of the log. So its limit is short."""
-LIMIT_SESSION = "".join(
-    f"SET {name} = '{value}'; "
-    for name, value in {**TIMEOUTS, "default_transaction_isolation": "read committed"}.items()
-)
+LIMIT_SESSION = "".join(f"SET {name} = '{value}'; " for name, value in TIMEOUTS.items())
+OPENED = "opened"
+
+
+class SessionFaults:
+    """Replaces the sessions that were opened before a session was lost or unusable: they may have the same fault."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def note(self) -> None:
+        self._last = time.monotonic()
+
+    def on_connect(self, _: object, record: ConnectionPoolEntry) -> None:
+        record.info[OPENED] = time.monotonic()
+
+    def on_checkout(self, _: object, record: ConnectionPoolEntry, __: object) -> None:
+        """Make the pool open a new session instead of an old one."""
+        if record.info[OPENED] <= self._last:
+            raise DisconnectionError
 
 
 def create_postgres_engine(
@@ -29,9 +48,12 @@ def create_postgres_engine(
     sets its own time-outs, in its first round trip.
     """
     _, _, address = database_url.partition("://")
+    faults = SessionFaults()
     engine = create_engine(
         f"postgresql+psycopg2://{address}",
-        execution_options={BEGIN: begin(timeouts, direct=direct)},
+        execution_options={BEGIN: first_statements(timeouts, direct=direct), FAULTS: faults},
+        # The driver would send one more statement when a session leaves autocommit, so only direct engines use it.
+        **({"isolation_level": "READ COMMITTED"} if direct else {}),
         pool_size=connections,
         max_overflow=0,
         pool_timeout=5,
@@ -45,6 +67,8 @@ def create_postgres_engine(
             "tcp_user_timeout": 30_000,
         },
     )
+    event.listen(engine, "connect", faults.on_connect)
+    event.listen(engine, "checkout", faults.on_checkout)
     event.listen(engine, "handle_error", discard_unusable_sessions)
     if direct:
         event.listen(engine, "connect", limit_session)
@@ -89,7 +113,7 @@ def limit_transaction(
     return statement, parameters
 
 
-def begin(timeouts: Mapping[str, str], *, direct: bool) -> str:
+def first_statements(timeouts: Mapping[str, str], *, direct: bool) -> str:
     return f"BEGIN {READ_COMMITTED}; {'' if direct else settings_of(timeouts)}"
 
 

@@ -51,36 +51,40 @@ def translated_errors() -> Iterator[None]:
     except PoolTimeout as error:
         raise StoreUnavailable("Every database connection is in use") from error
     except DBAPIError as error:
-        if translated := translate(error.orig, is_lost=error.connection_invalidated):
+        if translated := translate(error.orig, lost=error.connection_invalidated):
             raise translated from error
         raise
     except psycopg2.Error as error:
-        if translated := translate(error, is_lost=is_lost(error)):
+        if translated := translate(error, lost=is_lost(error)):
             raise translated from error
         raise
 
 
-def translate(error: BaseException | None, *, is_lost: bool) -> RetryableError | StoreUnavailable | None:
-    """Return the error of the port, or None if the error is a bug. `is_lost` is True if the connection is lost."""
+def translate(error: BaseException | None, *, lost: bool) -> RetryableError | StoreUnavailable | None:
+    """Return the error of the port, or None if the error is a bug. `lost` says whether the connection is lost."""
     code = code_of(error)
     if code == LOCK_TIMEOUT:
         return Busy(message_of(error))
     if code in REASONS:
         return StoreUnavailable(f"{REASONS[code]}: {message_of(error)}", REASONS[code])
-    if code in LOST_RACES or is_transient_duplicate(error) or is_lost:
+    if code in LOST_RACES or is_transient_duplicate(error) or lost:
         return RetryableError(message_of(error))
-    if code is None or code.startswith(UNAVAILABLE):
+    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and code is None:
+        return StoreUnavailable(message_of(error))
+    if code is not None and code.startswith(UNAVAILABLE):
         return StoreUnavailable(message_of(error))
     return None
 
 
 def is_lost(error: psycopg2.Error) -> bool:
-    """Return whether the connection is lost. The driver itself raises only errors without a code for that."""
-    return code_of(error) is None or (error.cursor is not None and error.cursor.connection.closed != 0)
+    """Return whether the connection is lost. A loss that the driver detects has no code."""
+    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and code_of(error) is None:
+        return True
+    return error.cursor is not None and error.cursor.connection.closed != 0
 
 
 def is_unusable(error: BaseException | None) -> bool:
-    """Return whether a new session may succeed after this error, because it may reach another server or schema."""
+    """Return whether the session is the cause of the error. A new session may reach another server or schema."""
     code = code_of(error)
     return code in REASONS and code != DISK_FULL
 

@@ -1,7 +1,7 @@
 """Transactions that need few round trips: their statements wait until a result is needed, and then travel together.
 
-In the simple query protocol, each statement of a string has a snapshot of its own. So a query sees everything that
-other transactions committed before an earlier statement of its string acquired its locks.
+In the simple query protocol, each statement of a string has a snapshot of its own. So a query sees every commit that
+precedes the locks of an earlier statement in its string.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,17 +14,17 @@ from psycopg2.extensions import connection as Session  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.driver.engine import BEGIN
+from allocation.adapters.postgres.driver.engine import BEGIN, FAULTS, SessionFaults
 from allocation.adapters.postgres.driver.errors import is_lost, is_unusable
 
-LARGEST_STRING = 1_000_000
-"""If more bytes than this wait, `add` sends them. One very long string would block the other threads."""
+SENT_AT = 1_000_000
+"""The number of waiting bytes that `add` sends. So a large transaction needs less memory."""
 
 Values = Mapping[str, Any]
 
 
 class PostgresTransaction:
-    """An open transaction. `begin` travels with the first statement.
+    """A transaction that begins with its first string. `begin` has its first statements.
 
     The driver's errors pass through. After an error, the transaction can only be rolled back.
     """
@@ -35,9 +35,9 @@ class PostgresTransaction:
         self._size = 0
 
     def add(self, statement: str, values: Values | None = None) -> None:
-        """Send the statement before the next query or the commit. It has no result."""
+        """Send the statement with the next query or with the commit. Discard its rows. Its errors appear then."""
         self._add(self._cursor.mogrify(statement, values))
-        if self._size > LARGEST_STRING:
+        if self._size > SENT_AT:
             self.send()
 
     def query(self, statement: str, values: Values | None = None) -> list[tuple[Any, ...]]:
@@ -50,6 +50,8 @@ class PostgresTransaction:
         """Send the waiting statements, and commit."""
         self._add(b"COMMIT")
         self.send()
+        if self._cursor.statusmessage != "COMMIT":
+            raise RuntimeError("PostgreSQL has rolled back the transaction, because an earlier statement failed")
 
     def send(self) -> None:
         """Send the waiting statements."""
@@ -62,35 +64,40 @@ class PostgresTransaction:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[PostgresTransaction]:
-    """Open a transaction at READ COMMITTED. Roll back if the context ends without a commit."""
-    pool = engine.pool
+def open_transaction(engine: Engine) -> Iterator[PostgresTransaction]:
+    """Open a transaction at READ COMMITTED. Roll back if the context ends without a commit.
+
+    The session is in autocommit meanwhile. Otherwise the driver would send BEGIN alone, which costs a round trip.
+    """
+    options = engine.get_execution_options()
+    faults: SessionFaults = options[FAULTS]
     with engine.connect() as connection:
         session: Any = connection.connection.dbapi_connection
+        is_usable = True
         try:
-            with in_autocommit(session), session.cursor() as cursor:
-                yield PostgresTransaction(cursor, engine.get_execution_options()[BEGIN])
+            session.autocommit = True
+            with session.cursor() as cursor:
+                yield PostgresTransaction(cursor, options[BEGIN])
         except psycopg2.Error as error:
             if is_lost(error) or is_unusable(error):
-                connection.invalidate(error)
-                if engine.pool is pool:
-                    engine.dispose()  # The other sessions of the pool have the same fault.
+                faults.note()
+                is_usable = False
             raise
+        finally:
+            if not (is_usable and has_ended(session)):
+                connection.invalidate()
 
 
-@contextmanager
-def in_autocommit(session: Session) -> Iterator[None]:
-    """Let the caller send BEGIN and COMMIT. The driver would send BEGIN alone, which costs a round trip.
+def has_ended(session: Session) -> bool:
+    """Roll back if the transaction is open, and leave autocommit. Return False if the session is lost.
 
-    Roll back at the end if the transaction is open: in autocommit, neither the driver nor the pool does so. Otherwise
-    the next user would get the session with its locks.
+    In autocommit, neither the driver nor the pool rolls back. The next user would get the session with its locks.
     """
-    session.autocommit = True
     try:
-        yield
-    finally:
-        if not session.closed and session.info.transaction_status != TRANSACTION_STATUS_IDLE:
+        if session.info.transaction_status != TRANSACTION_STATUS_IDLE:
             with session.cursor() as cursor:
                 cursor.execute("ROLLBACK")
-        if not session.closed:
-            session.autocommit = False
+        session.autocommit = False
+    except psycopg2.Error:
+        return False
+    return True

@@ -32,12 +32,12 @@ def test_repeated_member_is_refused_at_any_depth(name: str, first: Any, second: 
 
 
 def test_large_body_with_a_repeated_member_is_refused_without_its_name() -> None:
-    """The search for the name would block the event loop."""
+    """The search for the name would hold up the event loop."""
     body = b'{"a": 1, "a": 2, "b": "%b"}' % (b"x" * SEARCHED)
-    with pytest.raises(InvalidInput, match="body has a member that occurs more than once"):
+    with pytest.raises(InvalidInput, match="body must have each member once"):
         require_unique_members(body)
 
 
-def test_nan_is_no_json() -> None:
-    with pytest.raises(InvalidInput, match="body must be JSON"):
-        require_unique_members(b'{"a": NaN}')
+@pytest.mark.parametrize("number", ["1e999", "9" * 400, "NaN"])
+def test_number_that_only_some_parsers_accept_is_no_repeated_member(number: str) -> None:
+    require_unique_members(f'{{"a": {number}}}'.encode())

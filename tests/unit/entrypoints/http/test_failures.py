@@ -72,11 +72,11 @@ def test_bulk_line_has_the_status_of_its_nearest_base_class(client: EdgeClient) 
     assert result["message"].startswith(UNCONFIRMED)
 
 
-@pytest.mark.parametrize("client_leaves_after", [0, 1])
-def test_client_that_leaves_frees_the_thread_of_its_bulk(client: EdgeClient, client_leaves_after: int) -> None:
+@pytest.mark.parametrize("client_leaves_at", [0, 1])
+def test_client_that_leaves_frees_the_thread_of_its_bulk(client: EdgeClient, client_leaves_at: int) -> None:
     line = json.dumps(ALLOCATE | {"type": "allocate"}).encode()
     leaving = client.request(
-        "POST", "/commands", Response(line, client_leaves_after), **{"content-type": "application/x-ndjson"}
+        "POST", "/commands", Response(line, client_leaves_at), **{"content-type": "application/x-ndjson"}
     )
     assert leaving.body == b""
     assert client.post("/commands", line, "application/x-ndjson").status == 200, "the only thread is free again"

@@ -1,10 +1,14 @@
 """How the adapter translates database errors."""
 
+from contextlib import ExitStack
+
+import psycopg2
 import pytest
 from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.driver.errors import translated_errors
+from allocation.adapters.postgres.driver.transaction import open_transaction
 from allocation.adapters.postgres.event_log import REBUILD_LOCK, EventLog
 from allocation.adapters.postgres.migrations.revision import SchemaGate
 from allocation.adapters.postgres.unit_of_work import unit_of_work
@@ -28,6 +32,58 @@ def test_lost_connection_raises_retryable_error(engine: Engine, database_url: st
         with other.connect() as connection:
             terminate_other_sessions(connection)
         assert uow.products.get_or_create("S")
+    other.dispose()
+
+
+def test_bug_passes_through_although_its_session_is_lost(engine: Engine, database_url: str) -> None:
+    """The rollback fails, too. Its error must not hide the bug: the bus would repeat the transaction."""
+    other = create_postgres_engine(database_url)
+    with pytest.raises(ZeroDivisionError), unit_of_work(engine, SchemaGate(engine), S) as uow:
+        assert uow.products.get_or_create("S")
+        with other.connect() as connection:
+            terminate_other_sessions(connection)
+        raise ZeroDivisionError
+    other.dispose()
+    with unit_of_work(engine, SchemaGate(engine), S) as uow:
+        assert uow.products.get_or_create("S")
+
+
+def test_wrong_use_of_the_driver_is_no_lost_connection(engine: Engine) -> None:
+    with pytest.raises(psycopg2.ProgrammingError), translated_errors(), open_transaction(engine) as transaction:
+        transaction.query("SET LOCAL lock_timeout = '1s'")  # It returns no rows.
+
+
+def test_one_loss_replaces_all_older_sessions(engine: Engine, database_url: str) -> None:
+    """Otherwise each of them would cost an attempt, and a command has eight."""
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(engine.connect())
+    other = create_postgres_engine(database_url)
+    with other.connect() as connection:
+        terminate_other_sessions(connection)
+    other.dispose()
+    losses = 0
+    for _ in range(20):
+        try:
+            with translated_errors(), open_transaction(engine) as transaction:
+                transaction.query("SELECT 1")
+        except RetryableError:
+            losses += 1
+    assert losses == 1
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_isolation_does_not_depend_on_the_default(engine: Engine, database_url: str, direct: bool) -> None:
+    with engine.begin() as connection:
+        name = connection.execute(text("SELECT current_database()")).scalar_one()
+        connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'"))
+    other = create_postgres_engine(database_url, connections=1, direct=direct)
+    for _ in range(3):
+        with other.connect() as connection:
+            assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
+        with open_transaction(other) as transaction:
+            assert transaction.query("SHOW transaction_isolation") == [("read committed",)]
+        assert EventLog(other).end() == 1
     other.dispose()
 
 
