@@ -31,7 +31,7 @@ UNKNOWN_EVENTS = """
 """
 
 
-@pytest.mark.parametrize("number", [60, pytest.param(600, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [120, pytest.param(600, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("way", ["one-by-one", pytest.param("in-bulk", marks=pytest.mark.slow)])
 def test_each_key_is_executed_once_for_many_processes(
     way: str, number: int, environment: dict[str, str], relay: None, engine: Engine, model: Store
@@ -44,7 +44,7 @@ def test_each_key_is_executed_once_for_many_processes(
         ]
         answers = [json.loads(client.communicate()[0]) for client in clients]
     assert len(answers[0]) == number
-    assert len(waits) > 1, "no two sessions waited for a lock, so there was no race"
+    assert waits, "no session waited for a lock, so there was no race"
     for other in answers[1:]:
         assert other == answers[0], "two processes got different answers for a key"
     statuses = Counter(answer[0] if way == "one-by-one" else answer["status"] for answer in answers[0].values())
