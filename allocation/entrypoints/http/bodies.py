@@ -9,8 +9,8 @@ from allocation.adapters.schemas.errors import InvalidInput
 from readmodel.web.answers import Problem
 
 LARGEST_BODY = 100_000
-LARGEST_ORDER = 1_000_000
-"""Bytes of an `allocate_order`, which may have 1,000 lines."""
+LARGEST_ORDER = 400_000
+"""Bytes of an `allocate_order`, which may have 1,000 lines. A larger body would delay the event loop."""
 LARGEST_BULK = 100_000_000
 LONGEST_LINE = 1_000_000
 READ_AT_ONCE = 65_536
@@ -21,7 +21,8 @@ NO_END = 'A body without a Content-Length must end with the line {"type": "end"}
 TOO_LARGE = "The body has more than {} bytes. No command was executed"
 TOO_LARGE_BULK = f"{TOO_LARGE.format(LARGEST_BULK)}. Send the body in parts"
 ONE_PARSES = Lock()
-"""Held while a thread parses a large body. Several threads would be no faster, and would delay the event loop more."""
+"""Held while a thread parses a large body, or a part of a bulk. Several threads would be no faster, and would delay the
+event loop more."""
 
 
 def require_end(body: IO[bytes], length: int | None) -> None:

@@ -111,12 +111,12 @@ def bulk_results(lines: Iterator[bytes], bus: MessageBus, caller: Caller) -> Ite
         with ONE_PARSES:
             parsed = [parse_line(line, caller) for line in part]
         outcomes = bus.handle_requests(line.request for line in parsed if isinstance(line.request, CommandRequest))
-        results = [
-            line_result(line, next(outcomes) if isinstance(line.request, CommandRequest) else line.request)
-            for line in parsed
-        ]
+        found = [next(outcomes) if isinstance(line.request, CommandRequest) else line.request for line in parsed]
+        with ONE_PARSES:
+            results = list(map(line_result, parsed, found))
+            text = b"".join(orjson.dumps(result) + b"\n" for result in results)
         failed = sum(result["status"] >= 500 for result in results)
-        yield b"".join(orjson.dumps(result) + b"\n" for result in results)
+        yield text
         if failed:
             logger.warning("%s of %s lines in a part of a bulk request failed with a 5xx status", failed, len(part))
 
