@@ -35,6 +35,7 @@ def encrypted(environment: dict[str, str], certificates: Certificates) -> Iterat
         yield {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
 
 
+@pytest.mark.slow
 def test_the_service_works_over_tls(encrypted: dict[str, str]) -> None:
     with running("relay", encrypted), web(encrypted) as port, web(encrypted, "queries") as queries_port:
         api, queries = Api(port), Api(queries_port)

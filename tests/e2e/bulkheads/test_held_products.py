@@ -97,6 +97,7 @@ def test_commands_of_every_kind_wait_in_few_threads(engine: Engine, port: int, a
     eventually(lambda: api.post("cancel_order", {"orderid": "o2"}).status == 202)
 
 
+@pytest.mark.slow
 def test_a_bulk_waits_once_for_a_held_product(engine: Engine, port: int, api: Api) -> None:
     for sku in ("HELD", "FREE"):
         assert api.add_batch(f"b-{sku}", sku, 1_000).status == 201

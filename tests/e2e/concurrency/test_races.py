@@ -100,6 +100,7 @@ def test_concurrent_first_batches_of_a_sku_all_succeed(clients: Clients, engine:
     assert available == [THREADS * 5] * races
 
 
+@pytest.mark.slow
 def test_only_one_of_concurrent_skus_gets_a_batch_reference(clients: Clients, engine: Engine) -> None:
     def race(number: int) -> None:
         requests = [add_batch(f"b{number}", f"SKU-{n}", 5) for n in range(THREADS)]

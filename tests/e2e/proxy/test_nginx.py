@@ -128,10 +128,12 @@ def test_a_failing_request_does_not_turn_the_service_off(proxy: Proxy) -> None:
     assert [proxy.request("GET", "/health/live")[0] for _ in range(20)] == [200] * 20
 
 
+@pytest.mark.slow
 def test_a_query_with_a_body_gets_its_answer(proxy: Proxy) -> None:
     assert [proxy.request("GET", "/orders/o1", b"x" * 900_000)[0] for _ in range(20)] == [404] * 20
 
 
+@pytest.mark.slow
 def test_other_paths_below_health_have_limits(proxy: Proxy) -> None:
     """nginx resolves the dot segments before it finds a location, and it passes the path unchanged."""
     with ExitStack() as stack:

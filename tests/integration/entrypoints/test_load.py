@@ -119,6 +119,7 @@ def test_the_loader_refuses_a_file_of_another_format(
         Load(bus).batches(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "overwritten"])
 def test_the_loader_loads_the_rows_before_damaged_data(
     bus: MessageBus, tmp_path: Path, engine: Engine, damage: str

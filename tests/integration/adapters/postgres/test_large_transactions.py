@@ -23,6 +23,7 @@ PAGE = 1_000
 LINES = 2 * PAGE + 500
 
 
+@pytest.mark.slow
 def test_readers_see_a_large_transaction_as_a_whole(
     projecting_bus: MessageBus, model: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

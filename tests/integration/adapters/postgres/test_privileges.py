@@ -39,6 +39,7 @@ def test_the_role_of_the_service_can_execute_commands(database_url: str) -> None
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_migrate_gives_the_role_its_privileges(postgres: Postgres) -> None:
     execute(postgres, "CREATE DATABASE of_another_owner")
     environment = least_privilege(postgres.url_of("of_another_owner"))

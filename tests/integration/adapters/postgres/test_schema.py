@@ -67,6 +67,7 @@ def test_constraint_rejects_an_invalid_row(statement: str, engine: Engine) -> No
         connection.execute(text(statement))
 
 
+@pytest.mark.slow
 def test_several_processes_migrate_an_empty_database(postgres: Postgres, tmp_path: Path) -> None:
     """The service creates its own schema, so an installation needs no other tool."""
     execute(postgres, "CREATE DATABASE empty")

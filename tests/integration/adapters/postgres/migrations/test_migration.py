@@ -76,6 +76,7 @@ def test_commands_work_on_a_newer_schema(engine: Engine) -> None:
     assert reason_not_ready(engine) is None
 
 
+@pytest.mark.slow
 def test_a_migration_blocks_no_command_while_it_waits(engine: Engine) -> None:
     """A waiting ALTER TABLE would make every later command wait behind it, up to the command's time-out."""
     bus = bus_over(engine)
