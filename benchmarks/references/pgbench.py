@@ -1,6 +1,6 @@
 """PostgreSQL without the service: pgbench runs a script of statements, one transaction per command.
 
-The scripts and their tables stay as they are, whatever the service sends.
+The scripts and their tables stay the same when the service changes.
 """
 
 import re

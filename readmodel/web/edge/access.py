@@ -19,7 +19,7 @@ COMMAND, QUERY, ADMIN = "command", "query", "admin"
 SCOPES = (COMMAND, QUERY, ADMIN)
 """`admin` includes the other scopes."""
 ANY = ""
-"""The scope of an endpoint that needs a valid token, whatever its scopes are."""
+"""The scope of an endpoint that every valid token may call."""
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DIGEST = re.compile("sha256:([0-9a-f]{64})")
 PREFIX = "allocation_"

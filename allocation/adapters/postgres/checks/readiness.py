@@ -40,7 +40,7 @@ READ_REFUSED = text(f"""
 """)
 
 
-# The check may hold locks on some tables while it waits for another one. So it waits less than a migration does.
+# While the check waits for one table, it holds locks on others. A migration waits for 500 ms, so the check waits less.
 LIMIT_WAIT = text("SET LOCAL lock_timeout = '100ms'")
 LOCK_TABLES = text(f"LOCK TABLE {', '.join(PRIVILEGES)} IN ROW EXCLUSIVE MODE")
 """Commands need this lock, and it does not conflict with theirs."""

@@ -11,13 +11,24 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from allocation.adapters.postgres.driver.errors import is_unusable
 
 READ_COMMITTED = "ISOLATION LEVEL READ COMMITTED"
-"""The isolation of each transaction, whatever the default of the server is."""
+"""The isolation of each transaction. The server may have another default."""
 BEGIN, FAULTS = "begin", "faults"
 """The names of two options of an engine: the first statements of its transactions, and its SessionFaults."""
 TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "5s"}
 """An idle transaction that has appended events holds back every reader of the log. So its limit is short."""
 LIMIT_SESSION = "".join(f"SET {name} = '{value}'; " for name, value in TIMEOUTS.items())
+CONNECTION = {
+    "connect_timeout": 5,
+    "application_name": "allocation",
+    "client_encoding": "utf8",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""The arguments of each connection. A lost server is noticed after half a minute."""
 OPENED = "opened"
+"""The name under which the pool keeps the moment at which a session was opened."""
 
 
 class SessionFaults:
@@ -57,15 +68,7 @@ def create_postgres_engine(
         pool_size=connections,
         max_overflow=0,
         pool_timeout=5,
-        connect_args={
-            "connect_timeout": 5,
-            "application_name": "allocation",
-            "client_encoding": "utf8",
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 30_000,
-        },
+        connect_args=CONNECTION,
     )
     event.listen(engine, "connect", faults.on_connect)
     event.listen(engine, "checkout", faults.on_checkout)

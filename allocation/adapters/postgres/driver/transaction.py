@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
-from psycopg2.extensions import connection as Session  # noqa: N812
+from psycopg2.extensions import connection as Session  # noqa: N812  # The driver names its classes in lower case.
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
@@ -18,7 +18,7 @@ from allocation.adapters.postgres.driver.engine import BEGIN, FAULTS, SessionFau
 from allocation.adapters.postgres.driver.errors import is_lost, is_unusable
 
 SENT_AT = 1_000_000
-"""The number of waiting bytes that `add` sends. So a large transaction needs less memory."""
+"""If more bytes than this wait, `add` sends them. So a large transaction needs less memory."""
 
 Values = Mapping[str, Any]
 
