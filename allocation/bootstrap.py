@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from allocation.service_layer.messagebus import MessageBus, Publish
     from allocation.shutdown import Shutdown
     from readmodel.store.names import Names
+    from readmodel.store.reads.shared_connection import SharedConnection
     from readmodel.store.store import Store
     from readmodel.web.edge.edge import Edge
 
@@ -49,7 +50,8 @@ def create_web_app(settings: Settings | None = None) -> "Edge":
     health = create_engine(settings, connections=1)
     ready = partial(reason_not_ready, health)
     views = partial(check_views, store, settings.suspect_is_ready, settings.views_too_old, writes=True)
-    return create_edge(bus, store, threads, ready, views, read_access_tokens(settings))
+    connection = create_shared_connection(settings, queries.TIMEOUT)
+    return create_edge(bus, store, connection, threads, ready, views, read_access_tokens(settings))
 
 
 def web_threads(settings: Settings) -> "Threads":
@@ -73,7 +75,8 @@ def create_query_app(settings: Settings | None = None) -> "Edge":
     store = create_store(settings, timeout=queries.TIMEOUT)
     tokens = read_access_tokens(settings)
     views = partial(check_views, store, settings.suspect_is_ready, settings.views_too_old, writes=False)
-    return create_query_edge(store, 2 * settings.threads, views, tokens)
+    connection = create_shared_connection(settings, queries.TIMEOUT)
+    return create_query_edge(store, connection, 2 * settings.threads, views, tokens)
 
 
 def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
@@ -160,6 +163,14 @@ def create_redis(settings: Settings, *, timeout: float = 5.0, retries: int = 1, 
 
     url = required(settings.redis_url, "REDIS_URL")
     return redis_client(url, timeout=timeout, retries=retries, decode=decode)
+
+
+def create_shared_connection(settings: Settings, timeout: float) -> "SharedConnection":
+    from readmodel.store.client import async_redis_client
+    from readmodel.store.reads.shared_connection import SharedConnection
+
+    client = async_redis_client(required(settings.redis_url, "REDIS_URL"), timeout=timeout)
+    return SharedConnection(client, create_names(settings), timeout)
 
 
 def create_names(settings: Settings) -> "Names":

@@ -6,7 +6,9 @@
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from inspect import iscoroutinefunction
 from typing import Any
 from unittest.mock import patch
 
@@ -20,6 +22,7 @@ from allocation.service_layer import messagebus
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.fast_path import FastPath
 from readmodel.store.connection import ThreadConnection
+from readmodel.store.reads.shared_connection import SharedConnection
 from readmodel.web import queries
 from readmodel.web.answers import Answer, json_answer
 from readmodel.web.edge.edge import Edge
@@ -40,6 +43,7 @@ TIMED: dict[str, tuple[object, Callable[..., Any]]] = {
     "write and commit": (PostgresTransaction, PostgresTransaction.commit),
     "views": (FastPath, FastPath.__call__),
     "Redis": (ThreadConnection, ThreadConnection.send),
+    "Redis of a query": (SharedConnection, SharedConnection.exchange),
     "answer": (queries, json_answer),
 }
 
@@ -68,17 +72,26 @@ def create_app() -> Edge:
 def timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function with a timer that adds to the seconds of `part`."""
 
-    def measure(*arguments: Any, **named: Any) -> Any:
+    @contextmanager
+    def measured() -> Iterator[None]:
         outer, inner.seconds = getattr(inner, "seconds", 0.0), 0.0
         start = time.perf_counter()
         try:
-            return function(*arguments, **named)
+            yield
         finally:
             total = time.perf_counter() - start
             seconds_of[part] += total - inner.seconds
             inner.seconds = outer + total
 
-    return measure
+    def measure(*arguments: Any, **named: Any) -> Any:
+        with measured():
+            return function(*arguments, **named)
+
+    async def measure_awaited(*arguments: Any, **named: Any) -> Any:
+        with measured():
+            return await function(*arguments, **named)
+
+    return measure_awaited if iscoroutinefunction(function) else measure
 
 
 def read_and_reset() -> dict[str, float]:

@@ -1,6 +1,8 @@
 import socket
+from typing import Any
 
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.retry import Retry
@@ -14,16 +16,24 @@ def redis_client(url: str, *, timeout: float = 5.0, retries: int = 1, decode: bo
 
     It retries only after a lost connection. For example, a restart of Redis breaks pooled connections.
     """
-    return Redis.from_url(
-        url,
-        decode_responses=decode,
-        encoding_errors="surrogateescape",  # Redis may hold keys and values of other programs.
-        protocol=3,
-        socket_keepalive=True,
-        socket_keepalive_options={
+    retry = Retry(NoBackoff(), retries, supported_errors=(ConnectionLost,))
+    return Redis.from_url(url, **options(timeout, decode), retry=retry)
+
+
+def async_redis_client(url: str, *, timeout: float) -> AsyncRedis:
+    """Return a client for an event loop, which opens no connection yet and does not retry."""
+    return AsyncRedis.from_url(url, **options(timeout, decode=True), retry=None)
+
+
+def options(timeout: float, decode: bool) -> dict[str, Any]:
+    return {
+        "decode_responses": decode,
+        "encoding_errors": "surrogateescape",  # Redis may hold keys and values of other programs.
+        "protocol": 3,
+        "socket_keepalive": True,
+        "socket_keepalive_options": {
             getattr(socket, name): value for name, value in KEEPALIVE.items() if hasattr(socket, name)
         },
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), retries, supported_errors=(ConnectionLost,)),
-    )
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+    }

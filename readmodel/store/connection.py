@@ -2,11 +2,10 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from hiredis import pack_command
 from redis import Redis
-from redis.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
 from readmodel.store.errors import ModelDamaged
@@ -30,25 +29,11 @@ def pack(commands: Sequence[RedisCommand]) -> PackedCommands:
 
 
 class OwnedConnection:
-    """A connection that closes with its thread, and not at the next garbage collection.
-
-    `replication` is what INFO said when the connection was made. A restart of Redis ends all connections.
-    """
+    """A connection that closes with its thread, and not at the next garbage collection."""
 
     def __init__(self, redis: Redis) -> None:
         pool = redis.connection_pool
         self.connection = pool.connection_class(**pool.connection_kwargs)
-        self.replication = ""
-        self.connection.register_connect_callback(self.read_replication)
-
-    def read_replication(self, connection: AbstractConnection) -> None:
-        try:
-            connection.send_command("INFO", "replication")
-            self.replication = cast("str", connection.read_response())
-        except BaseException:
-            self.replication = ""
-            connection.disconnect()  # Otherwise the next command would use the connection without this reply.
-            raise
 
     def __del__(self) -> None:
         self.connection.disconnect()
@@ -64,14 +49,6 @@ class ThreadConnection(threading.local):
         self._owned = OwnedConnection(redis)
         self._connection = self._owned.connection
         self._retry = self._connection.retry
-
-    @property
-    def replication(self) -> str:
-        """The reply to INFO replication when this thread connected, or the newer one that `note_replication` stored."""
-        return self._owned.replication
-
-    def note_replication(self, info: str) -> None:
-        self._owned.replication = info
 
     def send(self, commands: Sequence[RedisCommand]) -> list[Any]:
         """Return the reply of each command. If commands fail, raise the first error.

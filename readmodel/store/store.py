@@ -4,55 +4,45 @@ A Redis Function sets registers if they are newer. A bucket without a cursor ref
 writes can't restore parts of the views.
 """
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Generic, NamedTuple, TypeVar, cast
+from typing import TypeVar, cast
 from uuid import uuid4
 
 from redis import Redis
 from redis.exceptions import ResponseError
 
 from readmodel.store import keys
-from readmodel.store.connection import ThreadConnection, damage_in
-from readmodel.store.errors import ModelAbsent, ModelDamaged, TornRead
+from readmodel.store.connection import RedisCommand, ThreadConnection, damage_in
+from readmodel.store.errors import ModelAbsent, ModelDamaged
 from readmodel.store.functions import CACHED_MEMBER_CHANGED, Step, apply_command, load_functions
 from readmodel.store.generations import Generations
 from readmodel.store.names import PLAIN, Names
-from readmodel.store.reader_cache import ReaderCache
+from readmodel.store.reads.reader import Answer, Reader
+from readmodel.store.reads.reading import Reading, Trip, common_commands, complete
+from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.records.heartbeat import Heartbeat
 from readmodel.store.records.progress import Progress, parse_progress, progress_commands, replication_id_in
 from readmodel.store.registers import Register, by_bucket
-from readmodel.store.snapshot import Snapshot
 
 T = TypeVar("T")
 
 STALE = 5.0
 ATTEMPTS = 10
-READ_WITHIN, PAUSE = 0.5, 0.003
-"""Seconds. Readers repeat a torn read for READ_WITHIN. The relay completes the writes of a dead writer in this time."""
-
-
-class Answer(NamedTuple, Generic[T]):
-    """The result of a read. `warning` is None, or says that the result may be wrong or old: see `heartbeat.warning`."""
-
-    value: T
-    warning: str | None
 
 
 class Store:
     """Any number of threads may share it. It caches the names of the generations, and checks them on each use.
 
-    Readers call the views old if the relay has not confirmed them for `stale` seconds.
+    `reader` reads the views. It calls them old if the relay has not confirmed them for `stale` seconds.
     """
 
     def __init__(self, redis: Redis, names: Names = PLAIN, stale: float = STALE) -> None:
         self.redis = redis
         self.names = names
+        self.reader = Reader(names, stale)
         self._connection = ThreadConnection(redis)
         self._seen = Generations()
-        self._cache = ReaderCache()
-        self._stale = stale
 
     def install(self, cached_members: Mapping[str, str]) -> None:
         """Load the functions. Processes may call this method repeatedly."""
@@ -68,22 +58,15 @@ class Store:
         self._seen = Generations.parse(cast("str | None", stored))
         return self._seen
 
-    def read(self, fetch: Callable[[Snapshot], T]) -> Answer[T]:
-        """Return the result of `fetch` on the live generation. Repeat torn reads. Raise ModelAbsent or RedisError."""
-        deadline = time.monotonic() + READ_WITHIN
-        while live := self._seen.live or self.generations().live:
-            snapshot = Snapshot(self._connection, self.names, live, self._cache, self._stale)
-            try:
-                return Answer(fetch(snapshot), snapshot.warning)
-            except ModelDamaged as damage:
-                snapshot.mark_damaged(str(damage))
-                raise
-            except TornRead:
-                if time.monotonic() > deadline:
-                    break
-                time.sleep(PAUSE)
-                self.generations()
-        raise ModelAbsent
+    def read(self, fetch: Callable[[Snapshot], Reading[T]]) -> Answer[T]:
+        """Return the result of `fetch` on the live generation. Raise ModelAbsent or RedisError."""
+        return complete(self.reader.read(fetch), self.exchange)
+
+    def exchange(self, commands: Sequence[RedisCommand]) -> Trip:
+        """Make a round trip for a reading, in the calling thread. Raise RedisError or ModelDamaged."""
+        common = common_commands(self.names)
+        replies = self._connection.send([*commands, *common])
+        return Trip(replies[: len(commands)], *replies[len(commands) :])
 
     def apply(self, registers: Iterable[Register], identity: str) -> None:
         """Set newer registers in the live generation and in the other generation, and wake the relay.

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 from readmodel.store import keys
 from readmodel.store.errors import TornRead
-from readmodel.store.reader_cache import Cached
+from readmodel.store.reads.reader_cache import Cached
+from readmodel.store.reads.reading import Reading
+from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.registers import Register, Shape, State, encode, is_number, is_text, is_text_or_null, state_of
-from readmodel.store.snapshot import Snapshot
 
 STATE = "state"
 SHAPE: Shape = {"sku": is_text, "qty": is_number, "allocated": is_number, "eta": is_text_or_null}
@@ -47,19 +48,21 @@ class BatchView:
             yield Register(batch_key(ref), STATE, version, encode(version, state), invalidates_cache=new_eta)
 
 
-def batch(snapshot: Snapshot, ref: str) -> State | None:
+def batch(snapshot: Snapshot, ref: str) -> Reading[State | None]:
     """Return {"ref", "sku", "qty", "allocated", "eta", "available"}, or None if the batch does not exist."""
-    [stored] = snapshot.hashes(batch_key(ref))
+    [stored] = yield from snapshot.hashes(batch_key(ref))
     if not stored:
         return None
     state = stored_state(stored)
     return {"ref": ref} | state | {"available": state["qty"] - state["allocated"]}
 
 
-def add_etas(snapshot: Snapshot, refs: Iterable[str], etas: Cached) -> None:
+def add_etas(snapshot: Snapshot, refs: Iterable[str], etas: Cached) -> Reading[None]:
     """Add the missing ETAs to `etas`, by reference. Raise TornRead if the views show a line but not yet its batch."""
     unknown = [ref for ref in refs if ref not in etas]
-    found = snapshot.hashes(*map(batch_key, unknown)) if unknown else []
+    if not unknown:
+        return
+    found = yield from snapshot.hashes(*map(batch_key, unknown))
     if not all(found):
         raise TornRead
     etas.update((ref, stored_state(stored)["eta"]) for ref, stored in zip(unknown, found, strict=True))

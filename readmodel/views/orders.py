@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from readmodel.store import keys
 from readmodel.store.errors import ModelDamaged
+from readmodel.store.reads.reading import Reading
+from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.registers import (
     LONGEST_SHOWN,
     Register,
@@ -20,7 +22,6 @@ from readmodel.store.registers import (
     is_text,
     is_text_or_null,
 )
-from readmodel.store.snapshot import Snapshot
 from readmodel.views.batches import add_etas
 
 STATUSES = ("allocated", "waiting", "deallocated", "shipped")
@@ -60,9 +61,9 @@ class OrderView:
             yield Register(order_key(orderid), sku, version, value)
 
 
-def allocations(snapshot: Snapshot, orderid: str) -> list[State]:
+def allocations(snapshot: Snapshot, orderid: str) -> Reading[list[State]]:
     """Return the lines that have a batch, as {"sku", "batchref"}, sorted by SKU."""
-    [stored] = snapshot.hashes(order_key(orderid))
+    [stored] = yield from snapshot.hashes(order_key(orderid))
     return [
         {"sku": line["sku"], "batchref": line["batchref"]}
         for line in stored_lines(stored)
@@ -70,18 +71,18 @@ def allocations(snapshot: Snapshot, orderid: str) -> list[State]:
     ]
 
 
-def order(snapshot: Snapshot, orderid: str, *, explain: bool = False) -> State | None:
+def order(snapshot: Snapshot, orderid: str, *, explain: bool = False) -> Reading[State | None]:
     """Return {"orderid", "lines": [{"sku", "qty", "status", "batchref", "version", "eta"}, …]}, sorted by SKU.
 
     Return None if the order does not exist. With `explain`, each line has `why`: the batches that were passed over
     because they had too little stock. It is a list of at most five {"ref", "eta", "available"}, in order of preference.
     It is None if the line got the first batch with stock, or has changed since.
     """
-    stored, etas = snapshot.hash_and_cache(order_key(orderid))
+    stored, etas = yield from snapshot.hash_and_cache(order_key(orderid))
     if not stored:
         return None
     lines = stored_lines(stored)
-    add_etas(snapshot, {line["batchref"] for line in lines if line["batchref"] is not None}, etas)
+    yield from add_etas(snapshot, {line["batchref"] for line in lines if line["batchref"] is not None}, etas)
     return {"orderid": orderid, "lines": [with_eta(line, etas, explain) for line in lines]}
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from readmodel.store import keys
+from readmodel.store.reads.reading import Reading
+from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.registers import (
     Register,
     Shape,
@@ -19,7 +21,6 @@ from readmodel.store.registers import (
     is_text_or_null,
     state_of,
 )
-from readmodel.store.snapshot import Snapshot
 
 TOTALS = "totals"
 TOTALS_SHAPE: Shape = {
@@ -70,13 +71,13 @@ class ProductView:
             yield Register(key, f"batch:{ref}", version, value, former_key)
 
 
-def product(snapshot: Snapshot, sku: str) -> State | None:
+def product(snapshot: Snapshot, sku: str) -> Reading[State | None]:
     """Return {"sku", "available", "waiting": {"lines", "units"}, "batches": [{…}, …], "version"}.
 
     `batches` holds the batches with room in order of preference: {"ref", "qty", "allocated", "eta", "available"}.
     Return None if the SKU never had a batch.
     """
-    [stored] = snapshot.hashes(product_key(sku))
+    [stored] = yield from snapshot.hashes(product_key(sku))
     if not stored:
         return None
     version, totals = decode(stored.pop(TOTALS, ""), TOTALS_SHAPE)

@@ -7,19 +7,20 @@ from urllib.parse import parse_qs
 from redis.exceptions import RedisError
 
 from readmodel.store.errors import ModelAbsent, ModelOutdated
-from readmodel.store.snapshot import Snapshot
-from readmodel.store.store import Store
+from readmodel.store.reads.reader import Reader
+from readmodel.store.reads.reading import Reading
+from readmodel.store.reads.snapshot import Snapshot
 from readmodel.views import batches, orders, products
 from readmodel.web.answers import RETRY_LATER, Answer, Problem, json_answer, problem
 from readmodel.web.edge.access import QUERY
-from readmodel.web.edge.bulkheads import Bulkhead
 from readmodel.web.edge.request import Request
+from readmodel.web.readings import Readings
 
 TIMEOUT = 2.0
 REBUILDING = "The read model is being rebuilt"
 UNREACHABLE = "The read model is unreachable"
 
-Fetch = Callable[[Snapshot, Request], Any]
+Fetch = Callable[[Snapshot, Request], Reading[Any]]
 ROUTES: dict[str, tuple[Fetch, str]] = {
     "/allocations/": (
         lambda snapshot, request: orders.allocations(snapshot, request.name),
@@ -36,23 +37,23 @@ ROUTES: dict[str, tuple[Fetch, str]] = {
 
 
 class Query:
-    """The endpoint of one route. It reads Redis in the threads of `bulkhead`."""
+    """The endpoint of one route. It reads Redis."""
 
     methods = ("GET", "HEAD")
     scope = QUERY
 
-    def __init__(self, store: Store, fetch: Fetch, not_found: str, bulkhead: Bulkhead) -> None:
-        self._store = store
+    def __init__(self, reader: Reader, readings: Readings, fetch: Fetch, not_found: str) -> None:
+        self._reader = reader
+        self._readings = readings
         self._fetch = fetch
         self._not_found = not_found
-        self._bulkhead = bulkhead
 
     async def respond(self, request: Request) -> Answer:
-        return await self._bulkhead.run(self._read, request)
+        return await self._readings.complete(self._read(request))
 
-    def _read(self, request: Request) -> Answer:
+    def _read(self, request: Request) -> Reading[Answer]:
         try:
-            found, warning = self._store.read(lambda snapshot: self._fetch(snapshot, request))
+            found, warning = yield from self._reader.read(lambda snapshot: self._fetch(snapshot, request))
         except (ModelAbsent, RedisError) as error:
             return problem(503, reason_of(error), RETRY_LATER)
         headers = () if warning is None else (("allocation-views", warning),)
@@ -61,8 +62,8 @@ class Query:
         return problem(404, self._not_found.format(request.name), headers)
 
 
-def query_endpoints(store: Store, bulkhead: Bulkhead) -> dict[str, Query]:
-    return {route: Query(store, fetch, not_found, bulkhead) for route, (fetch, not_found) in ROUTES.items()}
+def query_endpoints(reader: Reader, readings: Readings) -> dict[str, Query]:
+    return {route: Query(reader, readings, fetch, not_found) for route, (fetch, not_found) in ROUTES.items()}
 
 
 def flag(request: Request, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from readmodel.store.reads.shared_connection import SharedConnection
 from readmodel.store.store import Store
 from readmodel.web import queries
 from readmodel.web.edge.access import AccessTokens
@@ -10,16 +11,21 @@ from readmodel.web.edge.edge import Edge, Endpoint
 from readmodel.web.edge.flask_endpoint import FlaskEndpoint
 from readmodel.web.health import Check, Finding, Health
 from readmodel.web.pages import create_pages
+from readmodel.web.readings import Readings
 
 
 def create_query_edge(
-    store: Store, threads: int, check_views: Callable[[], Finding], tokens: AccessTokens | None = None
+    store: Store,
+    connection: SharedConnection,
+    threads: int,
+    check_views: Callable[[], Finding],
+    tokens: AccessTokens | None = None,
 ) -> Edge:
     """Return the edge. `check_views` says whether queries can be answered. Without `tokens`, everybody may call it."""
     bulkhead = Bulkhead("queries", threads)
     health = Health("queries", {"queries": Check(check_views)})
     endpoints: dict[str, Endpoint] = {
-        **queries.query_endpoints(store, bulkhead),
+        **queries.query_endpoints(store.reader, Readings(connection, store, bulkhead)),
         "/health/live": health,
         "/health/ready": health,
     }

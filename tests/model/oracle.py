@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres.checks.audit import audit
-from readmodel.store.snapshot import Snapshot
+from readmodel.store.reads.reading import Reading
+from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.store import Store
 from readmodel.views import batches, orders, products
 
@@ -49,7 +50,7 @@ def assert_the_views_are_the_state(engine: Engine, store: Store) -> None:
         assert sum(batch["available"] for batch in view["batches"]) == row.available
 
 
-def query(store: Store, view: Callable[[Snapshot, str], dict[str, Any] | None], name: str) -> dict[str, Any]:
+def query(store: Store, view: Callable[[Snapshot, str], Reading[dict[str, Any] | None]], name: str) -> dict[str, Any]:
     answer = store.read(lambda snapshot: view(snapshot, name)).value
     assert answer is not None, name
     return answer

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,6 +98,9 @@ class EdgeClient:
             pairs.append(("content-length", str(len(response.request_body))))
         self._runner.run(self._edge.__rsgi__(Scope(method, path, Headers(pairs)), response))
         return response
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._runner.run(work)
 
     def close(self) -> None:
         self._runner.close()

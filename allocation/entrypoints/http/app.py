@@ -8,6 +8,7 @@ from allocation.entrypoints.http.bulk import Bulk
 from allocation.entrypoints.http.commands import PostCommand, PostPreview
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Outcome
+from readmodel.store.reads.shared_connection import SharedConnection
 from readmodel.store.store import Store
 from readmodel.web import queries
 from readmodel.web.edge.access import AccessTokens
@@ -17,6 +18,7 @@ from readmodel.web.edge.edge import Edge, Endpoint
 from readmodel.web.edge.flask_endpoint import FlaskEndpoint
 from readmodel.web.health import Check, Finding, Health
 from readmodel.web.pages import create_pages
+from readmodel.web.readings import Readings
 
 
 class Threads(NamedTuple):
@@ -30,6 +32,7 @@ class Threads(NamedTuple):
 def create_edge(
     bus: MessageBus,
     store: Store,
+    connection: SharedConnection,
     threads: Threads,
     reason_not_ready: Callable[[], str | None],
     check_views: Callable[[], Finding],
@@ -48,7 +51,7 @@ def create_edge(
     health = Health("commands", checks)
     endpoints: dict[str, Endpoint] = {
         **command_endpoints(bus, threads),
-        **queries.query_endpoints(store, query_threads),
+        **queries.query_endpoints(store.reader, Readings(connection, store, query_threads)),
         "/health/live": health,
         "/health/ready": health,
     }

@@ -73,7 +73,7 @@ class Bulk:
         if HEADER.lower() in request.headers:
             raise Problem(400, f"{HEADER} is for a single command. Add an id to each line instead")
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._threads.thread())
+            await stack.enter_async_context(self._threads.free)
             body = stack.enter_context(await spool_body(request, LARGEST_BULK, TOO_LARGE_BULK))
             await self._threads.call(require_end, body, request.content_length)
             parts = self._results(body, Caller(request.path, request.caller))

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from readmodel.store import keys
@@ -77,15 +76,9 @@ def require_mark(stored: str) -> str:
     return stored
 
 
-@lru_cache(maxsize=100)  # A reader keeps one text per connection, and asks on each query.
 def replication_id_in(info: str) -> str:
     """Return the replication id of the server or, of a replica, that of its primary. `info` is INFO replication."""
     return info.partition("master_replid:")[2].partition("\r\n")[0]
-
-
-@lru_cache(maxsize=100)
-def is_replica(info: str) -> bool:
-    return "role:slave" in info
 
 
 def milliseconds(time: Sequence[str]) -> int:

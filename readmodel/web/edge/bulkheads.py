@@ -1,8 +1,7 @@
-"""Bulkheads: each kind of request has threads of its own, and can't use those of another kind."""
+"""Bulkheads: each kind of request has a limit and threads of its own, and can't use those of another kind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
@@ -12,7 +11,7 @@ from readmodel.web.answers import RETRY_LATER, Problem
 from readmodel.web.edge.deliveries import Deliveries
 
 LONGEST_WAIT = 0.05
-"""Seconds that a request waits for a free thread."""
+"""Seconds that a request waits for its turn."""
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -21,43 +20,51 @@ T = TypeVar("T")
 Result = tuple[Any, Exception | None]
 
 
+class Limit:
+    """Limits the requests of one kind that the process serves at the same time. Only its event loop uses it.
+
+    A request enters the context, or raises a Problem if it would wait too long.
+    """
+
+    def __init__(self, kind: str, most: int) -> None:
+        self._kind = kind
+        self._free = asyncio.Semaphore(most)
+
+    async def __aenter__(self) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        try:
+            async with asyncio.timeout(LONGEST_WAIT):
+                await self._free.acquire()
+        except TimeoutError:
+            message = f"The server is handling too many {self._kind}. Nothing was executed"
+            raise Problem(503, message, RETRY_LATER) from None
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.release()
+
+
 class Bulkhead:
-    """A limited number of threads. Only the event loop of the process uses it.
+    """A limited number of threads. Only the event loop of the process uses it. `free` limits its requests.
 
     A ThreadPoolExecutor needs more time for each call than most calls.
     """
 
     def __init__(self, kind: str, threads: int) -> None:
+        self.free = Limit(kind, threads)
         self._kind = kind
-        self._free = asyncio.Semaphore(threads)
         self._calls = SimpleQueue[tuple[Callable[[], Any], Callable[[Result], None]]]()
         self._deliveries = Deliveries[Result]()
         self._missing_threads = threads
 
     async def run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
         """Return the result of `work` in a free thread. Raise a Problem if no thread is free in time."""
-        async with self.thread():
+        async with self.free:
             return await self.call(work, *args)
 
-    @asynccontextmanager
-    async def thread(self) -> AsyncIterator[None]:
-        """Keep a thread for the calls in the context. Raise a Problem if no thread is free in time."""
-        if self._free.locked():
-            try:
-                async with asyncio.timeout(LONGEST_WAIT):
-                    await self._free.acquire()
-            except TimeoutError:
-                message = f"The server is handling too many {self._kind}. Nothing was executed"
-                raise Problem(503, message, RETRY_LATER) from None
-        else:
-            await self._free.acquire()
-        try:
-            yield
-        finally:
-            self._free.release()
-
     async def call(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Return the result of `work`, or raise its error. The caller has entered `thread`."""
+        """Return the result of `work`, or raise its error. The caller has entered `free`."""
         if self._missing_threads:
             Thread(target=self._work, name=self._kind, daemon=True).start()
             self._missing_threads -= 1

@@ -40,7 +40,7 @@ def test_call_is_refused_if_no_thread_is_free_in_time(monkeypatch: pytest.Monkey
 
     async def call_twice() -> None:
         bulkhead = Bulkhead("queries", 1)
-        async with bulkhead.thread():
+        async with bulkhead.free:
             with pytest.raises(Problem, match="too many queries"):
                 await bulkhead.run(str, 1)
         assert await bulkhead.run(str, 1) == "1"

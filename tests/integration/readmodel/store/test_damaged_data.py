@@ -16,8 +16,10 @@ from readmodel.projector.digest import digest
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
 from readmodel.store import keys
+from readmodel.store.client import async_redis_client
 from readmodel.store.errors import ModelAbsent
 from readmodel.store.names import PLAIN
+from readmodel.store.reads.shared_connection import SharedConnection
 from readmodel.store.store import Store
 from readmodel.views import orders
 from readmodel.views.batches import batch_key
@@ -27,6 +29,7 @@ from readmodel.web.query_edge import create_query_edge
 from readmodel.web.view_checks import check_views
 from tests.model.oracle import views_are_the_state
 from tests.support.edge_client import EdgeClient
+from tests.support.patience import PATIENCE
 
 Damage = Callable[[Redis, str], object]
 
@@ -146,11 +149,13 @@ def test_a_damaged_model_stops_no_subscription(damage: Damage, damaged: Store, l
 
 
 @pytest.fixture
-def client(damaged: Store) -> Iterator[EdgeClient]:
+def client(damaged: Store, redis_url: str) -> Iterator[EdgeClient]:
     store = Store(damaged.redis)
+    connection = SharedConnection(async_redis_client(redis_url, timeout=PATIENCE), store.names, PATIENCE)
     check = partial(check_views, store, suspect_is_ready=True, too_old=300, writes=True)
-    client = EdgeClient(create_query_edge(store, 1, check))
+    client = EdgeClient(create_query_edge(store, connection, 1, check))
     yield client
+    client.run(connection.close())
     client.close()
 
 

@@ -17,7 +17,8 @@ from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
 from readmodel.store.connection import RedisCommand, ThreadConnection
 from readmodel.store.names import PLAIN
-from readmodel.store.snapshot import Snapshot
+from readmodel.store.reads.reading import Reading
+from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.store import Store
 from readmodel.views import orders
 from tests.support.readmodel.counting import Counting
@@ -46,9 +47,9 @@ class Reader:
     def count_cached(self, orderid: str) -> int:
         """Return the number of cached ETAs after a query of the order."""
 
-        def read(snapshot: Snapshot) -> int:
-            _, cached = snapshot.hash_and_cache(orders.order_key(orderid))
-            assert orders.order(snapshot, orderid) is not None
+        def read(snapshot: Snapshot) -> Reading[int]:
+            _, cached = yield from snapshot.hash_and_cache(orders.order_key(orderid))
+            assert (yield from orders.order(snapshot, orderid)) is not None
             return len(cached)
 
         return self._store.read(read).value
@@ -64,7 +65,7 @@ def reader(projecting_bus: MessageBus, model: Store) -> Reader:
 
 
 def test_an_order_of_cached_batches_takes_one_trip(reader: Reader, model: Store) -> None:
-    assert Reader(model).trips() == 2, "a new reader reads the order and its batch"
+    assert Reader(model).trips() == 3, "a new reader reads the generations, the order and its batch"
     assert reader.trips() == 1
 
 
@@ -150,7 +151,7 @@ def test_readers_cache_nothing_without_a_token(reader: Reader, model: Store) -> 
 
 
 def test_the_cache_is_bounded(reader: Reader, projecting_bus: MessageBus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("readmodel.store.reader_cache.MOST_CACHED", 5)
+    monkeypatch.setattr("readmodel.store.reads.reader_cache.MOST_CACHED", 5)
     list(projecting_bus.handle_all(CreateBatch(f"t{n}", f"T{n}", 1) for n in range(20)))
     list(projecting_bus.handle_all(Allocate(f"p{n}", f"T{n}", 1) for n in range(20)))
     for number in range(20):

@@ -9,8 +9,9 @@ from readmodel.store import generations, keys
 from readmodel.store.errors import ModelAbsent
 from readmodel.store.functions import Step
 from readmodel.store.generations import Generations
+from readmodel.store.reads.reading import Reading
+from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.registers import Register, encode
-from readmodel.store.snapshot import Snapshot
 from readmodel.store.store import Store
 from readmodel.views import orders
 from readmodel.views.batches import batch_key
@@ -43,17 +44,17 @@ def test_readers_ignore_a_generation_that_is_not_live(store: Store) -> None:
 
 def test_a_reader_waits_for_the_batch_of_a_line(store: Store, live: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer updates each bucket separately. Between two buckets it may pause for longer than a few attempts."""
-    monkeypatch.setattr("readmodel.store.store.READ_WITHIN", PATIENCE)
+    monkeypatch.setattr("readmodel.store.reads.reader.READ_WITHIN", PATIENCE)
     state = {"qty": 1, "status": "allocated", "batchref": "b1"}
     batch = {"sku": "S", "qty": 1, "allocated": 1, "eta": "2011-01-02"}
     store.apply([Register(KEY, "S", 1, encode(1, state))], LOG)
     attempts = []
 
-    def read(snapshot: Snapshot) -> Any:
+    def read(snapshot: Snapshot) -> Reading[Any]:
         attempts.append(snapshot)
         if len(attempts) == 12:
             store.apply([Register(batch_key("b1"), "state", 1, encode(1, batch))], LOG)
-        return orders.order(snapshot, "o1")
+        return (yield from orders.order(snapshot, "o1"))
 
     assert store.read(read).value["lines"] == [{"sku": "S", **state, "version": 1, "eta": "2011-01-02"}]
     assert len(attempts) == 12
@@ -90,13 +91,13 @@ def test_a_reader_never_mixes_generations(store: Store, live: str) -> None:
     store.apply([line(1, "former")], LOG)
     first_trips: list[str] = []
 
-    def read(snapshot: Snapshot) -> list[str]:
-        [first] = snapshot.hashes(KEY)
+    def read(snapshot: Snapshot) -> Reading[list[str]]:
+        [first] = yield from snapshot.hashes(KEY)
         if not first_trips:
             announce_generation(Store(store.redis), Generations("g1"), "g2")
             assert Store(store.redis).advance("g2", [line(2, "new")], LOG, Step(0, 7, ""))
         first_trips.append(first["S"])
-        [second] = snapshot.hashes(KEY)
+        [second] = yield from snapshot.hashes(KEY)
         return [first["S"], second["S"]]
 
     assert store.read(read).value == ['2 {"state":"new"}', '2 {"state":"new"}']

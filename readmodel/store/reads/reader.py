@@ -1,0 +1,60 @@
+"""Reads views of the live generation."""
+
+import time
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+from readmodel.store.errors import ModelAbsent, ModelDamaged, TornRead
+from readmodel.store.generations import Generations
+from readmodel.store.names import Names
+from readmodel.store.reads.reader_cache import ReaderCache
+from readmodel.store.reads.reading import Reading, Wanted
+from readmodel.store.reads.snapshot import Snapshot
+
+T = TypeVar("T")
+
+READ_WITHIN, PAUSE = 0.5, 0.003
+"""Seconds. Readers repeat a torn read for READ_WITHIN. The relay completes the writes of a dead writer in this time."""
+
+
+class Answer(NamedTuple, Generic[T]):
+    """The result of a read. `warning` is None, or says that the result may be wrong or old: see `heartbeat.warning`."""
+
+    value: T
+    warning: str | None
+
+
+class Reader:
+    """Any number of readings may share it. It caches the name of the live generation, and each trip checks the name.
+
+    It calls the views old if the relay has not confirmed them for `stale` seconds.
+    """
+
+    def __init__(self, names: Names, stale: float) -> None:
+        self._names = names
+        self._stale = stale
+        self._live: str | None = None
+        self._cache = ReaderCache()
+
+    def read(self, fetch: Callable[[Snapshot], Reading[T]]) -> Reading[Answer[T]]:
+        """Return the result of `fetch` on the live generation. Repeat torn reads. Raise ModelAbsent or RedisError."""
+        deadline = time.monotonic() + READ_WITHIN
+        live = self._live or (yield from self._find_live())
+        while live:
+            snapshot = Snapshot(self._names, live, self._cache, self._stale)
+            try:
+                value = yield from fetch(snapshot)
+                return Answer(value, snapshot.warning)
+            except ModelDamaged as damage:
+                yield from snapshot.mark_damaged(str(damage))
+                raise
+            except TornRead:
+                if time.monotonic() > deadline:
+                    break
+                live = yield from self._find_live(PAUSE)
+        raise ModelAbsent
+
+    def _find_live(self, delay: float = 0.0) -> Reading[str | None]:
+        trip = yield Wanted(delay=delay)
+        self._live = Generations.parse(trip.generations).live
+        return self._live

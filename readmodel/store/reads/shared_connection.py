@@ -1,0 +1,122 @@
+"""One connection to Redis for all readings on an event loop. Readings that wait at the same time share a round trip.
+
+So each reading pays only for its own commands, and not for the system calls and for the common commands.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from math import inf
+from typing import Any, NamedTuple
+
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as ConnectionLost
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as TooSlow
+
+from readmodel.store.connection import PackedCommands, RedisCommand, damage_in, pack
+from readmodel.store.names import Names
+from readmodel.store.reads.reading import Trip, common_commands
+
+READINGS_TOGETHER = 100
+
+
+class Request(NamedTuple):
+    commands: PackedCommands
+    trip: asyncio.Future[Trip]
+
+
+class SharedConnection:
+    """Only one event loop may use it. It connects at the first exchange, and again after each error.
+
+    If Redis does not reply within `timeout` seconds, it raises an error for each waiting reading.
+    """
+
+    def __init__(self, redis: Redis, names: Names, timeout: float) -> None:
+        self._connection = redis.connection_pool.make_connection()
+        self._common = pack(common_commands(names))
+        self._timeout = timeout
+        self._waiting = list[Request]()
+        self._is_serving = False
+
+    async def exchange(self, commands: Sequence[RedisCommand]) -> Trip:
+        """Return the replies. Raise RedisError, or ModelDamaged if a key has a value of the wrong type."""
+        loop = asyncio.get_running_loop()
+        request = Request(pack(commands), loop.create_future())
+        self._waiting.append(request)
+        if not self._is_serving:
+            self._is_serving = True
+            self._server = loop.create_task(self._serve())
+        return await request.trip
+
+    async def close(self) -> None:
+        await self._connection.disconnect()
+
+    async def _serve(self) -> None:
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:READINGS_TOGETHER], self._waiting[READINGS_TOGETHER:]
+                await self._serve_group(group)
+        finally:
+            self._is_serving = False
+
+    async def _serve_group(self, group: Sequence[Request]) -> None:
+        try:
+            replies = await self._send_with_retry(group)
+        except BaseException as error:
+            for request in group:
+                fail(request.trip, error if isinstance(error, Exception) else ConnectionLost("The process stops"))
+            if not isinstance(error, RedisError):
+                raise
+            return
+        common = replies[-self._common.replies :]
+        start = 0
+        for request in group:
+            own = replies[start : start + request.commands.replies]
+            start += request.commands.replies
+            finish(request.trip, own, common)
+
+    async def _send_with_retry(self, group: Sequence[Request]) -> list[Any]:
+        """Return the replies to all commands, with errors among them. Retry once after a lost connection.
+
+        For example, a restart of Redis ends the connection.
+        """
+        try:
+            return await self._send(group)
+        except ConnectionLost:
+            return await self._send(group)
+
+    async def _send(self, group: Sequence[Request]) -> list[Any]:
+        data = b"".join([*(request.commands.data for request in group), self._common.data])
+        count = sum(request.commands.replies for request in group) + self._common.replies
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._connection.send_packed_command([data])
+                # Read all replies, even after an error. Otherwise the next group would receive a leftover reply.
+                return [await self._read_reply() for _ in range(count)]
+        except TimeoutError:
+            await self._connection.disconnect(nowait=True)
+            raise TooSlow(f"Redis has not replied for {self._timeout} s") from None
+        except BaseException:
+            await self._connection.disconnect(nowait=True)
+            raise
+
+    async def _read_reply(self) -> Any:
+        try:
+            # The group has one time-out. A time-out for each reply would need more time than the reply.
+            return await self._connection.read_response(timeout=inf)
+        except ResponseError as error:
+            return error
+
+
+def finish(trip: asyncio.Future[Trip], own: Sequence[Any], common: Sequence[Any]) -> None:
+    for reply in (*own, *common):
+        if isinstance(reply, ResponseError):
+            fail(trip, damage_in(reply) or reply)
+            return
+    if not trip.done():  # The client may have gone.
+        trip.set_result(Trip(own, *common))
+
+
+def fail(trip: asyncio.Future[Trip], error: Exception) -> None:
+    if not trip.done():
+        trip.set_exception(error)
