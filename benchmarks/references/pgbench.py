@@ -28,6 +28,10 @@ from benchmarks.stack.throwaway import Stack
 SCRIPTS = Path(__file__).parent / "scripts"
 REVISION = "0005"
 """The schema of the seven statements."""
+SUFFICIENT = 0.95
+"""The part of the planned rate below which a measurement at a fixed rate is void."""
+ELAPSED, LAG = 2, 6
+"""The columns of pgbench's log: the microseconds since the planned start, and the delay of the real start."""
 
 
 class Script(Enum):
@@ -53,17 +57,34 @@ class Reference:
 
     def measure(self, name: str, skus: int, clients: int, seconds: int) -> Measured:
         """Run pgbench on the SKU of that name, or on `skus` SKUs if it is shop.ANY. Raises WrongAnswers."""
-        file, protocol = self.script.value
         with tempfile.TemporaryDirectory() as folder:
-            script = Path(folder) / file
-            any_name = f"\\set name random(0, {skus - 1})\n" if name == shop.ANY else ""
-            script.write_text(any_name + (SCRIPTS / file).read_text())
-            options = ["-n", "-M", protocol, "-j", "1", "-c", str(clients), "-T", str(seconds), "-D", f"name={name}"]
-            program = [find_pgbench(), *options, "-f", str(script), self.url]
-            done = subprocess.run(program, capture_output=True, text=True, timeout=seconds + 60)
+            return measured(self._run(Path(folder), name, skus, clients, seconds))
+
+    def times_at(self, rate: float, name: str, skus: int, clients: int, seconds: int) -> list[float]:
+        """Return the milliseconds of each transaction at a fixed rate. Raises WrongAnswers.
+
+        A transaction may start late. Its time does not include this delay.
+        """
+        with tempfile.TemporaryDirectory() as found:
+            folder = Path(found)
+            log = ["-R", f"{rate:.0f}", "-l", f"--log-prefix={folder / 'log'}"]
+            tps = measured(self._run(folder, name, skus, clients, seconds, *log)).tps
+            if tps < SUFFICIENT * rate:
+                raise WrongAnswers(f"pgbench executed {tps:.0f} transactions a second, not {rate:.0f}")
+            lines = [line.split() for file in folder.glob("log.*") for line in file.read_text().splitlines()]
+        return [(int(line[ELAPSED]) - int(line[LAG])) / 1e3 for line in lines]
+
+    def _run(self, folder: Path, name: str, skus: int, clients: int, seconds: int, *further: str) -> str:
+        file, protocol = self.script.value
+        script = folder / file
+        any_name = f"\\set name random(0, {skus - 1})\n" if name == shop.ANY else ""
+        script.write_text(any_name + (SCRIPTS / file).read_text())
+        options = ["-n", "-M", protocol, "-j", "1", "-c", str(clients), "-T", str(seconds), "-D", f"name={name}"]
+        program = [find_pgbench(), *options, *further, "-f", str(script), self.url]
+        done = subprocess.run(program, capture_output=True, text=True, timeout=seconds + 60)
         if done.returncode:
             raise WrongAnswers(f"pgbench failed: {done.stderr.strip().splitlines()[-1]}")
-        return measured(done.stdout)
+        return done.stdout
 
 
 @contextmanager

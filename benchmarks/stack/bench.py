@@ -55,6 +55,12 @@ class Bench:
         wait_until_idle(self.stack)
         return reference.measure(name, skus, clients, self.options.seconds)
 
+    def pgbench_times_at(self, rate: float, script: Script) -> list[float]:
+        """Return the milliseconds of each transaction over all SKUs, at that rate. Raises WrongAnswers."""
+        reference = self.references[script]
+        wait_until_idle(self.stack)
+        return reference.times_at(rate, shop.ANY, shop.SKUS, PGBENCH_CLIENTS, self.options.seconds)
+
 
 @contextmanager
 def prepared_bench(options: Options, orders: int = shop.ORDERS) -> Iterator[Bench]:
