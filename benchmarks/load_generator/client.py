@@ -57,7 +57,7 @@ class Client:
         elapsed = time.perf_counter() - start
         milliseconds = [1e3 * seconds for seconds in self._seconds_taken]
         p50, p99 = (percentile(milliseconds, part) if milliseconds else float("inf") for part in (50, 99))
-        return Figures(len(milliseconds) / elapsed, p50, p99, self._wrong)
+        return Figures(len(milliseconds) / elapsed, p50, p99, self._wrong, len(milliseconds))
 
     async def _use_connection(self, times: Iterator[float]) -> None:
         """Send a request at each of the times, which all connections share."""

@@ -19,12 +19,16 @@ class Traffic:
 
 
 class Figures(NamedTuple):
-    """Successful answers a second, two percentiles in milliseconds, and the number of failed or missing answers."""
+    """Successful answers a second, two percentiles in milliseconds, and the number of failed or missing answers.
+
+    `right` is the number of successful answers.
+    """
 
     rate: float
     p50: float
     p99: float
     wrong: int = 0
+    right: int = 0
 
 
 class WrongAnswers(Exception):

@@ -38,6 +38,7 @@ def figures(output: str) -> Figures:
         p50=counts["p50"] / 1e3,
         p99=counts["p99"] / 1e3,
         wrong=counts["wrong"] + counts["lost"],
+        right=right,
     )
 
 

@@ -58,6 +58,7 @@ def server() -> Iterator[Server]:
 def test_the_client_counts_right_and_wrong_answers(server: Server) -> None:
     figures = client.send(server.server_port, ALLOCATE, clients=4, seconds=0.5)
     assert figures.wrong == server.answers[503] > 0
+    assert figures.right == server.answers[202]
     assert len(server.orders) == server.answers.total(), "each request must have a new order id"
     assert server.skus == {"sku-0", "sku-1", "sku-2"}
     assert 0 < figures.p50 <= figures.p99

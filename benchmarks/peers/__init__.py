@@ -1,0 +1,1 @@
+"""Two peers of the service, and the job that all three do: `python -m benchmarks.peers`."""

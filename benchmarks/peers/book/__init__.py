@@ -1,0 +1,1 @@
+"""The write side in the design of *Architecture Patterns with Python*, without its read model and its messages."""
