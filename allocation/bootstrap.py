@@ -37,6 +37,8 @@ def create_web_app(settings: Settings | None = None) -> "Edge":
     from allocation.adapters.postgres.checks.readiness import reason_not_ready
     from allocation.entrypoints.http.access_tokens import read_access_tokens
     from allocation.entrypoints.http.app import create_edge
+    from allocation.entrypoints.http.consistency import create_token
+    from allocation.event_handlers import PROJECTION
     from readmodel import logs
     from readmodel.web import queries
     from readmodel.web.view_checks import check_views
@@ -51,7 +53,8 @@ def create_web_app(settings: Settings | None = None) -> "Edge":
     ready = partial(reason_not_ready, health)
     views = partial(check_views, store, settings.suspect_is_ready, settings.views_too_old, writes=True)
     connection = create_shared_connection(settings, queries.TIMEOUT)
-    return create_edge(bus, store, connection, threads, ready, views, read_access_tokens(settings))
+    token = partial(create_token, PROJECTION)
+    return create_edge(bus, store, connection, token, threads, ready, views, read_access_tokens(settings))
 
 
 def web_threads(settings: Settings) -> "Threads":
@@ -182,7 +185,8 @@ def create_names(settings: Settings) -> "Names":
 def create_store(settings: Settings, *, timeout: float = 5.0) -> "Store":
     from readmodel.store.store import Store
 
-    return Store(create_redis(settings, timeout=timeout), create_names(settings), settings.views_stale)
+    redis, names = create_redis(settings, timeout=timeout), create_names(settings)
+    return Store(redis, names, settings.views_stale, settings.read_patience)
 
 
 def required(url: str | None, name: str) -> str:

@@ -41,7 +41,8 @@ class Settings(BaseSettings):
 
     If `database_url` is None, `allocation run` starts PostgreSQL with its data in the folder `data`. The same applies
     to `redis_url` and Redis. If `smtp_url` is None, the relay logs notices instead of mailing them. `mail_window`,
-    `keys_kept`, `views_stale` and `views_too_old` are in seconds, and `verify_rate` is in registers per second.
+    `keys_kept`, `read_patience`, `views_stale` and `views_too_old` are in seconds. `verify_rate` is in registers per
+    second.
     """
 
     database_url: DatabaseUrl | None = None
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     mail_window: int = Field(600, validation_alias="ALLOCATION_MAIL_WINDOW", ge=0, le=YEAR)
     views_stale: float = Field(5.0, validation_alias="ALLOCATION_VIEWS_STALE", ge=0.5, le=3_600)
     views_too_old: float = Field(300.0, validation_alias="ALLOCATION_VIEWS_TOO_OLD", ge=1, le=YEAR)
+    read_patience: float = Field(1.0, validation_alias="ALLOCATION_READ_PATIENCE", ge=0, le=60)
     suspect_is_ready: bool = Field(True, validation_alias="ALLOCATION_SUSPECT_IS_READY")
     synchronous_replication: bool = Field(False, validation_alias="ALLOCATION_SYNCHRONOUS_REPLICATION")
     keys_kept: int = Field(86_400, validation_alias="ALLOCATION_KEYS_KEPT", ge=1, le=10 * YEAR)

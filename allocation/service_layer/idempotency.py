@@ -62,7 +62,11 @@ class IdempotencyKeys(Protocol):
     """The idempotency keys of a unit of work.
 
     A new unit of work locks them before anything else. It raises StillRunning if a key stays locked for too long.
+    `found_events` has the event ranges of each outcome that `find_outcome` has returned.
     """
+
+    @property
+    def found_events(self) -> list[EventRange]: ...
 
     def find_outcome(self, key: IdempotencyKey) -> Done | Refusal | None:
         """Return the outcome of the first command with this key, or None if no command used the key before.

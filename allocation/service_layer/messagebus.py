@@ -30,6 +30,7 @@ from allocation.service_layer.unit_of_work import (
     Transaction,
     UnitOfWork,
 )
+from allocation.service_layer.written import Executed, outcomes_of
 
 logger = logging.getLogger(__name__)
 
@@ -124,11 +125,11 @@ class MessageBus:
 
     def _commit(self, group: Sequence[CommandRequest], wait: LockWait) -> list[Outcome]:
         with self._begin(LockSet.union((request.locks for request in group), wait)) as transaction:
-            outcomes = [execute_for_actor(request, transaction) for request in group]
+            executed = [execute_for_actor(request, transaction) for request in group]
             committed = transaction.commit()
         if committed.events:
             self._publish(committed)  # In a web worker, this is the fast path: see `bootstrap.create_fast_path`.
-        return outcomes
+        return outcomes_of(executed, committed)
 
     def _preview(self, command: Command) -> Preview:
         locks = replace(CommandRequest(command).locks, wait=LockWait.FIRST)
@@ -151,12 +152,14 @@ def with_retries(work: Callable[[T], R], argument: T) -> R:
         raise StoreUnavailable(f"The transaction failed {ATTEMPTS} times: {error}") from error
 
 
-def execute_for_actor(request: CommandRequest, transaction: Transaction) -> Outcome:
+def execute_for_actor(request: CommandRequest, transaction: Transaction) -> Executed:
     """Execute the request, and note its actor for each event that it has caused."""
-    outcome = execute_once(request, transaction)
     changes = transaction.changes
+    found = transaction.idempotency_keys.found_events if request.key is not None else []
+    events_before, repeated_before, found_before = len(changes.events), len(changes.repeated), len(found)
+    outcome = execute_once(request, transaction)
     changes.actors += [request.actor] * (len(changes.events) - len(changes.actors))
-    return outcome
+    return Executed(outcome, event_ranges_since(events_before, repeated_before, changes) + found[found_before:])
 
 
 def execute_once(request: CommandRequest, transaction: Transaction) -> Outcome:

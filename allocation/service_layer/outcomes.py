@@ -1,8 +1,9 @@
 """The results of handlers and the outcomes of commands."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any, NamedTuple
 
 from allocation.domain.model import OrderLine
 
@@ -28,11 +29,24 @@ class OrderResult:
     lines: Sequence[LineResult]
 
 
+class Written(NamedTuple):
+    """The events of a command, or of the command that it repeats, and their history. `position` is not below theirs."""
+
+    events: Sequence[Mapping[str, Any]]
+    identity: str
+    epoch: int
+    position: int
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The command was executed. `result` is the handler's return value, which is None for most commands."""
+    """The command was executed. `result` is the handler's return value, which is None for most commands.
+
+    The message bus adds `written` after the commit.
+    """
 
     result: OrderResult | None = None
+    written: Written | None = field(default=None, compare=False, repr=False)
 
 
 Outcome = Done | Exception

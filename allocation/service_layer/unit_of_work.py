@@ -14,7 +14,6 @@ from allocation.service_layer.idempotency import IdempotencyKey, IdempotencyKeys
 LoggedEvent = dict[str, Any]
 """An event as JSON data, in the form that the log stores."""
 
-
 FIRST_EPOCH = 1
 
 
@@ -28,12 +27,14 @@ class History(NamedTuple):
 class CommittedEvents(NamedTuple):
     """The events to publish: first the old events of repeated commands, then the new events.
 
-    `identity` names the log's history after the transaction has locked its products. It is empty if there are no
-    events, or if the store has no log.
+    `identity` and `epoch` are those of the log's history after the transaction has locked its products. `position` is
+    the last one of the events. Without events or a log, the identity is empty and the position is 0.
     """
 
     events: Sequence[LoggedEvent]
     identity: str
+    epoch: int = FIRST_EPOCH
+    position: int = 0
 
 
 class RetryableError(Exception):

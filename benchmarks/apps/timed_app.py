@@ -4,9 +4,8 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 from redis import Redis
@@ -15,7 +14,7 @@ from allocation import bootstrap
 from allocation.config import Settings
 from allocation.event_handlers import PROJECTION
 from readmodel.projector import fast_path
-from readmodel.projector.fast_path import FastPath
+from readmodel.projector.fast_path import Committed, FastPath
 from readmodel.store.registers import Register
 from readmodel.store.store import Store
 from readmodel.web.edge.edge import Edge
@@ -46,12 +45,12 @@ class TimedFastPath:
         self._publish = FastPath(store, PROJECTION)
         self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def __call__(self, committed: tuple[Sequence[Mapping[str, Any]], str]) -> None:
+    def __call__(self, committed: Committed) -> None:
         self._store.thread.applied = False
         started = time.perf_counter()
         self._publish(committed)
         seconds = time.perf_counter() - started if self._store.thread.applied else float("inf")
-        os.write(self._file, TIME.pack(seconds) * len(committed[0]))
+        os.write(self._file, TIME.pack(seconds) * len(committed.events))
 
 
 def create_app() -> Edge:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from redis.exceptions import RedisError
 
@@ -18,6 +18,15 @@ logger = logging.getLogger(__name__)
 TIMEOUT = 0.25
 PAUSE = 1.0
 APPLIED_AT_ONCE = 1_000
+
+
+class Committed(Protocol):
+    """The events of a commit, and the identity of their log."""
+
+    @property
+    def events(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def identity(self) -> str: ...
 
 
 class FastPath:
@@ -34,15 +43,14 @@ class FastPath:
         self._paused_until = clock()
         self._outage = Outage(logger, clock)
 
-    def __call__(self, committed: tuple[Sequence[Mapping[str, Any]], str]) -> None:
-        """Apply the events of a commit. The second part is the identity of their log."""
-        events, identity = committed
+    def __call__(self, committed: Committed) -> None:
+        """Apply the events of a commit."""
         if self._clock() < self._paused_until:
             return
         try:
-            registers = iter(self._projection.fold(events))
+            registers = iter(self._projection.fold(committed.events))
             while part := list(islice(registers, APPLIED_AT_ONCE)):
-                self._store.apply(part, identity)
+                self._store.apply(part, committed.identity)
             self._outage.over("Commands update the views")
         except RedisError as error:
             self._paused_until = self._clock() + PAUSE

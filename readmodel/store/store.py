@@ -18,7 +18,7 @@ from readmodel.store.errors import ModelAbsent, ModelDamaged
 from readmodel.store.functions import CACHED_MEMBER_CHANGED, Step, apply_command, load_functions
 from readmodel.store.generations import Generations
 from readmodel.store.names import PLAIN, Names
-from readmodel.store.reads.reader import Answer, Reader
+from readmodel.store.reads.reader import PATIENCE, Answer, Reader
 from readmodel.store.reads.reading import Reading, Trip, common_commands, complete
 from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.records.heartbeat import Heartbeat
@@ -34,13 +34,14 @@ ATTEMPTS = 10
 class Store:
     """Any number of threads may share it. It caches the names of the generations, and checks them on each use.
 
-    `reader` reads the views. It calls them old if the relay has not confirmed them for `stale` seconds.
+    `reader` reads the views. It calls them old if the relay has not confirmed them for `stale` seconds, and waits
+    `patience` seconds for the write of a consistency token.
     """
 
-    def __init__(self, redis: Redis, names: Names = PLAIN, stale: float = STALE) -> None:
+    def __init__(self, redis: Redis, names: Names = PLAIN, stale: float = STALE, patience: float = PATIENCE) -> None:
         self.redis = redis
         self.names = names
-        self.reader = Reader(names, stale)
+        self.reader = Reader(names, stale, patience)
         self._connection = ThreadConnection(redis)
         self._seen = Generations()
 

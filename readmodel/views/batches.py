@@ -26,6 +26,7 @@ class BatchView:
     """Folds events to the registers of batches."""
 
     cached_members: ClassVar[dict[str, str]] = {STATE: "eta"}
+    changes_cached: ClassVar[frozenset[str]] = frozenset({"BatchEtaChanged"})
 
     def __init__(self) -> None:
         self._latest: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
@@ -38,7 +39,7 @@ class BatchView:
             known = latest.get(name)
             if known is None or known[0] < version:
                 latest[name] = version, batch
-            if event["type"] == "BatchEtaChanged":
+            if event["type"] in self.changes_cached:
                 self._with_new_eta.add(name)
 
     def registers(self) -> Iterator[Register]:
@@ -46,6 +47,11 @@ class BatchView:
             state = {"sku": sku, "qty": batch["qty"], "allocated": batch["allocated"], "eta": batch["eta"]}
             new_eta = (sku, ref) in self._with_new_eta
             yield Register(batch_key(ref), STATE, version, encode(version, state), invalidates_cache=new_eta)
+
+    @staticmethod
+    def places(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        for batch in event["batches"]:
+            yield batch_key(batch["ref"]), STATE
 
 
 def batch(snapshot: Snapshot, ref: str) -> Reading[State | None]:

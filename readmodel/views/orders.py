@@ -3,7 +3,7 @@
 {<bucket>}:order:<orderid>  hash  one register for each SKU: qty, status, batchref, why
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from readmodel.store import keys
@@ -38,6 +38,7 @@ class OrderView:
     """Folds events to the registers of order lines."""
 
     cached_members: ClassVar[dict[str, str]] = {}
+    changes_cached: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self) -> None:
         self._latest: dict[tuple[str, str], tuple[int, bytes]] = {}
@@ -60,6 +61,11 @@ class OrderView:
         for (orderid, sku), (version, value) in self._latest.items():
             yield Register(order_key(orderid), sku, version, value)
 
+    @staticmethod
+    def places(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        if "line" in event:
+            yield order_key(event["line"]["orderid"]), event["sku"]
+
 
 def allocations(snapshot: Snapshot, orderid: str) -> Reading[list[State]]:
     """Return the lines that have a batch, as {"sku", "batchref"}, sorted by SKU."""
@@ -78,12 +84,20 @@ def order(snapshot: Snapshot, orderid: str, *, explain: bool = False) -> Reading
     because they had too little stock. It is a list of at most five {"ref", "eta", "available"}, in order of preference.
     It is None if the line got the first batch with stock, or has changed since.
     """
-    stored, etas = yield from snapshot.hash_and_cache(order_key(orderid))
-    if not stored:
-        return None
-    lines = stored_lines(stored)
-    yield from add_etas(snapshot, {line["batchref"] for line in lines if line["batchref"] is not None}, etas)
-    return {"orderid": orderid, "lines": [with_eta(line, etas, explain) for line in lines]}
+    [found] = yield from orders(snapshot, [orderid], explain=explain)
+    return found
+
+
+def orders(snapshot: Snapshot, orderids: Sequence[str], *, explain: bool = False) -> Reading[list[State | None]]:
+    """Return what `order` returns for each of the orders, in the same number of trips."""
+    hashes, etas = yield from snapshot.hashes_and_cache(*map(order_key, orderids))
+    lines_of = list(map(stored_lines, hashes))
+    refs = {line["batchref"] for lines in lines_of for line in lines if line["batchref"] is not None}
+    yield from add_etas(snapshot, refs, etas)
+    return [
+        {"orderid": orderid, "lines": [with_eta(line, etas, explain) for line in lines]} if lines else None
+        for orderid, lines in zip(orderids, lines_of, strict=True)
+    ]
 
 
 def stored_lines(stored: Mapping[str, str]) -> list[State]:

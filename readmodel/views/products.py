@@ -44,6 +44,7 @@ class ProductView:
     """Folds events to the registers of products."""
 
     cached_members: ClassVar[dict[str, str]] = {}
+    changes_cached: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self) -> None:
         self._totals: dict[str, tuple[int, State]] = {}
@@ -69,6 +70,11 @@ class ProductView:
                 key, former_key = former_key, key
             value = encode(version, {name: batch[name] for name in ("ref", "qty", "allocated", "eta")})
             yield Register(key, f"batch:{ref}", version, value, former_key)
+
+    @staticmethod
+    def places(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield only the totals. One call sets them and the batches, which can move to the other hash."""
+        yield product_key(event["sku"]), TOTALS
 
 
 def product(snapshot: Snapshot, sku: str) -> Reading[State | None]:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from redis.exceptions import RedisError
 
 from readmodel.store.errors import ModelAbsent, ModelOutdated
+from readmodel.store.reads.consistency import BadToken, ConsistencyToken, NotYet, OtherHistory
 from readmodel.store.reads.reader import Reader
 from readmodel.store.reads.reading import Reading
 from readmodel.store.reads.snapshot import Snapshot
@@ -19,8 +20,28 @@ from readmodel.web.readings import Readings
 TIMEOUT = 2.0
 REBUILDING = "The read model is being rebuilt"
 UNREACHABLE = "The read model is unreachable"
+NOT_YET = "The views do not show the write of the token yet"
+OTHER_HISTORY = (
+    "The token is of another history than the views: the database was restored or has lost commands, or the token is of"
+    " another service"
+)
+LONGEST_SHOWN = 80
+
+MOST_ORDERS, MOST_PARAMETERS = 100, 200
 
 Fetch = Callable[[Snapshot, Request], Reading[Any]]
+
+
+def several_orders(snapshot: Snapshot, request: Request) -> Reading[dict[str, list[Any]]]:
+    """Return {"orders": [{…}, …], "unknown": [id, …]} for the parameters `id`. Raise a Problem."""
+    orderids = list(dict.fromkeys(parameters(request, "id")))
+    if not 1 <= len(orderids) <= MOST_ORDERS:
+        raise Problem(400, f"The parameter id must occur 1 to {MOST_ORDERS} times, not {len(orderids)} times")
+    found = yield from orders.orders(snapshot, orderids, explain=flag(request, "explain"))
+    unknown = [orderid for orderid, order in zip(orderids, found, strict=True) if order is None]
+    return {"orders": [order for order in found if order is not None], "unknown": unknown}
+
+
 ROUTES: dict[str, tuple[Fetch, str]] = {
     "/allocations/": (
         lambda snapshot, request: orders.allocations(snapshot, request.name),
@@ -30,10 +51,14 @@ ROUTES: dict[str, tuple[Fetch, str]] = {
         lambda snapshot, request: orders.order(snapshot, request.name, explain=flag(request, "explain")),
         "There is no order {}",
     ),
+    "/orders": (several_orders, "There are no such orders"),
     "/products/": (lambda snapshot, request: products.product(snapshot, request.name), "There is no product {}"),
     "/batches/": (lambda snapshot, request: batches.batch(snapshot, request.name), "There is no batch {}"),
 }
-"""Maps each route to the function that reads its view, and to the message of a 404. A name follows the route."""
+"""Maps each route to the function that reads its view, and to the message of a 404.
+
+A name follows a route with a slash at its end.
+"""
 
 
 class Query:
@@ -52,10 +77,17 @@ class Query:
         return await self._readings.complete(self._read(request))
 
     def _read(self, request: Request) -> Reading[Answer]:
+        token = token_of(request)
         try:
-            found, warning = yield from self._reader.read(lambda snapshot: self._fetch(snapshot, request))
+            found, warning = yield from self._reader.read_at_least(
+                token, lambda snapshot: self._fetch(snapshot, request)
+            )
         except (ModelAbsent, RedisError) as error:
             return problem(503, reason_of(error), RETRY_LATER)
+        except NotYet:
+            return problem(503, NOT_YET, RETRY_LATER)
+        except OtherHistory:
+            return problem(409, OTHER_HISTORY)
         headers = () if warning is None else (("allocation-views", warning),)
         if found:
             return json_answer(found, headers=headers)
@@ -66,10 +98,41 @@ def query_endpoints(reader: Reader, readings: Readings) -> dict[str, Query]:
     return {route: Query(reader, readings, fetch, not_found) for route, (fetch, not_found) in ROUTES.items()}
 
 
-def flag(request: Request, name: str) -> bool:
+def token_of(request: Request) -> ConsistencyToken | None:
+    """Return the consistency token in the request's header, or in its parameter `at_least`. Raise a Problem."""
+    name, text = "Allocation-Token", request.header("allocation-token")
+    if text is None:
+        name, text = "at_least", parameter(request, "at_least")
+    if text is None:
+        return None
+    try:
+        return ConsistencyToken.parse(text)
+    except BadToken:
+        raise Problem(
+            400, f"{name} must be a token from the answer to a command, not {text[:LONGEST_SHOWN]!r}"
+        ) from None
+
+
+def parameter(request: Request, name: str) -> str | None:
+    """Return the first value of a parameter in the query, or None."""
+    return next(iter(parameters(request, name)), None)
+
+
+def parameters(request: Request, name: str) -> list[str]:
+    """Return the values of a parameter in the query. Raise a Problem if the query has too many parameters."""
     if not request.scope.query_string:
+        return []
+    try:
+        found = parse_qs(request.scope.query_string, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise Problem(400, f"A query may have at most {MOST_PARAMETERS} parameters") from None
+    return found.get(name, [])
+
+
+def flag(request: Request, name: str) -> bool:
+    value = parameter(request, name)
+    if value is None:
         return False
-    value = parse_qs(request.scope.query_string, keep_blank_values=True).get(name, ["0"])[0]
     if value not in {"0", "1"}:
         raise Problem(400, f"{name} must be 0 or 1, not {value!r}")
     return value == "1"

@@ -51,6 +51,10 @@ class Api:
         assert (answer.status, answer.content_type) == (200, "application/x-ndjson")
         return [json.loads(line) for line in answer.body.splitlines()]
 
+    def get_at_least(self, token: str, path: str) -> Answer:
+        """Query the path with a consistency token."""
+        return self.request("GET", path, None, None, **{"Allocation-Token": token})
+
     def request(
         self,
         method: str,

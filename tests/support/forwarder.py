@@ -2,19 +2,23 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import TypeVar
 
 LOCALHOST = "127.0.0.1"
-PIECE = 65_536
+PIECE = 1_000_000
 
 F = TypeVar("F", bound="Forwarder")
 
 
 class Forwarder(ThreadingTCPServer):
-    """Forwards each connection to the port `target`. If nothing listens there, it closes the connection."""
+    """Forwards each connection to the port `target`. If nothing listens there, it closes the connection.
+
+    What the server sends arrives at least `lag` seconds later.
+    """
 
     request_queue_size = 100
 
@@ -23,6 +27,7 @@ class Forwarder(ThreadingTCPServer):
         self.port: int = self.server_address[1]
         self.flows = threading.Event()
         self.flows.set()
+        self.lag = 0.0
         self._target = target
         self._lock = threading.Lock()
         self._open = set[socket.socket]()
@@ -82,6 +87,8 @@ class Connection(BaseRequestHandler):
                 self.server.flows.wait()
                 if source is self.request:
                     self.server.observe(source, data)
+                elif self.server.lag:
+                    time.sleep(self.server.lag)
                 sink.sendall(data)
         close(source)
         close(sink)

@@ -88,13 +88,12 @@ def append(
     return appended
 
 
-def find(transaction: PostgresTransaction, ranges: Sequence[EventRange]) -> list[LoggedEvent]:
-    """Return the events of these ranges in the order of the log."""
+def find(transaction: PostgresTransaction, ranges: Sequence[EventRange]) -> tuple[list[LoggedEvent], int]:
+    """Return the events of these ranges in the order of the log, and the last of their positions, or 0."""
     if not ranges:
-        return []
-    return [
-        orjson.loads(data) for (data,) in transaction.query(statements.FIND_EVENTS, arrays(EventRange._fields, ranges))
-    ]
+        return [], 0
+    rows = transaction.query(statements.FIND_EVENTS, arrays(EventRange._fields, ranges))
+    return [orjson.loads(data) for _, data in rows], rows[-1][0] if rows else 0
 
 
 def read_types(

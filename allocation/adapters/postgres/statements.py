@@ -167,8 +167,11 @@ APPEND_EVENTS = """
                 %(last)s::boolean[], %(data)s::text[]) AS new (sku, version, type, last, data)
 """
 
+# The last position that this session has assigned. The statement travels with the commit.
+READ_OWN_POSITION = "SELECT currval('events_position_seq')"
+
 FIND_EVENTS = """
-    SELECT data::text
+    SELECT position, data::text
     FROM unnest(%(sku)s::text[], %(first)s::bigint[], %(last)s::bigint[]) AS wanted (sku, first, last)
     JOIN events ON events.sku = wanted.sku AND events.version BETWEEN wanted.first AND wanted.last ORDER BY position
 """

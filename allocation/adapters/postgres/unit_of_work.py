@@ -16,6 +16,7 @@ from allocation.adapters.postgres.history import find_history
 from allocation.adapters.postgres.idempotency import SqlIdempotencyKeys, lock_keys
 from allocation.adapters.postgres.migrations.revision import SchemaGate
 from allocation.adapters.postgres.repository import SqlProducts, load_products
+from allocation.adapters.postgres.statements import READ_OWN_POSITION
 from allocation.domain.changes import Changes
 from allocation.service_layer.idempotency import repeated_ranges
 from allocation.service_layer.unit_of_work import FIRST_EPOCH, CommittedEvents, History, LockSet
@@ -48,7 +49,7 @@ class SqlUnitOfWork:
     def commit(self) -> CommittedEvents:
         events = self.changes.events
         again = repeated_ranges(self.changes) + self.idempotency_keys.found_events
-        published = event_log.find(self._transaction, again)
+        published, position = event_log.find(self._transaction, again)
         history = self._history() if events or published else NO_HISTORY
         if events:
             self.products.save()
@@ -57,8 +58,9 @@ class SqlUnitOfWork:
                 self._products.delete_unused()
             self.idempotency_keys.save()
             published += event_log.append(self._transaction, events, self._now(), history.epoch, self.changes.actors)
-            self._transaction.commit()
-        return CommittedEvents(published, history.identity)
+            for (own,) in self._transaction.commit(then=READ_OWN_POSITION if events else ""):
+                position = own
+        return CommittedEvents(published, history.identity, history.epoch, position)
 
     def _history(self) -> History:
         """Return the log's history after the transaction has locked its products. If it locked none, read it now."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from allocation.adapters.schemas.commands import COMMANDS
 from allocation.entrypoints.http.bulk import Bulk
 from allocation.entrypoints.http.commands import PostCommand, PostPreview
+from allocation.entrypoints.http.consistency import CreateToken
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Outcome
 from readmodel.store.reads.shared_connection import SharedConnection
@@ -33,6 +34,7 @@ def create_edge(
     bus: MessageBus,
     store: Store,
     connection: SharedConnection,
+    create_token: CreateToken,
     threads: Threads,
     reason_not_ready: Callable[[], str | None],
     check_views: Callable[[], Finding],
@@ -50,7 +52,7 @@ def create_edge(
     }
     health = Health("commands", checks)
     endpoints: dict[str, Endpoint] = {
-        **command_endpoints(bus, threads),
+        **command_endpoints(bus, threads, create_token),
         **queries.query_endpoints(store.reader, Readings(connection, store, query_threads)),
         "/health/live": health,
         "/health/ready": health,
@@ -58,11 +60,11 @@ def create_edge(
     return Edge(endpoints, FlaskEndpoint(create_pages(sorted(endpoints)), query_threads), tokens)
 
 
-def command_endpoints(bus: MessageBus, threads: Threads) -> Mapping[str, Endpoint]:
+def command_endpoints(bus: MessageBus, threads: Threads, create_token: CreateToken) -> Mapping[str, Endpoint]:
     command_threads, deliveries = Bulkhead("commands", threads.commands), Deliveries[Outcome]()
-    endpoints: dict[str, Endpoint] = {"/commands": Bulk(bus, Bulkhead("bulk requests", threads.bulks))}
+    endpoints: dict[str, Endpoint] = {"/commands": Bulk(bus, Bulkhead("bulk requests", threads.bulks), create_token)}
     for name, schema in COMMANDS.items():
         # For example: POST /allocate and POST /preview/allocate.
-        endpoints[f"/{name}"] = PostCommand(bus, schema, command_threads, deliveries)
+        endpoints[f"/{name}"] = PostCommand(bus, schema, command_threads, deliveries, create_token)
         endpoints[f"/preview/{name}"] = PostPreview(bus, schema, command_threads)
     return endpoints

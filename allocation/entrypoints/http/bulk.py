@@ -24,6 +24,7 @@ from allocation.entrypoints.http.bodies import (
     read_lines,
     require_end,
 )
+from allocation.entrypoints.http.consistency import CreateToken
 from allocation.entrypoints.http.idempotency_keys import HEADER, key_of, key_scope
 from allocation.entrypoints.http.responses import BUG, failure, status_of, success_status
 from allocation.service_layer.command_requests import CommandRequest
@@ -63,8 +64,9 @@ class Bulk:
     methods = ("POST",)
     scope = COMMAND
 
-    def __init__(self, bus: MessageBus, threads: Bulkhead) -> None:
+    def __init__(self, bus: MessageBus, threads: Bulkhead, create: CreateToken) -> None:
         self._bus = bus
+        self._create_token = create
         self._threads = threads
 
     async def respond(self, request: Request) -> StreamedAnswer:
@@ -80,7 +82,7 @@ class Bulk:
             return StreamedAnswer(200, (("content-type", MEDIA_TYPES[0]),), parts, resources=stack.pop_all())
 
     async def _results(self, body: IO[bytes], caller: Caller) -> AsyncIterator[bytes]:
-        parts = bulk_results(read_lines(body), self._bus, caller)
+        parts = bulk_results(read_lines(body), self._bus, caller, self._create_token)
         try:
             while part := await self._threads.call(next, parts, b""):
                 yield part
@@ -105,7 +107,7 @@ def in_parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield part
 
 
-def bulk_results(lines: Iterator[bytes], bus: MessageBus, caller: Caller) -> Iterator[bytes]:
+def bulk_results(lines: Iterator[bytes], bus: MessageBus, caller: Caller, create: CreateToken) -> Iterator[bytes]:
     """Execute the lines. Yield the results of each part, with a line of JSON for each line."""
     for part in in_parts(lines):
         with ONE_PARSES:
@@ -113,7 +115,7 @@ def bulk_results(lines: Iterator[bytes], bus: MessageBus, caller: Caller) -> Ite
         outcomes = bus.handle_requests(line.request for line in parsed if isinstance(line.request, CommandRequest))
         found = [next(outcomes) if isinstance(line.request, CommandRequest) else line.request for line in parsed]
         with ONE_PARSES:
-            results = list(map(line_result, parsed, found))
+            results = [line_result(line, outcome, create) for line, outcome in zip(parsed, found, strict=True)]
             text = b"".join(orjson.dumps(result) + b"\n" for result in results)
         failed = sum(result["status"] >= 500 for result in results)
         yield text
@@ -145,10 +147,12 @@ def schema_of(name: object) -> CommandSchema:
     raise invalid("type", f"must be one of {', '.join(COMMANDS)}, not {shorten(name)}")
 
 
-def line_result(line: BulkLine, outcome: Outcome) -> dict[str, Any]:
+def line_result(line: BulkLine, outcome: Outcome, create: CreateToken) -> dict[str, Any]:
     result: dict[str, Any] = {} if line.id is None else {"id": line.id}
     if isinstance(outcome, Done):
         result["status"] = line.status
+        if outcome.written is not None:
+            result["token"] = create(outcome.written)
         return result if outcome.result is None else result | results.order_result(outcome.result)
     if status_of(outcome) == BUG:
         logger.error("A line of a bulk request failed because of a bug", exc_info=outcome)

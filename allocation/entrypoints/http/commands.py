@@ -6,6 +6,7 @@ from allocation.adapters.schemas import results
 from allocation.adapters.schemas.commands import CommandSchema
 from allocation.domain.commands import AllocateOrder, Command
 from allocation.entrypoints.http.bodies import LARGEST_BODY, LARGEST_ORDER, ONE_PARSES, TOO_LARGE
+from allocation.entrypoints.http.consistency import CreateToken, token_header
 from allocation.entrypoints.http.idempotency_keys import HEADER, checked_header, key_of, key_scope
 from allocation.entrypoints.http.responses import PREVIEW_FAILED, failure_answer, location_of, success_status
 from allocation.service_layer.command_requests import CommandRequest
@@ -33,9 +34,15 @@ class PostCommand:
     scope = COMMAND
 
     def __init__(
-        self, bus: MessageBus, schema: CommandSchema, threads: Bulkhead, deliveries: Deliveries[Outcome]
+        self,
+        bus: MessageBus,
+        schema: CommandSchema,
+        threads: Bulkhead,
+        deliveries: Deliveries[Outcome],
+        create: CreateToken,
     ) -> None:
         self._bus = bus
+        self._create_token = create
         self._schema = schema
         self._threads = threads
         self._deliveries = deliveries
@@ -49,10 +56,10 @@ class PostCommand:
             return failure_answer(error)
         if isinstance(outcome, Exception):
             return failure_answer(outcome)
-        location = location_of(command)
+        headers = location_of(command) + token_header(outcome.written, self._create_token)
         if outcome.result is None:
-            return Answer(self._success, b"OK", "text/plain", location)
-        return json_answer(results.order_result(outcome.result), self._success, location)
+            return Answer(self._success, b"OK", "text/plain", headers)
+        return json_answer(results.order_result(outcome.result), self._success, headers)
 
     async def _execute(self, request: CommandRequest) -> Outcome:
         outcome, done = self._deliveries.expect()

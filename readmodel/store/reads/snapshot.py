@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
+from typing import Any
 
 from redis.exceptions import RedisError
 
 from readmodel.store import keys
+from readmodel.store.connection import RedisCommand
 from readmodel.store.errors import ModelAbsent, ModelDamaged, TornRead
 from readmodel.store.generations import Generations
 from readmodel.store.names import Names
+from readmodel.store.reads.consistency import ConsistencyToken, NotYet
 from readmodel.store.reads.reader_cache import Cached, ReaderCache
 from readmodel.store.reads.reading import Reading, Trip, Wanted
 from readmodel.store.records.heartbeat import Heartbeat, warning
@@ -18,38 +21,60 @@ from readmodel.store.registers import number_of
 
 
 class Snapshot:
-    """Reads from one generation. Each round trip checks that the generation is still live."""
+    """Reads from one generation. Each round trip checks that the generation is still live.
 
-    def __init__(self, names: Names, generation: str, cache: ReaderCache, stale: float) -> None:
+    With a consistency token, each trip also checks that the hashes show the write of the token.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        generation: str,
+        cache: ReaderCache,
+        stale: float,
+        token: ConsistencyToken | None = None,
+    ) -> None:
         self._names = names
         self._generation = generation
         self._cache = cache
         self._stale = stale
+        self._token = token
         self.warning: str | None = None
         self._buckets = set[str]()
 
     def hashes(self, *view_keys: str) -> Reading[Sequence[dict[str, str]]]:
         """Return the hashes of these keys, in one round trip. The hash of a missing key is empty.
 
-        Raise TornRead, ModelAbsent or RedisError.
+        Raise TornRead, ModelAbsent or RedisError. With a token, also raise NotYet or OtherHistory.
         """
-        trip = yield from self._read(view_keys)
-        return trip.replies
+        found, _ = yield from self._read(view_keys)
+        return found
 
-    def hash_and_cache(self, view_key: str) -> Reading[tuple[dict[str, str], Cached]]:
-        """Return the hash of this key, and the cached values. The caller adds the values that it reads."""
-        trip = yield from self._read([view_key])
-        return trip.replies[0], self._cache.values(self._generation, trip.token)
+    def hashes_and_cache(self, *view_keys: str) -> Reading[tuple[Sequence[dict[str, str]], Cached]]:
+        """Return the hashes of these keys, and the cached values. The caller adds the values that it reads."""
+        found, cache_token = yield from self._read(view_keys)
+        may_be_cached = self._token is None or not self._token.changes_cached
+        return found, self._cache.values(self._generation, cache_token) if may_be_cached else {}
 
-    def _read(self, view_keys: Sequence[str]) -> Reading[Trip]:
-        self._buckets.update(map(keys.bucket_of, view_keys))
-        trip = yield Wanted([("HGETALL", f"{self._generation}:{key}") for key in view_keys])
+    def _read(self, view_keys: Sequence[str]) -> Reading[tuple[Sequence[dict[str, str]], str | None]]:
+        """Return the hashes and the token of the cache."""
+        buckets = sorted({*map(keys.bucket_of, view_keys)})
+        self._buckets.update(buckets)
+        commands: list[RedisCommand] = [("HGETALL", f"{self._generation}:{key}") for key in view_keys]
+        shown = shown_commands(self._generation, buckets) if self._token is not None else []
+        trip = yield Wanted([*commands, *shown])
         self._check(trip)
-        require_text(trip.replies)
-        if not all(trip.replies):
-            hashes = zip(view_keys, trip.replies, strict=True)
+        found = trip.replies[: len(view_keys)]
+        require_text(found)
+        if not all(found):
+            hashes = zip(view_keys, found, strict=True)
             yield from self._require_buckets({keys.bucket_of(key) for key, fields in hashes if not fields})
-        return trip
+        if self._token is not None:
+            cursors = cursors_in_history(self._token, buckets, trip.replies[len(view_keys) :])
+            for key, fields in zip(view_keys, found, strict=True):
+                if not self._token.is_shown_by(key, fields, cursors[keys.bucket_of(key)]):
+                    raise NotYet
+        return found, trip.token
 
     def _check(self, trip: Trip) -> None:
         """Set the warning. Raise TornRead if the generation is not live.
@@ -75,6 +100,27 @@ class Snapshot:
         # A replica accepts no writes. A reader of the primary finds the same damage.
         with suppress(RedisError, ModelDamaged):
             yield Wanted([("SET", cursor, f"damaged: {reason}", "XX") for cursor in cursors])
+
+
+def shown_commands(generation: str, buckets: Iterable[str]) -> list[RedisCommand]:
+    """Return the commands that read up to where buckets show which history."""
+    commands: list[RedisCommand] = []
+    for bucket in buckets:
+        commands.append(("GET", f"{generation}:{keys.cursor(bucket)}"))
+        commands.append(("HGETALL", f"{generation}:{keys.history(bucket)}"))
+    return commands
+
+
+def cursors_in_history(token: ConsistencyToken, buckets: Sequence[str], replies: Sequence[Any]) -> dict[str, int]:
+    """Return the cursors of buckets that show the history of the token. Raise NotYet, OtherHistory or ModelAbsent."""
+    cursors = {}
+    for bucket, cursor, history in zip(buckets, replies[::2], replies[1::2], strict=True):
+        position, epoch = number_of(cursor or ""), number_of(history.get("epoch", ""))
+        if position is None or epoch is None or "identity" not in history:
+            raise ModelAbsent
+        token.require_history(history["identity"], epoch)
+        cursors[bucket] = position
+    return cursors
 
 
 def require_text(hashes: Iterable[Mapping[str, str]]) -> None:

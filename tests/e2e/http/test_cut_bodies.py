@@ -72,7 +72,7 @@ def test_a_bulk_without_a_length_needs_an_end(shared_api: Api) -> None:
     assert 'must end with the line {"type": "end"}' in answer.json["message"]
     assert shared_api.allocations("open-1").status == 404
     answer = shared_api.post("commands", chunked(line("open-1"), line("open-2"), END), NDJSON)
-    assert [json.loads(result) for result in answer.body.splitlines()] == [{"status": 202}] * 2
+    assert [json.loads(result)["status"] for result in answer.body.splitlines()] == [202] * 2
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_bulk_without_commands_has_no_results(body: bytes, shared_api: Api) ->
 
 def test_blank_lines_cost_no_answer(shared_api: Api) -> None:
     answer = shared_api.post("commands", b"\n" * 100_000 + line("blank") + b"\r\n \t\n" * 1_000, NDJSON)
-    assert (answer.status, answer.body) == (200, '{"status":202}\n')
+    assert (answer.status, [json.loads(line)["status"] for line in answer.body.splitlines()]) == (200, [202])
 
 
 def test_a_long_line_that_begins_blank_gets_a_result(shared_api: Api) -> None:

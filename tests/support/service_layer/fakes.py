@@ -48,13 +48,13 @@ class FakeUnitOfWork:
         self.idempotency_keys = FakeIdempotencyKeys(store)
 
     def commit(self) -> CommittedEvents:
-        ranges = repeated_ranges(self.changes) + self.idempotency_keys.found
+        ranges = repeated_ranges(self.changes) + self.idempotency_keys.found_events
         repeated = [event for event in self._store.log if any(is_in_range(event, events) for events in ranges)]
         new = [event_as_json(event, NOW, FIRST_EPOCH) for event in self.changes.events]
         self.products.save()
         self._store.outcomes |= self.idempotency_keys.stored
         self._store.log += new
-        return CommittedEvents(repeated + new, identity="the log")
+        return CommittedEvents(repeated + new, "the log", FIRST_EPOCH, position=len(self._store.log))
 
 
 def is_in_range(event: LoggedEvent, events: EventRange) -> bool:
@@ -64,7 +64,7 @@ def is_in_range(event: LoggedEvent, events: EventRange) -> bool:
 class FakeIdempotencyKeys:
     def __init__(self, store: FakeStore) -> None:
         self._store = store
-        self.found: list[EventRange] = []
+        self.found_events: list[EventRange] = []
         self.stored: dict[tuple[str, str], StoredOutcome] = {}
 
     def find_outcome(self, key: IdempotencyKey) -> Done | Refusal | None:
@@ -73,7 +73,7 @@ class FakeIdempotencyKeys:
             return None
         if stored.fingerprint != key.fingerprint:
             raise KeyReused(key)
-        self.found += stored.events
+        self.found_events += stored.events
         return stored.outcome
 
     def store_outcome(self, key: IdempotencyKey, outcome: Done | Refusal, events: Sequence[EventRange]) -> None:

@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 
 from allocation.event_handlers import PROJECTION
+from allocation.service_layer.unit_of_work import CommittedEvents
 from readmodel.projector.fast_path import FastPath
 from readmodel.store.errors import ModelAbsent
 from readmodel.store.registers import Register
@@ -31,10 +32,10 @@ def test_each_command_tries_but_an_absence_takes_two_log_lines(caplog: pytest.Lo
     store, now = AbsentStore(), [100.0]
     fast_path = FastPath(cast("Store", store), PROJECTION, clock=lambda: now[0])
     for now[0] in (100.0, 100.1, 104.0):
-        fast_path((golden("events.json"), "the log"))
+        fast_path(CommittedEvents(golden("events.json"), "the log"))
     store.exists = True
     for now[0] in (147.0, 148.0):
-        fast_path((golden("events.json"), "the log"))
+        fast_path(CommittedEvents(golden("events.json"), "the log"))
     assert store.tries == 5
     assert caplog.messages == [
         "Commands do not update the views now. The relay rebuilds them: the read model does not exist",

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR
 from psycopg2.extensions import connection as Session  # noqa: N812  # The driver names its classes in lower case.
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
@@ -46,12 +46,15 @@ class PostgresTransaction:
         self.send()
         return self._cursor.fetchall()
 
-    def commit(self) -> None:
-        """Send the waiting statements, and commit."""
+    def commit(self, then: str = "") -> list[tuple[Any, ...]]:
+        """Send the waiting statements, and commit. Return the rows of the statement `then`, sent after the commit."""
+        if self._cursor.connection.info.transaction_status == TRANSACTION_STATUS_INERROR:
+            raise RuntimeError("PostgreSQL would roll back the transaction, because an earlier statement has failed")
         self._add(b"COMMIT")
+        if then:
+            self._add(then.encode())
         self.send()
-        if self._cursor.statusmessage != "COMMIT":
-            raise RuntimeError("PostgreSQL has rolled back the transaction, because an earlier statement failed")
+        return self._cursor.fetchall() if then else []
 
     def send(self) -> None:
         """Send the waiting statements."""

@@ -115,7 +115,7 @@ def test_number_of_statements_is_constant(bus: MessageBus, database_url: str, li
         other = bootstrap.create_message_bus(recorded, bootstrap.leave_to_relay)
         list(other.handle_all(Allocate(f"o{n}", skus[n % 10], 1) for n in range(lines)))
     written = strings[-1].split(";\n")
-    assert len(written) == 5, "Four statements write, and one commits"
+    assert len(written) == 6, "Four statements write, one commits, and one reads the position"
 
 
 def test_lock_on_a_product_blocks_no_other_product(bus: MessageBus, engine: Engine) -> None:

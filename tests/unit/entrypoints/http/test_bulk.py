@@ -11,8 +11,13 @@ import pytest
 from allocation.domain.commands import CreateBatch
 from allocation.entrypoints.http import bodies, bulk
 from allocation.service_layer.messagebus import MessageBus
+from allocation.service_layer.outcomes import Written
 from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
 from tests.support.service_layer.fakes import FakeStore, FakeUnitOfWork
+
+
+def create_token(written: Written) -> str:
+    return "token"
 
 
 def allocate(orderid: str, qty: int = 1) -> dict[str, Any]:
@@ -38,7 +43,7 @@ class BulkClient:
     def send(self, *lines: dict[str, Any]) -> list[dict[str, Any]]:
         body = io.BytesIO(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
         bus = MessageBus(self.begin, lambda events: None)
-        parts = bulk.bulk_results(bodies.read_lines(body), bus, bulk.Caller("/commands", None))
+        parts = bulk.bulk_results(bodies.read_lines(body), bus, bulk.Caller("/commands", None), create_token)
         return [json.loads(line) for line in b"".join(parts).splitlines()]
 
 
@@ -61,8 +66,8 @@ def test_bulk_yields_results_before_it_executes_all_lines() -> None:
     client = BulkClient()
     bus = MessageBus(client.begin, lambda events: None)
     body = io.BytesIO(b"".join(json.dumps(allocate(f"o{n}")).encode() + b"\n" for n in range(2 * bulk.LINES_AT_ONCE)))
-    first = next(bulk.bulk_results(bodies.read_lines(body), bus, bulk.Caller("/commands", None)))
-    assert first == b'{"status":202}\n' * bulk.LINES_AT_ONCE
+    first = next(bulk.bulk_results(bodies.read_lines(body), bus, bulk.Caller("/commands", None), create_token))
+    assert first == b'{"status":202,"token":"token"}\n' * bulk.LINES_AT_ONCE
     assert len(client.store.lines) == bulk.LINES_AT_ONCE
 
 
@@ -105,3 +110,9 @@ def test_line_of_any_length_is_read_as_one_line(length: int, end: bytes) -> None
     lines = list(bodies.read_lines(io.BytesIO(b"first\n" + b"x" * length + end)))
     assert [line.strip()[:5] for line in lines] == [b"first", b"xxxxx", *([b"last"] if b"last" in end else [])]
     assert (len(lines[1]) > bodies.LONGEST_LINE) == (length > bodies.LONGEST_LINE)
+
+
+def test_results_have_the_tokens_of_their_commands() -> None:
+    """A refused line has none."""
+    results = BulkClient().send(allocate("o1"), allocate("o1", qty=2), allocate("o2"))
+    assert [result.get("token") for result in results] == ["token", None, "token"]

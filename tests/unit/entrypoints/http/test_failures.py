@@ -35,7 +35,7 @@ def unavailable(locks: LockSet) -> NoReturn:
 @pytest.fixture
 def client() -> Iterator[EdgeClient]:
     """Yield a client of an edge that has no available store."""
-    endpoints = command_endpoints(MessageBus(unavailable, lambda events: None), Threads(1, 1, 1))
+    endpoints = command_endpoints(MessageBus(unavailable, lambda events: None), Threads(1, 1, 1), lambda written: "")
     client = EdgeClient(Edge(endpoints, FlaskEndpoint(create_pages([]), Bulkhead("pages", 1))))
     yield client
     client.close()

@@ -48,7 +48,7 @@ class Reader:
         """Return the number of cached ETAs after a query of the order."""
 
         def read(snapshot: Snapshot) -> Reading[int]:
-            _, cached = yield from snapshot.hash_and_cache(orders.order_key(orderid))
+            _, cached = yield from snapshot.hashes_and_cache(orders.order_key(orderid))
             assert (yield from orders.order(snapshot, orderid)) is not None
             return len(cached)
 
