@@ -129,7 +129,7 @@ class MessageBus:
             committed = transaction.commit()
         if committed.events:
             self._publish(committed)  # In a web worker, this is the fast path: see `bootstrap.create_fast_path`.
-        return outcomes_of(executed, committed)
+        return outcomes_of(executed, committed, len(transaction.changes.events))
 
     def _preview(self, command: Command) -> Preview:
         locks = replace(CommandRequest(command).locks, wait=LockWait.FIRST)
@@ -156,10 +156,11 @@ def execute_for_actor(request: CommandRequest, transaction: Transaction) -> Exec
     """Execute the request, and note its actor for each event that it has caused."""
     changes = transaction.changes
     found = transaction.idempotency_keys.found_events if request.key is not None else []
-    events_before, repeated_before, found_before = len(changes.events), len(changes.repeated), len(found)
+    first, known = len(changes.events), len(changes.repeated) + len(found)
     outcome = execute_once(request, transaction)
-    changes.actors += [request.actor] * (len(changes.events) - len(changes.actors))
-    return Executed(outcome, event_ranges_since(events_before, repeated_before, changes) + found[found_before:])
+    end = len(changes.events)
+    changes.actors += [request.actor] * (end - len(changes.actors))
+    return Executed(outcome, first, end, repeats=len(changes.repeated) + len(found) > known)
 
 
 def execute_once(request: CommandRequest, transaction: Transaction) -> Outcome:

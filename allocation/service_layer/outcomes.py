@@ -30,9 +30,14 @@ class OrderResult:
 
 
 class Written(NamedTuple):
-    """The events of a command, or of the command that it repeats, and their history. `position` is not below theirs."""
+    """What a consistency token says about a command.
 
-    events: Sequence[Mapping[str, Any]]
+    `events` are those that the command has caused. It is None if they are many, or if the command repeats another one,
+    because some of that one's events are unknown. `position` is not below that of any of these events. `identity` and
+    `epoch` are those of the history that holds it.
+    """
+
+    events: Sequence[Mapping[str, Any]] | None
     identity: str
     epoch: int
     position: int

@@ -27,13 +27,13 @@ class History(NamedTuple):
 class CommittedEvents(NamedTuple):
     """The events to publish: first the old events of repeated commands, then the new events.
 
-    `identity` and `epoch` are those of the log's history after the transaction has locked its products. `position` is
-    the last one of the events. Without events or a log, the identity is empty and the position is 0.
+    `identity` is that of the log after the transaction has locked its products. `history` is that after the commit.
+    `position` is the highest position of the events. It is 0 if there are none, or if the store has no log.
     """
 
     events: Sequence[LoggedEvent]
     identity: str
-    epoch: int = FIRST_EPOCH
+    history: History = History("", FIRST_EPOCH)
     position: int = 0
 
 

@@ -42,6 +42,10 @@ def check(contender: Contender, port: int) -> Outcome:
     allocated = sum(line.qty for line in stored if line.batchref is not None)
     if sum(requested.values()) <= sum(BATCHES.values()):
         found.append("the lines fit into the stock, so nothing was checked")
+    if set(statuses.values()) - {202, 409}:
+        found.append(f"a line got another answer than 202 or 409: {sorted(set(statuses.values()))}")
+    if allocated != sum(BATCHES.values()):
+        found.append(f"only {allocated} of {sum(BATCHES.values())} units are allocated")
     if found:
         raise Oversold(f"{contender.name}: {'; '.join(found)}")
     return Outcome(sum(requested.values()), allocated, Counter(statuses.values()))

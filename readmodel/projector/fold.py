@@ -3,18 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-from readmodel.store.reads.consistency import Place
+from readmodel.store.reads.consistency import WrittenRegister
 from readmodel.store.registers import Register
 
 
 class View(Protocol):
-    """Collects the events of one page. `cached_members` maps a field to the JSON member that readers cache.
-
-    `changes_cached` has the types of the events that change such a member.
-    """
+    """Collects the events of one page. `cached_members` maps a field to the JSON member that readers cache."""
 
     cached_members: ClassVar[dict[str, str]]
-    changes_cached: ClassVar[frozenset[str]]
 
     def __init__(self) -> None: ...
 
@@ -25,8 +21,11 @@ class View(Protocol):
         """Yield the last state of each register."""
 
     @staticmethod
-    def places(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield the keys and fields by which a query recognises that the view shows the event."""
+    def written(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the key and the field of each register that the event sets, where queries look for it.
+
+        A query with a consistency token relies on them: without one of them, it would answer too early.
+        """
 
 
 class Projection:
@@ -40,18 +39,13 @@ class Projection:
     def cached_members(self) -> dict[str, str]:
         return {field: member for view in self._views for field, member in view.cached_members.items()}
 
-    def places(self, events: Iterable[Mapping[str, Any]]) -> list[Place]:
-        """Return the places that the events write, each with its last version."""
-        written = dict[tuple[str, str], int]()
+    def written(self, events: Iterable[Mapping[str, Any]]) -> list[WrittenRegister]:
+        """Return the registers that the events set, each with its last version. The events are in order."""
+        versions = dict[tuple[str, str], int]()
         for event in events:
             for view in self._views_of.get(event["type"], self._views):
-                written |= dict.fromkeys(view.places(event), event["version"])
-        return [Place(key, field, version) for (key, field), version in written.items()]
-
-    def change_cached(self, events: Iterable[Mapping[str, Any]]) -> bool:
-        """Return whether one of the events changes a value that readers cache."""
-        types = frozenset[str]().union(*(view.changes_cached for view in self._views))
-        return any(event["type"] in types for event in events)
+                versions |= dict.fromkeys(view.written(event), event["version"])
+        return [WrittenRegister(key, field, version) for (key, field), version in versions.items()]
 
     def fold(self, events: Iterable[Mapping[str, Any]]) -> Iterator[Register]:
         """Yield the last state of each register that the events change.

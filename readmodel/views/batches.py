@@ -26,7 +26,6 @@ class BatchView:
     """Folds events to the registers of batches."""
 
     cached_members: ClassVar[dict[str, str]] = {STATE: "eta"}
-    changes_cached: ClassVar[frozenset[str]] = frozenset({"BatchEtaChanged"})
 
     def __init__(self) -> None:
         self._latest: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
@@ -39,7 +38,7 @@ class BatchView:
             known = latest.get(name)
             if known is None or known[0] < version:
                 latest[name] = version, batch
-            if event["type"] in self.changes_cached:
+            if event["type"] == "BatchEtaChanged":
                 self._with_new_eta.add(name)
 
     def registers(self) -> Iterator[Register]:
@@ -49,7 +48,7 @@ class BatchView:
             yield Register(batch_key(ref), STATE, version, encode(version, state), invalidates_cache=new_eta)
 
     @staticmethod
-    def places(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def written(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for batch in event["batches"]:
             yield batch_key(batch["ref"]), STATE
 

@@ -38,7 +38,6 @@ class OrderView:
     """Folds events to the registers of order lines."""
 
     cached_members: ClassVar[dict[str, str]] = {}
-    changes_cached: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self) -> None:
         self._latest: dict[tuple[str, str], tuple[int, bytes]] = {}
@@ -62,7 +61,7 @@ class OrderView:
             yield Register(order_key(orderid), sku, version, value)
 
     @staticmethod
-    def places(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def written(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if "line" in event:
             yield order_key(event["line"]["orderid"]), event["sku"]
 

@@ -44,7 +44,6 @@ class ProductView:
     """Folds events to the registers of products."""
 
     cached_members: ClassVar[dict[str, str]] = {}
-    changes_cached: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self) -> None:
         self._totals: dict[str, tuple[int, State]] = {}
@@ -72,9 +71,12 @@ class ProductView:
             yield Register(key, f"batch:{ref}", version, value, former_key)
 
     @staticmethod
-    def places(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield only the totals. One call sets them and the batches, which can move to the other hash."""
-        yield product_key(event["sku"]), TOTALS
+    def written(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the batches as batches with room. A query does not find another one, and waits for the relay."""
+        key = product_key(event["sku"])
+        yield key, TOTALS
+        for batch in event["batches"]:
+            yield key, f"batch:{batch['ref']}"
 
 
 def product(snapshot: Snapshot, sku: str) -> Reading[State | None]:

@@ -1,6 +1,6 @@
 """The query routes. They read Redis and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -11,6 +11,7 @@ from readmodel.store.reads.consistency import BadToken, ConsistencyToken, NotYet
 from readmodel.store.reads.reader import Reader
 from readmodel.store.reads.reading import Reading
 from readmodel.store.reads.snapshot import Snapshot
+from readmodel.store.registers import LONGEST_SHOWN
 from readmodel.views import batches, orders, products
 from readmodel.web.answers import RETRY_LATER, Answer, Problem, json_answer, problem
 from readmodel.web.edge.access import QUERY
@@ -20,44 +21,53 @@ from readmodel.web.readings import Readings
 TIMEOUT = 2.0
 REBUILDING = "The read model is being rebuilt"
 UNREACHABLE = "The read model is unreachable"
-NOT_YET = "The views do not show the write of the token yet"
+NOT_YET = "The views do not show the command of this consistency token yet"
 OTHER_HISTORY = (
-    "The token is of another history than the views: the database was restored or has lost commands, or the token is of"
+    "The views show another history than the token. The database was restored or has lost commands, or the token is of"
     " another service"
 )
-LONGEST_SHOWN = 80
-
 MOST_ORDERS, MOST_PARAMETERS = 100, 200
 
-Fetch = Callable[[Snapshot, Request], Reading[Any]]
+Fetch = Callable[[Snapshot], Reading[Any]]
+Prepare = Callable[[Request], Fetch]
 
 
-def several_orders(snapshot: Snapshot, request: Request) -> Reading[dict[str, list[Any]]]:
-    """Return {"orders": [{…}, …], "unknown": [id, …]} for the parameters `id`. Raise a Problem."""
+def prepare_order(request: Request) -> Fetch:
+    explain = flag(request, "explain")
+    return lambda snapshot: orders.order(snapshot, request.name, explain=explain)
+
+
+def prepare_orders(request: Request) -> Fetch:
     orderids = list(dict.fromkeys(parameters(request, "id")))
     if not 1 <= len(orderids) <= MOST_ORDERS:
         raise Problem(400, f"The parameter id must occur 1 to {MOST_ORDERS} times, not {len(orderids)} times")
-    found = yield from orders.orders(snapshot, orderids, explain=flag(request, "explain"))
+    explain = flag(request, "explain")
+    return lambda snapshot: several_orders(snapshot, orderids, explain)
+
+
+def several_orders(snapshot: Snapshot, orderids: Sequence[str], explain: bool) -> Reading[dict[str, list[Any]]]:
+    """Return {"orders": [{…}, …], "unknown": [id, …]}."""
+    found = yield from orders.orders(snapshot, orderids, explain=explain)
     unknown = [orderid for orderid, order in zip(orderids, found, strict=True) if order is None]
     return {"orders": [order for order in found if order is not None], "unknown": unknown}
 
 
-ROUTES: dict[str, tuple[Fetch, str]] = {
+ROUTES: dict[str, tuple[Prepare, str]] = {
     "/allocations/": (
-        lambda snapshot, request: orders.allocations(snapshot, request.name),
+        lambda request: lambda snapshot: orders.allocations(snapshot, request.name),
         "Order {} has no allocated line",
     ),
-    "/orders/": (
-        lambda snapshot, request: orders.order(snapshot, request.name, explain=flag(request, "explain")),
-        "There is no order {}",
+    "/orders/": (prepare_order, "There is no order {}"),
+    "/orders": (prepare_orders, ""),
+    "/products/": (
+        lambda request: lambda snapshot: products.product(snapshot, request.name),
+        "There is no product {}",
     ),
-    "/orders": (several_orders, "There are no such orders"),
-    "/products/": (lambda snapshot, request: products.product(snapshot, request.name), "There is no product {}"),
-    "/batches/": (lambda snapshot, request: batches.batch(snapshot, request.name), "There is no batch {}"),
+    "/batches/": (lambda request: lambda snapshot: batches.batch(snapshot, request.name), "There is no batch {}"),
 }
-"""Maps each route to the function that reads its view, and to the message of a 404.
+"""Maps each route to a function and to the message of a 404. A name follows a route with a slash at its end.
 
-A name follows a route with a slash at its end.
+The function checks the parameters of a request, and returns the function that reads its view. It may raise a Problem.
 """
 
 
@@ -67,21 +77,19 @@ class Query:
     methods = ("GET", "HEAD")
     scope = QUERY
 
-    def __init__(self, reader: Reader, readings: Readings, fetch: Fetch, not_found: str) -> None:
+    def __init__(self, reader: Reader, readings: Readings, prepare: Prepare, not_found: str) -> None:
         self._reader = reader
         self._readings = readings
-        self._fetch = fetch
+        self._prepare = prepare
         self._not_found = not_found
 
     async def respond(self, request: Request) -> Answer:
-        return await self._readings.complete(self._read(request))
+        reading = self._read(self._prepare(request), token_of(request), request.name)
+        return await self._readings.complete(reading)
 
-    def _read(self, request: Request) -> Reading[Answer]:
-        token = token_of(request)
+    def _read(self, fetch: Fetch, token: ConsistencyToken | None, name: str) -> Reading[Answer]:
         try:
-            found, warning = yield from self._reader.read_at_least(
-                token, lambda snapshot: self._fetch(snapshot, request)
-            )
+            found, warning = yield from self._reader.read_at_least(token, fetch)
         except (ModelAbsent, RedisError) as error:
             return problem(503, reason_of(error), RETRY_LATER)
         except NotYet:
@@ -91,11 +99,11 @@ class Query:
         headers = () if warning is None else (("allocation-views", warning),)
         if found:
             return json_answer(found, headers=headers)
-        return problem(404, self._not_found.format(request.name), headers)
+        return problem(404, self._not_found.format(name), headers)
 
 
 def query_endpoints(reader: Reader, readings: Readings) -> dict[str, Query]:
-    return {route: Query(reader, readings, fetch, not_found) for route, (fetch, not_found) in ROUTES.items()}
+    return {route: Query(reader, readings, prepare, not_found) for route, (prepare, not_found) in ROUTES.items()}
 
 
 def token_of(request: Request) -> ConsistencyToken | None:

@@ -25,7 +25,7 @@ def create_query_edge(
     bulkhead = Bulkhead("queries", threads)
     health = Health("queries", {"queries": Check(check_views)})
     endpoints: dict[str, Endpoint] = {
-        **queries.query_endpoints(store.reader, Readings(connection, store, bulkhead)),
+        **queries.query_endpoints(store.reader, Readings(connection, bulkhead)),
         "/health/live": health,
         "/health/ready": health,
     }

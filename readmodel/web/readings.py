@@ -7,25 +7,23 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 
 from readmodel.store.errors import ModelDamaged
-from readmodel.store.reads.reading import Act, Reading, Trip, complete
+from readmodel.store.reads.reading import Act, Finished, Reading, Trip, step
 from readmodel.store.reads.shared_connection import SharedConnection
-from readmodel.store.store import Store
 from readmodel.web.edge.bulkheads import Bulkhead, Limit
 
 T = TypeVar("T")
 
 MOST_READINGS = 500
-"""Readings in progress. Each waits for Redis at most as long as the connection's time-out."""
-PARSED_AT_ONCE = 100
-"""Fields. The event loop parses so many. More would delay other requests, so a thread completes the reading."""
+"""Readings in progress."""
+PARSED_AT_ONCE = 250
+"""Fields. A thread continues a reading whose replies have more, because its JSON would delay other requests."""
 
 
 class Readings:
-    """`threads` complete the readings with large replies, on connections of `store`."""
+    """`threads` continue the readings with large replies."""
 
-    def __init__(self, connection: SharedConnection, store: Store, threads: Bulkhead) -> None:
+    def __init__(self, connection: SharedConnection, threads: Bulkhead) -> None:
         self._connection = connection
-        self._store = store
         self._threads = threads
         self._limit = Limit("queries", MOST_READINGS)
 
@@ -33,22 +31,19 @@ class Readings:
         """Return the result of the reading. Raise its error, or a Problem if the worker is too busy."""
         async with self._limit:
             act: Act = partial(next, reading)
-            try:
-                while True:
-                    wanted = act()
-                    if wanted.delay:
-                        await asyncio.sleep(wanted.delay)
-                    try:
-                        trip = await self._connection.exchange(wanted.commands)
-                    except (RedisError, ModelDamaged) as error:
-                        act = partial(reading.throw, error)
-                        continue
-                    if fields_in(trip) > PARSED_AT_ONCE:
-                        return await self._threads.run(complete, reading, self._store.exchange, trip)
-                    act = partial(reading.send, trip)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+            is_large = False
+            while True:
+                wanted = await self._threads.run(step, act) if is_large else step(act)
+                if isinstance(wanted, Finished):
+                    result: T = wanted.result
+                    return result
+                if wanted.delay:
+                    await asyncio.sleep(wanted.delay)
+                try:
+                    trip = await self._connection.exchange(wanted.commands)
+                    act, is_large = partial(reading.send, trip), fields_in(trip) > PARSED_AT_ONCE
+                except (RedisError, ModelDamaged) as error:
+                    act, is_large = partial(reading.throw, error), False
 
 
 def fields_in(trip: Trip) -> int:

@@ -167,8 +167,8 @@ APPEND_EVENTS = """
                 %(last)s::boolean[], %(data)s::text[]) AS new (sku, version, type, last, data)
 """
 
-# The last position that this session has assigned. The statement travels with the commit.
-READ_OWN_POSITION = "SELECT currval('events_position_seq')"
+# The last position that this session has assigned, and the history after the commit, with which the statement travels.
+READ_OWN_POSITION = "SELECT currval('events_position_seq'), identity::text, epoch FROM log"
 
 FIND_EVENTS = """
     SELECT position, data::text

@@ -58,9 +58,10 @@ class SqlUnitOfWork:
                 self._products.delete_unused()
             self.idempotency_keys.save()
             published += event_log.append(self._transaction, events, self._now(), history.epoch, self.changes.actors)
-            for (own,) in self._transaction.commit(then=READ_OWN_POSITION if events else ""):
-                position = own
-        return CommittedEvents(published, history.identity, history.epoch, position)
+            # Another history may have begun since the locks. The next rebuild then shows this transaction in it.
+            for own, *after in self._transaction.commit(then=READ_OWN_POSITION if events else ""):
+                return CommittedEvents(published, history.identity, History(*after), own)
+        return CommittedEvents(published, history.identity, history, position)
 
     def _history(self) -> History:
         """Return the log's history after the transaction has locked its products. If it locked none, read it now."""

@@ -53,7 +53,7 @@ def create_edge(
     health = Health("commands", checks)
     endpoints: dict[str, Endpoint] = {
         **command_endpoints(bus, threads, create_token),
-        **queries.query_endpoints(store.reader, Readings(connection, store, query_threads)),
+        **queries.query_endpoints(store.reader, Readings(connection, query_threads)),
         "/health/live": health,
         "/health/ready": health,
     }

@@ -1,8 +1,8 @@
-"""Consistency tokens: with one, a client reads its own writes, from any process and from any replica of Redis.
+"""Consistency tokens: with one, a client reads its own write, from any process and from any replica of Redis.
 
-The answer to a command carries a token. It names the position of the command's transaction in the log, and the places
-that the command has written: registers, each with its version. A query that gets the token waits until each place that
-it reads is at least that new, or until its buckets show the whole log up to that position.
+The answer to a command carries a token. It names the position of the command's transaction in the log, and the
+registers that the command has written. A query that gets the token answers when each of these registers that it reads
+is at least as new, or when its buckets show the whole log up to that position.
 """
 
 from base64 import b64decode, urlsafe_b64encode
@@ -14,13 +14,11 @@ from zlib import crc32
 
 from readmodel.store.registers import LARGEST, number_of
 
-MOST_PLACES, LONGEST = 16, 400
+MOST_REGISTERS, LONGEST = 16, 400
 VERSION = 1
-HEAD, PLACE = Struct(">BB8sQQ"), Struct(">IIQ")
-ALL_PLACES, CHANGES_CACHED = 1, 2
-"""The flags of a token: it has all places of its command; the command has changed a value that readers cache."""
+HEAD, REGISTER = Struct(">BB8sQQ"), Struct(">IIQ")
 KEPT_IDENTITY = 8
-"""The characters of a history's identity that a token keeps. Two histories of one log differ in them, or in epoch."""
+"""The characters of a history's identity that a token keeps."""
 
 
 class BadToken(ValueError):
@@ -28,15 +26,15 @@ class BadToken(ValueError):
 
 
 class NotYet(Exception):
-    """The views do not show the write of the token yet."""
+    """The views do not show the command of the token yet."""
 
 
 class OtherHistory(Exception):
     """The token is of a history that the log no longer has, or of another log."""
 
 
-class Place(NamedTuple):
-    """A register of a view, by its key and field. `version` is the one that the command has written."""
+class WrittenRegister(NamedTuple):
+    """A register that a command has set to this version."""
 
     key: str
     field: str
@@ -44,49 +42,46 @@ class Place(NamedTuple):
 
 
 class ConsistencyToken(NamedTuple):
-    """`places` maps the checksum of a key to the versions of its fields, by the checksums of the fields.
+    """`registers` maps the checksum of a key to the versions of its fields, by the checksums of the fields.
 
-    Keys can be long. If two of them have the same checksum, a query may wait longer than necessary.
+    Keys can be long. If two of them have the same checksum, a query may wait longer than necessary. Without
+    `has_registers`, a query waits for the position.
     """
 
     identity: str
     epoch: int
     position: int
-    has_all_places: bool
-    changes_cached: bool
-    places: Mapping[int, Mapping[int, int]]
+    has_registers: bool
+    registers: Mapping[int, Mapping[int, int]]
 
     @classmethod
     def parse(cls, text: str) -> "ConsistencyToken":
         """Raise BadToken."""
         try:
             data = b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-            version, flags, identity, epoch, position = HEAD.unpack_from(data)
-            places: dict[int, dict[int, int]] = {}
-            for key, field, written in iter_unpack(PLACE.format, data[HEAD.size :]):
-                places.setdefault(key, {})[field] = written
+            version, has_registers, identity, epoch, position = HEAD.unpack_from(data)
+            registers: dict[int, dict[int, int]] = {}
+            for key, field, written in iter_unpack(REGISTER.format, data[HEAD.size :]):
+                registers.setdefault(key, {})[field] = written
             history = identity.decode("ascii")
         except (ValueError, WrongSize):
             raise BadToken from None
         if version != VERSION or len(text) > LONGEST:
             raise BadToken
-        return cls(history, epoch, position, bool(flags & ALL_PLACES), bool(flags & CHANGES_CACHED), places)
+        return cls(history, epoch, position, bool(has_registers), registers)
 
     def require_history(self, identity: str, epoch: int) -> None:
-        """Check the history that a bucket shows. Raise OtherHistory, or NotYet if the bucket shows an earlier one."""
-        if identity[:KEPT_IDENTITY] == self.identity:
-            return
-        if self.epoch > epoch:
-            raise NotYet
-        raise OtherHistory
+        """Check the history that a bucket shows. Raise OtherHistory, or NotYet if its epoch is below the token's."""
+        if (identity[:KEPT_IDENTITY], epoch) != (self.identity, self.epoch):
+            raise NotYet if self.epoch > epoch else OtherHistory
 
     def is_shown_by(self, key: str, fields: Mapping[str, str], cursor: int) -> bool:
-        """Return whether the hash of a view shows the write. `cursor` is that of its bucket."""
+        """Return whether the hash of a view shows the command. `cursor` is that of its bucket, read before the hash."""
         if cursor >= self.position:
             return True
-        if not self.has_all_places:
+        if not self.has_registers:
             return False
-        written = self.places.get(checksum(key))
+        written = self.registers.get(checksum(key))
         if written is None:
             return True
         shown = dict[int, int]()
@@ -96,15 +91,12 @@ class ConsistencyToken(NamedTuple):
         return all(shown.get(field, 0) >= version for field, version in written.items())
 
 
-def token_text(
-    identity: str, epoch: int, position: int, places: Collection[Place] | None, *, changes_cached: bool
-) -> str:
-    """Return the token of a command that has written these places. None means that they are too many."""
-    kept = {(checksum(place.key), checksum(place.field)): place.version for place in places or ()}
-    has_all = places is not None and len(kept) == len(places) <= MOST_PLACES
-    flags = has_all * ALL_PLACES | changes_cached * CHANGES_CACHED
-    head = HEAD.pack(VERSION, flags, identity[:KEPT_IDENTITY].encode(), epoch, position)
-    packed = (PLACE.pack(*names, version) for names, version in kept.items()) if has_all else ()
+def token_text(identity: str, epoch: int, position: int, registers: Collection[WrittenRegister] | None) -> str:
+    """Return the token of a command that has written these registers. None means that the token can't name them."""
+    kept = {(checksum(one.key), checksum(one.field)): one.version for one in registers or ()}
+    has_registers = registers is not None and len(kept) == len(registers) <= MOST_REGISTERS
+    head = HEAD.pack(VERSION, has_registers, identity[:KEPT_IDENTITY].encode(), epoch, position)
+    packed = (REGISTER.pack(*names, version) for names, version in kept.items()) if has_registers else ()
     return urlsafe_b64encode(head + b"".join(packed)).rstrip(b"=").decode()
 
 

@@ -18,6 +18,7 @@ READ_WITHIN, PAUSE = 0.5, 0.003
 """Seconds. Readers repeat a torn read for READ_WITHIN. The relay completes the writes of a dead writer in this time."""
 
 PATIENCE, LONGEST_PAUSE, MOST_WAITING = 1.0, 0.05, 125
+"""Seconds that a reading waits for its token, the longest pause between two attempts, and the readings that wait."""
 
 
 class Answer(NamedTuple, Generic[T]):
@@ -30,8 +31,8 @@ class Answer(NamedTuple, Generic[T]):
 class Reader:
     """Any number of readings may share it. It caches the name of the live generation, and each trip checks the name.
 
-    It calls the views old if the relay has not confirmed them for `stale` seconds. A reading waits for the write of its
-    token for `patience` seconds.
+    It calls the views old if the relay has not confirmed them for `stale` seconds. A reading waits up to `patience`
+    seconds for the command of its token.
     """
 
     def __init__(self, names: Names, stale: float, patience: float = PATIENCE) -> None:
@@ -45,7 +46,7 @@ class Reader:
     def read_at_least(
         self, token: ConsistencyToken | None, fetch: Callable[[Snapshot], Reading[T]]
     ) -> Reading[Answer[T]]:
-        """Return the result of `fetch` as `read` does, but not before it shows the write of the token.
+        """Return the result of `fetch` as `read` does, but not before it shows the command of the token.
 
         Raise NotYet if that takes too long, or if MOST_WAITING readings wait already. Raise OtherHistory if the token
         is not of the history that the views show.

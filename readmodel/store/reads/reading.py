@@ -6,7 +6,7 @@ It does no I/O of its own. So the same view functions serve threads, and the eve
 import time
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from redis.exceptions import RedisError
 
@@ -24,7 +24,7 @@ class Trip(NamedTuple):
     """
 
     replies: Sequence[Any]
-    token: str | None
+    cache_token: str | None
     heartbeat: str | None
     replication: str
     time: Sequence[str]
@@ -42,6 +42,11 @@ Reading = Generator[Wanted, Trip, T]
 """Returns its result. If a trip fails, the reading receives a RedisError, or ModelDamaged for a key of a wrong type."""
 
 Act = Callable[[], Wanted]
+"""Starts or continues a reading until it needs a trip."""
+
+
+class Finished(NamedTuple, Generic[T]):
+    result: T
 
 
 def common_commands(names: Names) -> list[RedisCommand]:
@@ -55,21 +60,23 @@ def common_commands(names: Names) -> list[RedisCommand]:
     ]
 
 
-def complete(reading: Reading[T], exchange: Callable[[Sequence[RedisCommand]], Trip], first: Trip | None = None) -> T:
-    """Return the result of the reading. `exchange` makes its round trips, in the calling thread.
-
-    If the reading has begun, `first` is the trip that it waits for.
-    """
-    act: Act = partial(next, reading) if first is None else partial(reading.send, first)
+def step(act: Act) -> "Wanted | Finished[Any]":
+    """Run the reading until it needs a trip or has its result. Raise its error."""
     try:
-        while True:
-            wanted = act()
-            if wanted.delay:
-                time.sleep(wanted.delay)
-            try:
-                act = partial(reading.send, exchange(wanted.commands))
-            except (RedisError, ModelDamaged) as error:
-                act = partial(reading.throw, error)
+        return act()
     except StopIteration as end:
-        result: T = end.value
-        return result
+        return Finished(end.value)
+
+
+def complete(reading: Reading[T], exchange: Callable[[Sequence[RedisCommand]], Trip]) -> T:
+    """Return the result of the reading. `exchange` makes its round trips, in the calling thread."""
+    act: Act = partial(next, reading)
+    while not isinstance(wanted := step(act), Finished):
+        if wanted.delay:
+            time.sleep(wanted.delay)
+        try:
+            act = partial(reading.send, exchange(wanted.commands))
+        except (RedisError, ModelDamaged) as error:
+            act = partial(reading.throw, error)
+    result: T = wanted.result
+    return result

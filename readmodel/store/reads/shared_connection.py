@@ -4,6 +4,7 @@ So each reading pays only for its own commands, and not for the system calls and
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from math import inf
 from typing import Any, NamedTuple
@@ -17,7 +18,10 @@ from readmodel.store.connection import PackedCommands, RedisCommand, damage_in, 
 from readmodel.store.names import Names
 from readmodel.store.reads.reading import Trip, common_commands
 
+logger = logging.getLogger(__name__)
+
 READINGS_TOGETHER = 100
+STOPPED = "The event loop stops"
 
 
 class Request(NamedTuple):
@@ -58,22 +62,31 @@ class SharedConnection:
                 await self._serve_group(group)
         finally:
             self._is_serving = False
+            fail_all(self._take_waiting(), ConnectionLost(STOPPED))  # Nobody waits, unless this task was cancelled.
 
     async def _serve_group(self, group: Sequence[Request]) -> None:
         try:
             replies = await self._send_with_retry(group)
-        except BaseException as error:
-            for request in group:
-                fail(request.trip, error if isinstance(error, Exception) else ConnectionLost("The process stops"))
+        except Exception as error:
             if not isinstance(error, RedisError):
-                raise
+                logger.exception("The queries of a trip failed because of a bug")
+            if isinstance(error, TooSlow):
+                group = [*group, *self._take_waiting()]  # Otherwise they could wait for longer than the time-out.
+            fail_all(group, error)
             return
+        except BaseException:
+            fail_all(group, ConnectionLost(STOPPED))
+            raise
         common = replies[-self._common.replies :]
         start = 0
         for request in group:
             own = replies[start : start + request.commands.replies]
             start += request.commands.replies
             finish(request.trip, own, common)
+
+    def _take_waiting(self) -> list[Request]:
+        waiting, self._waiting = self._waiting, []
+        return waiting
 
     async def _send_with_retry(self, group: Sequence[Request]) -> list[Any]:
         """Return the replies to all commands, with errors among them. Retry once after a lost connection.
@@ -96,6 +109,9 @@ class SharedConnection:
         except TimeoutError:
             await self._connection.disconnect(nowait=True)
             raise TooSlow(f"Redis has not replied for {self._timeout} s") from None
+        except RuntimeError as error:  # uvloop raises it if the other end has reset the connection.
+            await self._connection.disconnect(nowait=True)
+            raise ConnectionLost(str(error)) from error
         except BaseException:
             await self._connection.disconnect(nowait=True)
             raise
@@ -115,6 +131,11 @@ def finish(trip: asyncio.Future[Trip], own: Sequence[Any], common: Sequence[Any]
             return
     if not trip.done():  # The client may have gone.
         trip.set_result(Trip(own, *common))
+
+
+def fail_all(group: Sequence[Request], error: Exception) -> None:
+    for request in group:
+        fail(request.trip, error)
 
 
 def fail(trip: asyncio.Future[Trip], error: Exception) -> None:

@@ -23,7 +23,7 @@ from readmodel.store.registers import number_of
 class Snapshot:
     """Reads from one generation. Each round trip checks that the generation is still live.
 
-    With a consistency token, each trip also checks that the hashes show the write of the token.
+    With the consistency token `at_least`, each trip also checks that the hashes show the command of the token.
     """
 
     def __init__(
@@ -32,13 +32,13 @@ class Snapshot:
         generation: str,
         cache: ReaderCache,
         stale: float,
-        token: ConsistencyToken | None = None,
+        at_least: ConsistencyToken | None = None,
     ) -> None:
         self._names = names
         self._generation = generation
         self._cache = cache
         self._stale = stale
-        self._token = token
+        self._at_least = at_least
         self.warning: str | None = None
         self._buckets = set[str]()
 
@@ -53,28 +53,28 @@ class Snapshot:
     def hashes_and_cache(self, *view_keys: str) -> Reading[tuple[Sequence[dict[str, str]], Cached]]:
         """Return the hashes of these keys, and the cached values. The caller adds the values that it reads."""
         found, cache_token = yield from self._read(view_keys)
-        may_be_cached = self._token is None or not self._token.changes_cached
-        return found, self._cache.values(self._generation, cache_token) if may_be_cached else {}
+        # The command of the token may have changed a value that is still cached.
+        return found, self._cache.values(self._generation, cache_token) if self._at_least is None else {}
 
     def _read(self, view_keys: Sequence[str]) -> Reading[tuple[Sequence[dict[str, str]], str | None]]:
         """Return the hashes and the token of the cache."""
         buckets = sorted({*map(keys.bucket_of, view_keys)})
         self._buckets.update(buckets)
-        commands: list[RedisCommand] = [("HGETALL", f"{self._generation}:{key}") for key in view_keys]
-        shown = shown_commands(self._generation, buckets) if self._token is not None else []
-        trip = yield Wanted([*commands, *shown])
+        # Read the cursors first: a hash that is read later shows at least as much.
+        shown = progress_commands(self._generation, buckets) if self._at_least is not None else []
+        trip = yield Wanted([*shown, *(("HGETALL", f"{self._generation}:{key}") for key in view_keys)])
         self._check(trip)
-        found = trip.replies[: len(view_keys)]
+        found = trip.replies[len(shown) :]
         require_text(found)
         if not all(found):
             hashes = zip(view_keys, found, strict=True)
             yield from self._require_buckets({keys.bucket_of(key) for key, fields in hashes if not fields})
-        if self._token is not None:
-            cursors = cursors_in_history(self._token, buckets, trip.replies[len(view_keys) :])
+        if self._at_least is not None:
+            cursors = cursors_in_history(self._at_least, buckets, trip.replies[: len(shown)])
             for key, fields in zip(view_keys, found, strict=True):
-                if not self._token.is_shown_by(key, fields, cursors[keys.bucket_of(key)]):
+                if not self._at_least.is_shown_by(key, fields, cursors[keys.bucket_of(key)]):
                     raise NotYet
-        return found, trip.token
+        return found, trip.cache_token
 
     def _check(self, trip: Trip) -> None:
         """Set the warning. Raise TornRead if the generation is not live.
@@ -102,8 +102,11 @@ class Snapshot:
             yield Wanted([("SET", cursor, f"damaged: {reason}", "XX") for cursor in cursors])
 
 
-def shown_commands(generation: str, buckets: Iterable[str]) -> list[RedisCommand]:
-    """Return the commands that read up to where buckets show which history."""
+def progress_commands(generation: str, buckets: Iterable[str]) -> list[RedisCommand]:
+    """Return the commands that read the cursor and the history of each bucket.
+
+    The Redis user of query processes may not use HMGET.
+    """
     commands: list[RedisCommand] = []
     for bucket in buckets:
         commands.append(("GET", f"{generation}:{keys.cursor(bucket)}"))

@@ -51,8 +51,3 @@ def test_hundred_orders_fit_in_one_query(shop: Api) -> None:
 def test_other_numbers_of_ids_are_refused(number: int, shop: Api) -> None:
     answer = get(shop, *(f"x{n}" for n in range(number)))
     assert (answer.status, answer.content_type) == (400, "application/problem+json")
-
-
-def test_token_holds_for_each_of_the_orders(shop: Api) -> None:
-    token = shop.allocate("o9", "S", 1).headers["allocation-token"]
-    assert get(shop, "o1", "o9", more=f"&at_least={token}").json["unknown"] == []

@@ -14,7 +14,7 @@ from allocation.domain.model import Batch, TrackedLine
 from allocation.domain.product import Product
 from allocation.service_layer.idempotency import EventRange, IdempotencyKey, KeyReused, repeated_ranges
 from allocation.service_layer.outcomes import Done
-from allocation.service_layer.unit_of_work import FIRST_EPOCH, CommittedEvents, LockSet, LoggedEvent
+from allocation.service_layer.unit_of_work import FIRST_EPOCH, CommittedEvents, History, LockSet, LoggedEvent
 
 NOW = "2026-11-21T12:00:00.000+00:00"
 
@@ -54,7 +54,9 @@ class FakeUnitOfWork:
         self.products.save()
         self._store.outcomes |= self.idempotency_keys.stored
         self._store.log += new
-        return CommittedEvents(repeated + new, "the log", FIRST_EPOCH, position=len(self._store.log))
+        if not repeated + new:
+            return CommittedEvents([], "")
+        return CommittedEvents(repeated + new, "the log", History("the log", FIRST_EPOCH), len(self._store.log))
 
 
 def is_in_range(event: LoggedEvent, events: EventRange) -> bool:

@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-import pytest
-
 from readmodel.projector.fold import Projection
-from readmodel.store.reads.consistency import Place
+from readmodel.store.reads.consistency import WrittenRegister
 from readmodel.store.registers import Register
 
 
@@ -26,17 +24,15 @@ class FakeView:
             yield Register("key", type(self).__name__, version, event_type.encode())
 
     @classmethod
-    def places(cls, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def written(cls, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield cls.__name__, event["sku"]
 
 
 class Orders(FakeView):
-    changes_cached: ClassVar[frozenset[str]] = frozenset({"Repriced"})
     cached_members: ClassVar[dict[str, str]] = {"order": "price"}
 
 
 class Products(FakeView):
-    changes_cached: ClassVar[frozenset[str]] = frozenset()
     cached_members: ClassVar[dict[str, str]] = {"product": "colour"}
 
 
@@ -78,15 +74,14 @@ def test_a_projection_caches_the_members_of_all_its_views() -> None:
     assert PROJECTION.cached_members == {"product": "colour", "order": "price"}
 
 
-def test_places_have_the_last_version_of_each_register() -> None:
+def test_written_registers_have_their_last_versions() -> None:
     events = [
         {"type": "Allocated", "sku": "S", "version": 1},
         {"type": "Created", "sku": "S", "version": 2},
         {"type": "Created", "sku": "T", "version": 1},
     ]
-    assert PROJECTION.places(events) == [Place("Products", "S", 2), Place("Orders", "S", 1), Place("Products", "T", 1)]
-
-
-@pytest.mark.parametrize(("event_type", "changes"), [("Repriced", True), ("Created", False)])
-def test_projection_knows_the_events_that_change_cached_values(event_type: str, changes: bool) -> None:
-    assert PROJECTION.change_cached([{"type": event_type}]) is changes
+    assert PROJECTION.written(events) == [
+        WrittenRegister("Products", "S", 2),
+        WrittenRegister("Orders", "S", 1),
+        WrittenRegister("Products", "T", 1),
+    ]

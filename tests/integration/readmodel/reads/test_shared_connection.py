@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import uvloop
 from redis import Redis
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import TimeoutError as TooSlow
@@ -20,16 +21,17 @@ from tests.support.patience import PATIENCE
 READINGS = 250
 
 
-@pytest.fixture
-def run(redis_url: str) -> Callable[[Callable[[SharedConnection], Awaitable[Any]]], Any]:
-    """Run an async function with a connection to Redis, and return its result."""
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest, redis_url: str) -> Any:
+    """Run an async function with a connection to Redis, and return its result. In production, it runs on uvloop."""
 
     def run(use: Callable[[SharedConnection], Awaitable[Any]], timeout: float = PATIENCE) -> Any:
         async def connect_and_use() -> Any:
             async with connected(redis_url, timeout) as connection:
                 return await use(connection)
 
-        return asyncio.run(connect_and_use())
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            return runner.run(connect_and_use())
 
     return run
 
@@ -151,3 +153,32 @@ def test_a_cancelled_reading_disturbs_no_other(redis: Redis, run: Any) -> None:
     cancelled, *others = run(cancel_one)
     assert isinstance(cancelled, asyncio.CancelledError)
     assert others == ["2", "1"]
+
+
+def test_a_time_out_fails_the_readings_that_wait_behind_it(redis: Redis, run: Any) -> None:
+    """Otherwise each trip would wait for another time-out."""
+
+    async def read_many(connection: SharedConnection) -> list[type[Any]]:
+        await value_of(connection, "k")
+        redis.client_pause(1_000)
+        found = await asyncio.gather(*(value_of(connection, "k") for _ in range(READINGS)), return_exceptions=True)
+        redis.client_unpause()
+        return [type(error) for error in found]
+
+    before = trips(redis)
+    assert run(read_many, timeout=0.5) == [TooSlow] * READINGS
+    assert trips(redis) - before < 1 + READINGS / shared_connection.READINGS_TOGETHER
+
+
+def test_an_unexpected_error_strands_no_reading(
+    redis: Redis, run: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(shared_connection, "READINGS_TOGETHER", 1)
+    monkeypatch.setattr(SharedConnection, "_read_reply", lambda self: 1 / 0)
+
+    async def read_both(connection: SharedConnection) -> Any:
+        readings = [value_of(connection, "k") for _ in range(2)]
+        return [type(error) for error in await asyncio.gather(*readings, return_exceptions=True)]
+
+    assert run(read_both) == [ZeroDivisionError] * 2
+    assert caplog.messages == ["The queries of a trip failed because of a bug"] * 2
