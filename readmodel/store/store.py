@@ -18,7 +18,7 @@ from readmodel.store.errors import ModelAbsent, ModelDamaged
 from readmodel.store.functions import CACHED_MEMBER_CHANGED, Step, apply_command, load_functions
 from readmodel.store.generations import Generations
 from readmodel.store.names import PLAIN, Names
-from readmodel.store.reads.reader import PATIENCE, Answer, Reader
+from readmodel.store.reads.reader import PATIENCE, Reader, ReadResult
 from readmodel.store.reads.reading import Reading, Trip, common_commands, complete
 from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.records.heartbeat import Heartbeat
@@ -59,7 +59,7 @@ class Store:
         self._seen = Generations.parse(cast("str | None", stored))
         return self._seen
 
-    def read(self, fetch: Callable[[Snapshot], Reading[T]]) -> Answer[T]:
+    def read(self, fetch: Callable[[Snapshot], Reading[T]]) -> ReadResult[T]:
         """Return the result of `fetch` on the live generation. Raise ModelAbsent or RedisError."""
         return complete(self.reader.read(fetch), self.exchange)
 

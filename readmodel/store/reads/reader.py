@@ -21,7 +21,7 @@ PATIENCE, LONGEST_PAUSE, MOST_WAITING = 1.0, 0.05, 125
 """Seconds that a reading waits for its token, the longest pause between two attempts, and the readings that wait."""
 
 
-class Answer(NamedTuple, Generic[T]):
+class ReadResult(NamedTuple, Generic[T]):
     """The result of a read. `warning` is None, or says that the result may be wrong or old: see `heartbeat.warning`."""
 
     value: T
@@ -45,7 +45,7 @@ class Reader:
 
     def read_at_least(
         self, token: ConsistencyToken | None, fetch: Callable[[Snapshot], Reading[T]]
-    ) -> Reading[Answer[T]]:
+    ) -> Reading[ReadResult[T]]:
         """Return the result of `fetch` as `read` does, but not before it shows the command of the token.
 
         Raise NotYet if that takes too long, or if MOST_WAITING readings wait already. Raise OtherHistory if the token
@@ -62,7 +62,7 @@ class Reader:
         finally:
             self._waiting -= 1
 
-    def _wait(self, token: ConsistencyToken | None, fetch: Callable[[Snapshot], Reading[T]]) -> Reading[Answer[T]]:
+    def _wait(self, token: ConsistencyToken | None, fetch: Callable[[Snapshot], Reading[T]]) -> Reading[ReadResult[T]]:
         deadline, pause = time.monotonic() + self._patience, PAUSE
         while True:
             yield Wanted(delay=pause)
@@ -75,7 +75,7 @@ class Reader:
 
     def read(
         self, fetch: Callable[[Snapshot], Reading[T]], token: ConsistencyToken | None = None
-    ) -> Reading[Answer[T]]:
+    ) -> Reading[ReadResult[T]]:
         """Return the result of `fetch` on the live generation. Repeat torn reads. Raise ModelAbsent or RedisError.
 
         With a token, also raise NotYet or OtherHistory.
@@ -86,7 +86,7 @@ class Reader:
             snapshot = Snapshot(self._names, live, self._cache, self._stale, token)
             try:
                 value = yield from fetch(snapshot)
-                return Answer(value, snapshot.warning)
+                return ReadResult(value, snapshot.warning)
             except ModelDamaged as damage:
                 yield from snapshot.mark_damaged(str(damage))
                 raise

@@ -24,7 +24,9 @@ READINGS_TOGETHER = 100
 STOPPED = "The event loop stops"
 
 
-class Request(NamedTuple):
+class Waiting(NamedTuple):
+    """A reading that waits for the replies to its commands."""
+
     commands: PackedCommands
     trip: asyncio.Future[Trip]
 
@@ -39,13 +41,13 @@ class SharedConnection:
         self._connection = redis.connection_pool.make_connection()
         self._common = pack(common_commands(names))
         self._timeout = timeout
-        self._waiting = list[Request]()
+        self._waiting = list[Waiting]()
         self._is_serving = False
 
     async def exchange(self, commands: Sequence[RedisCommand]) -> Trip:
         """Return the replies. Raise RedisError, or ModelDamaged if a key has a value of the wrong type."""
         loop = asyncio.get_running_loop()
-        request = Request(pack(commands), loop.create_future())
+        request = Waiting(pack(commands), loop.create_future())
         self._waiting.append(request)
         if not self._is_serving:
             self._is_serving = True
@@ -64,7 +66,7 @@ class SharedConnection:
             self._is_serving = False
             fail_all(self._take_waiting(), ConnectionLost(STOPPED))  # Nobody waits, unless this task was cancelled.
 
-    async def _serve_group(self, group: Sequence[Request]) -> None:
+    async def _serve_group(self, group: Sequence[Waiting]) -> None:
         try:
             replies = await self._send_with_retry(group)
         except Exception as error:
@@ -84,11 +86,11 @@ class SharedConnection:
             start += request.commands.replies
             finish(request.trip, own, common)
 
-    def _take_waiting(self) -> list[Request]:
+    def _take_waiting(self) -> list[Waiting]:
         waiting, self._waiting = self._waiting, []
         return waiting
 
-    async def _send_with_retry(self, group: Sequence[Request]) -> list[Any]:
+    async def _send_with_retry(self, group: Sequence[Waiting]) -> list[Any]:
         """Return the replies to all commands, with errors among them. Retry once after a lost connection.
 
         For example, a restart of Redis ends the connection.
@@ -98,7 +100,7 @@ class SharedConnection:
         except ConnectionLost:
             return await self._send(group)
 
-    async def _send(self, group: Sequence[Request]) -> list[Any]:
+    async def _send(self, group: Sequence[Waiting]) -> list[Any]:
         data = b"".join([*(request.commands.data for request in group), self._common.data])
         count = sum(request.commands.replies for request in group) + self._common.replies
         try:
@@ -133,7 +135,7 @@ def finish(trip: asyncio.Future[Trip], own: Sequence[Any], common: Sequence[Any]
         trip.set_result(Trip(own, *common))
 
 
-def fail_all(group: Sequence[Request], error: Exception) -> None:
+def fail_all(group: Sequence[Waiting], error: Exception) -> None:
     for request in group:
         fail(request.trip, error)
 
