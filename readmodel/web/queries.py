@@ -27,6 +27,7 @@ OTHER_HISTORY = (
     " another service"
 )
 MOST_ORDERS, MOST_PARAMETERS = 100, 200
+LONGEST_IDENTIFIER = 255
 
 Fetch = Callable[[Snapshot], Reading[Any]]
 Prepare = Callable[[Request], Fetch]
@@ -41,6 +42,8 @@ def prepare_orders(request: Request) -> Fetch:
     orderids = list(dict.fromkeys(parameters(request, "id")))
     if not 1 <= len(orderids) <= MOST_ORDERS:
         raise Problem(400, f"The parameter id must occur 1 to {MOST_ORDERS} times, not {len(orderids)} times")
+    for orderid in orderids:
+        require_identifier(orderid)
     explain = flag(request, "explain")
     return lambda snapshot: several_orders(snapshot, orderids, explain)
 
@@ -84,6 +87,7 @@ class Query:
         self._not_found = not_found
 
     async def respond(self, request: Request) -> Answer:
+        require_identifier(request.name)
         reading = self._read(self._prepare(request), token_of(request), request.name)
         return await self._readings.complete(reading)
 
@@ -106,13 +110,22 @@ def query_endpoints(reader: Reader, readings: Readings) -> dict[str, Query]:
     return {route: Query(reader, readings, prepare, not_found) for route, (prepare, not_found) in ROUTES.items()}
 
 
+def require_identifier(name: str) -> None:
+    """Raise a Problem if the name is too long for an order, a product or a batch. Caches keep keys of such names."""
+    if len(name) > LONGEST_IDENTIFIER:
+        shown = repr(name[:LONGEST_SHOWN])
+        raise Problem(400, f"An identifier has at most {LONGEST_IDENTIFIER} characters, not {len(name)}: {shown}")
+
+
 def token_of(request: Request) -> ConsistencyToken | None:
     """Return the consistency token in the request's header, or in its parameter `at_least`. Raise a Problem."""
-    name, text = "Allocation-Token", request.header("allocation-token")
-    if text is None:
-        name, text = "at_least", parameter(request, "at_least")
-    if text is None:
+    header = request.header("allocation-token")
+    texts = [*([] if header is None else [header]), *parameters(request, "at_least")]
+    if not texts:
         return None
+    if len(texts) > 1:
+        raise Problem(400, f"A query may have one consistency token, not {len(texts)}")
+    name, text = "at_least" if header is None else "Allocation-Token", texts[0]
     try:
         return ConsistencyToken.parse(text)
     except BadToken:

@@ -20,7 +20,8 @@ from readmodel.store.reads.reading import Trip, common_commands
 
 logger = logging.getLogger(__name__)
 
-READINGS_TOGETHER = 100
+COMMANDS_TOGETHER = 100
+"""Without a limit, the replies of a trip could need more time than its time-out."""
 STOPPED = "The event loop stops"
 
 
@@ -60,8 +61,7 @@ class SharedConnection:
     async def _serve(self) -> None:
         try:
             while self._waiting:
-                group, self._waiting = self._waiting[:READINGS_TOGETHER], self._waiting[READINGS_TOGETHER:]
-                await self._serve_group(group)
+                await self._serve_group(self._take_group())
         finally:
             self._is_serving = False
             fail_all(self._take_waiting(), ConnectionLost(STOPPED))  # Nobody waits, unless this task was cancelled.
@@ -85,6 +85,17 @@ class SharedConnection:
             own = replies[start : start + request.commands.replies]
             start += request.commands.replies
             finish(request.trip, own, common)
+
+    def _take_group(self) -> list[Waiting]:
+        """Take the readings of the next trip: at least one, and others up to COMMANDS_TOGETHER."""
+        commands = size = 0
+        for reading in self._waiting:
+            commands += reading.commands.replies
+            if size and commands > COMMANDS_TOGETHER:
+                break
+            size += 1
+        group, self._waiting = self._waiting[:size], self._waiting[size:]
+        return group
 
     def _take_waiting(self) -> list[Waiting]:
         waiting, self._waiting = self._waiting, []

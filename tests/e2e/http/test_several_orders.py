@@ -6,15 +6,17 @@ import pytest
 
 from tests.support.api import Answer, Api
 
+ODD = "so a b&c=ä/"
+
 
 @pytest.fixture
-def shop(api: Api) -> Api:
-    api.add_batch("b1", "S", 3, "2027-01-01")
-    for orderid, sku, qty in (("o1", "S", 1), ("o2", "S", 2), ("o2", "T", 1), ("o3", "S", 5), ("a b&c=ä/", "S", 1)):
-        if sku == "T":
-            api.add_batch("b2", "T", 10)
-        api.allocate(orderid, sku, qty)
-    return api
+def shop(shared_api: Api) -> Api:
+    """Repeated commands have no further effect."""
+    shared_api.add_batch("so-1", "SO-1", 3, "2027-01-01")
+    shared_api.add_batch("so-2", "SO-2", 10)
+    lines = (("so-o1", "SO-1", 1), ("so-o2", "SO-1", 2), ("so-o2", "SO-2", 1), ("so-o3", "SO-1", 5), (ODD, "SO-1", 1))
+    assert {shared_api.allocate(*line).status for line in lines} == {202}
+    return shared_api
 
 
 def get(api: Api, *orderids: str, more: str = "") -> Answer:
@@ -22,25 +24,25 @@ def get(api: Api, *orderids: str, more: str = "") -> Answer:
 
 
 def test_orders_are_those_of_single_queries(shop: Api) -> None:
-    orderids = ["o2", "o1", "o3", "a b&c=ä/"]
+    orderids = ["so-o2", "so-o1", "so-o3", ODD]
     answer = get(shop, *orderids)
     assert answer.json == {"orders": [shop.get("orders", orderid).json for orderid in orderids], "unknown": []}
 
 
 def test_reasons_are_included_on_request(shop: Api) -> None:
-    expected = [shop.request("GET", f"/orders/{orderid}?explain=1").json for orderid in ("o1", "o3")]
-    assert get(shop, "o1", "o3", more="&explain=1").json["orders"] == expected
+    expected = [shop.request("GET", f"/orders/{orderid}?explain=1").json for orderid in ("so-o1", "so-o3")]
+    assert get(shop, "so-o1", "so-o3", more="&explain=1").json["orders"] == expected
 
 
 def test_unknown_orders_are_named(shop: Api) -> None:
-    assert get(shop, "ghost", "o1", "spook").json == {
-        "orders": [shop.get("orders", "o1").json],
+    assert get(shop, "ghost", "so-o1", "spook").json == {
+        "orders": [shop.get("orders", "so-o1").json],
         "unknown": ["ghost", "spook"],
     }
 
 
 def test_repeated_ids_count_once(shop: Api) -> None:
-    assert [order["orderid"] for order in get(shop, "o1", "o2", "o1").json["orders"]] == ["o1", "o2"]
+    assert [order["orderid"] for order in get(shop, "so-o1", "so-o2", "so-o1").json["orders"]] == ["so-o1", "so-o2"]
 
 
 def test_hundred_orders_fit_in_one_query(shop: Api) -> None:
@@ -51,3 +53,11 @@ def test_hundred_orders_fit_in_one_query(shop: Api) -> None:
 def test_other_numbers_of_ids_are_refused(number: int, shop: Api) -> None:
     answer = get(shop, *(f"x{n}" for n in range(number)))
     assert (answer.status, answer.content_type) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["/orders?id={}", "/orders/{}", "/allocations/{}", "/products/{}", "/batches/{}"])
+def test_too_long_identifier_is_refused(path: str, shop: Api) -> None:
+    """The caches of keys would keep it."""
+    assert shop.request("GET", path.format("x" * 256)).status == 400
+    assert shop.request("GET", path.format("x" * 255)).status in (200, 404)
+    assert shop.request("GET", path.format("%C3%A4" * 255)).status in (200, 404)

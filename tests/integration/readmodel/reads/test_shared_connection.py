@@ -62,7 +62,19 @@ def test_waiting_readings_share_trips(redis: Redis, run: Any) -> None:
         return await asyncio.gather(*(value_of(connection, f"k{number}") for number in range(READINGS)))
 
     assert run(read_all) == [str(number) for number in range(READINGS)]
-    assert trips(redis) - before == -(-READINGS // shared_connection.READINGS_TOGETHER)
+    assert trips(redis) - before == -(-READINGS // shared_connection.COMMANDS_TOGETHER)
+
+
+def test_a_large_reading_makes_a_trip_alone(redis: Redis, run: Any) -> None:
+    before = trips(redis)
+
+    async def read_all(connection: SharedConnection) -> Any:
+        large = [("GET", f"k{number}") for number in range(2 * shared_connection.COMMANDS_TOGETHER)]
+        found = await asyncio.gather(*(connection.exchange(commands) for commands in (large[:1], large, large[:2])))
+        return [len(trip.replies) for trip in found]
+
+    assert run(read_all) == [1, 2 * shared_connection.COMMANDS_TOGETHER, 2]
+    assert trips(redis) - before == 3
 
 
 def test_a_reading_that_comes_later_waits_for_the_next_trip(redis: Redis, run: Any) -> None:
@@ -167,13 +179,13 @@ def test_a_time_out_fails_the_readings_that_wait_behind_it(redis: Redis, run: An
 
     before = trips(redis)
     assert run(read_many, timeout=0.5) == [TooSlow] * READINGS
-    assert trips(redis) - before < 1 + READINGS / shared_connection.READINGS_TOGETHER
+    assert trips(redis) - before < 1 + READINGS / shared_connection.COMMANDS_TOGETHER
 
 
 def test_an_unexpected_error_strands_no_reading(
     redis: Redis, run: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(shared_connection, "READINGS_TOGETHER", 1)
+    monkeypatch.setattr(shared_connection, "COMMANDS_TOGETHER", 1)
     monkeypatch.setattr(SharedConnection, "_read_reply", lambda self: 1 / 0)
 
     async def read_both(connection: SharedConnection) -> Any:
