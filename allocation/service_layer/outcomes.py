@@ -30,11 +30,11 @@ class OrderResult:
 
 
 class Written(NamedTuple):
-    """What a consistency token says about a command.
+    """The content of a command's consistency token.
 
-    `events` are those that the command has caused. It is None if they are many, or if the command repeats another one,
-    because some of that one's events are unknown. `position` is not below that of any of these events. `identity` and
-    `epoch` are those of the history that holds it.
+    `events` are those that the command has caused, or None if they are many. It is also None if the command repeats
+    another one: the log does not say which events the first command has caused. All of them are at or below
+    `position`, in the history with this identity and epoch.
     """
 
     events: Sequence[Mapping[str, Any]] | None

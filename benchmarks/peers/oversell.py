@@ -16,7 +16,7 @@ BATCHES = {"scarce-1": 70, "scarce-2": 70, "scarce-3": 70}
 LINES = 300
 MOST_UNITS = 3
 PREFIX = "scarce-"
-"""Of the order ids."""
+"""Each order id begins with it."""
 
 
 class Oversold(Exception):

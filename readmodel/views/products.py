@@ -72,7 +72,7 @@ class ProductView:
 
     @staticmethod
     def written(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield the batches as batches with room. A query does not find another one, and waits for the relay."""
+        """Yield each batch as if it had room. If the event has filled it, a query waits for the relay."""
         key = product_key(event["sku"])
         yield key, TOTALS
         for batch in event["batches"]:

@@ -17,7 +17,7 @@ F = TypeVar("F", bound="Forwarder")
 class Forwarder(ThreadingTCPServer):
     """Forwards each connection to the port `target`. If nothing listens there, it closes the connection.
 
-    What the server sends arrives at least `lag` seconds later.
+    It passes on the server's data at least `lag` seconds late.
     """
 
     request_queue_size = 100

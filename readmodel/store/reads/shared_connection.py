@@ -21,7 +21,7 @@ from readmodel.store.reads.reading import Trip, common_commands
 logger = logging.getLogger(__name__)
 
 COMMANDS_TOGETHER = 100
-"""Without a limit, the replies of a trip could need more time than its time-out."""
+"""Commands of queries in a trip. With more, the replies could need more time than the time-out."""
 STOPPED = "The event loop stops"
 
 
@@ -48,12 +48,12 @@ class SharedConnection:
     async def exchange(self, commands: Sequence[RedisCommand]) -> Trip:
         """Return the replies. Raise RedisError, or ModelDamaged if a key has a value of the wrong type."""
         loop = asyncio.get_running_loop()
-        request = Waiting(pack(commands), loop.create_future())
-        self._waiting.append(request)
+        reading = Waiting(pack(commands), loop.create_future())
+        self._waiting.append(reading)
         if not self._is_serving:
             self._is_serving = True
             self._server = loop.create_task(self._serve())
-        return await request.trip
+        return await reading.trip
 
     async def close(self) -> None:
         await self._connection.disconnect()
@@ -81,10 +81,10 @@ class SharedConnection:
             raise
         common = replies[-self._common.replies :]
         start = 0
-        for request in group:
-            own = replies[start : start + request.commands.replies]
-            start += request.commands.replies
-            finish(request.trip, own, common)
+        for reading in group:
+            own = replies[start : start + reading.commands.replies]
+            start += reading.commands.replies
+            finish(reading.trip, own, common)
 
     def _take_group(self) -> list[Waiting]:
         """Take the readings of the next trip: at least one, and others up to COMMANDS_TOGETHER."""
@@ -112,8 +112,8 @@ class SharedConnection:
             return await self._send(group)
 
     async def _send(self, group: Sequence[Waiting]) -> list[Any]:
-        data = b"".join([*(request.commands.data for request in group), self._common.data])
-        count = sum(request.commands.replies for request in group) + self._common.replies
+        data = b"".join([*(reading.commands.data for reading in group), self._common.data])
+        count = sum(reading.commands.replies for reading in group) + self._common.replies
         try:
             async with asyncio.timeout(self._timeout):
                 await self._connection.send_packed_command([data])
@@ -147,8 +147,8 @@ def finish(trip: asyncio.Future[Trip], own: Sequence[Any], common: Sequence[Any]
 
 
 def fail_all(group: Sequence[Waiting], error: Exception) -> None:
-    for request in group:
-        fail(request.trip, error)
+    for reading in group:
+        fail(reading.trip, error)
 
 
 def fail(trip: asyncio.Future[Trip], error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""Clients write to one process and read from another one, whose replica of Redis lags."""
+"""Clients send commands to one process and queries to another one. The second process reads a replica that lags."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

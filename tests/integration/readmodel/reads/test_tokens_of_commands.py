@@ -93,3 +93,12 @@ def test_commands_of_one_transaction_get_tokens_of_their_own(shop: MessageBus) -
     first, second = map(token_of, shop.handle_all([Allocate("o1", "S", 1), Allocate("o2", "S", 2)]))
     assert first.position == second.position
     assert first.registers.keys() != second.registers.keys()
+
+
+@pytest.mark.parametrize(("lines", "has_registers"), [(4, True), (5, False)])
+def test_a_token_names_the_registers_of_four_lines(lines: int, has_registers: bool, shop: MessageBus) -> None:
+    """The README says so. Each line changes an order, a batch, and the totals and a batch of a product."""
+    skus = [f"T{number}" for number in range(lines)]
+    list(shop.handle_all(CreateBatch(f"b-{sku}", sku, 5) for sku in skus))
+    token = token_after(shop, AllocateOrder("o1", tuple((sku, 1) for sku in skus)))
+    assert token.has_registers is has_registers
