@@ -2,7 +2,7 @@ from setuptools import find_packages, setup
 
 setup(
     name="allocation",
-    version="0.1.0",
+    version="0.2.0",
     description="An order-line allocation service with a separate read store",
     license="MIT",
     python_requires=">=3.11",
