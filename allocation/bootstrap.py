@@ -87,11 +87,13 @@ def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
     from allocation.entrypoints.relay.relay import Relay
     from allocation.event_handlers import PROJECTION
     from allocation.relay_threads import create_threads
+    from readmodel.store.formats import newest
 
     engine = create_engine(settings, connections=RELAY_CONNECTIONS, direct=True)
     log, store = create_log(settings, engine), create_store(settings)
     threads = create_threads(settings, engine, log, store, shutdown)
-    return Relay(log, store, PROJECTION, shutdown, threads, create_sign_of_life(settings, "relay"))
+    show_life = create_sign_of_life(settings, "relay")
+    return Relay(log, store, PROJECTION, shutdown, threads, show_life, newest(settings.history))
 
 
 def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     If `database_url` is None, `allocation run` starts PostgreSQL with its data in the folder `data`. The same applies
     to `redis_url` and Redis. If `smtp_url` is None, the relay logs notices instead of mailing them. `mail_window`,
     `keys_kept`, `read_patience`, `views_stale` and `views_too_old` are in seconds. `verify_rate` is in registers per
-    second.
+    second. `history` is the number of events that the history of an order keeps.
     """
 
     database_url: DatabaseUrl | None = None
@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     suspect_is_ready: bool = Field(True, validation_alias="ALLOCATION_SUSPECT_IS_READY")
     synchronous_replication: bool = Field(False, validation_alias="ALLOCATION_SYNCHRONOUS_REPLICATION")
     keys_kept: int = Field(86_400, validation_alias="ALLOCATION_KEYS_KEPT", ge=1, le=10 * YEAR)
+    history: int = Field(100, validation_alias="ALLOCATION_HISTORY", ge=0, le=100_000)
     verify_rate: int = Field(50, validation_alias="ALLOCATION_VERIFY_RATE", ge=0, le=10_000)
     data: PrintablePath = Field(Path(".data"), validation_alias="ALLOCATION_DATA")
 

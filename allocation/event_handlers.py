@@ -10,6 +10,7 @@ from allocation.domain.events import Event
 from allocation.service_layer.out_of_stock import notify_stock_team
 from readmodel.projector.fold import Projection, View
 from readmodel.views.batches import BatchView
+from readmodel.views.order_history import OrderHistoryView
 from readmodel.views.orders import OrderView
 from readmodel.views.products import ProductView
 
@@ -20,12 +21,12 @@ EVENT_HANDLERS: dict[type[Event], tuple[EventHandler, ...]] = {
     events.BatchCreated: (ProductView, BatchView),
     events.BatchQuantityChanged: (ProductView, BatchView),
     events.BatchEtaChanged: (ProductView, BatchView),
-    events.Allocated: (ProductView, BatchView, OrderView, announce_lines),
-    events.OutOfStock: (ProductView, OrderView, notify_stock_team),
-    events.Deallocated: (ProductView, BatchView, OrderView),
-    events.Displaced: (ProductView, BatchView, OrderView),
-    events.LineQuantityChanged: (ProductView, BatchView, OrderView),
-    events.Shipped: (ProductView, BatchView, OrderView),
+    events.Allocated: (ProductView, BatchView, OrderView, OrderHistoryView, announce_lines),
+    events.OutOfStock: (ProductView, OrderView, OrderHistoryView, notify_stock_team),
+    events.Deallocated: (ProductView, BatchView, OrderView, OrderHistoryView),
+    events.Displaced: (ProductView, BatchView, OrderView, OrderHistoryView),
+    events.LineQuantityChanged: (ProductView, BatchView, OrderView, OrderHistoryView),
+    events.Shipped: (ProductView, BatchView, OrderView, OrderHistoryView),
 }
 """The fast path and the relay update the views. Only the relay runs the other handlers.
 

@@ -23,10 +23,13 @@ class PassedOver:
 
 @dataclass(frozen=True, slots=True)
 class LineState:
+    """`place` orders the waiting lines of a product, the oldest first. It is None if the line does not wait."""
+
     orderid: str
     qty: int
     status: str
     batchref: str | None
+    place: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ class TrackedLine:
 
     @property
     def state(self) -> LineState:
-        return LineState(self.orderid, self.qty, self.status, self.batchref)
+        place = self.arrived if self.status is Status.WAITING else None
+        return LineState(self.orderid, self.qty, self.status, self.batchref, place)
 
     def change_quantity(self, qty: int) -> None:
         self.order_line = replace(self.order_line, qty=qty)

@@ -1,19 +1,24 @@
 """Compares the views, or a part of them, with the database, and corrects them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from allocation.adapters.postgres.checks.state import StateReader
 from allocation.adapters.postgres.event_log import EventLog
-from readmodel.projector.differences import Difference
 from readmodel.projector.fold import Projection
 from readmodel.projector.rebuild import rebuild
-from readmodel.projector.strangers import DEAD
-from readmodel.projector.verify import Verifier
+from readmodel.projector.verification.differences import Difference
+from readmodel.projector.verification.strangers import DEAD
+from readmodel.projector.verification.verifier import Verifier
+from readmodel.store import keys
+from readmodel.store.formats import Format
+from readmodel.store.lists import list_key
 from readmodel.store.store import Store
-from readmodel.views.orders import order_key
-from readmodel.views.products import product_key, used_up_key
+from readmodel.views import format_1
+from readmodel.views.order_history import history_key
+from readmodel.views.orders import order_key, waiting_key
+from readmodel.views.products import ALL, SHORT, product_key, room_key, stock_key
 
 ROUNDS = 5
 PAUSE = 1.0
@@ -83,7 +88,7 @@ class Verification:
             with self._log.rebuild_lock() as mine:
                 if mine:
                     yield from damage
-                    rebuild(self._store, self._log, self._projection)
+                    rebuild(self._store, self._log, self._projection, target=self._verifier.format())
             if not mine:
                 time.sleep(PAUSE)
 
@@ -97,22 +102,46 @@ class Verification:
 
     def _registers(self) -> Iterator[Difference]:
         sku, orderid, sample = self._scope
+        target = self._verifier.format()
+        kinds = (*KINDS, "event") if target.kept else KINDS
         if orderid is not None:
-            key = order_key(orderid)
+            own = keys_of_order(orderid, target)
             lines = self._verifier.rows("line", self._state.pages("line", orderid=orderid))
-            yield from (difference for difference in lines if difference.key == key)
-            yield from self._verifier.strange_fields([key])
+            yield from (difference for difference in lines if is_of_order(difference.key, orderid, own))
+            yield from self._verifier.strange_fields(own)
         elif sample is not None:
-            for kind in KINDS:
+            for kind in kinds:
                 yield from self._verifier.rows(kind, [self._state.sample(kind, sample)])
         elif sku is not None:
-            for kind in KINDS:
+            for kind in kinds:
                 yield from self._verifier.rows(kind, self._state.pages(kind, sku=sku))
-            yield from self._verifier.strange_fields([product_key(sku), used_up_key(sku)])
+            yield from self._verifier.strange_fields(keys_of_product(sku, target))
+            shared = self._verifier.strange_fields(shared_lists(sku, target))
+            yield from (difference for difference in shared if f"\0{sku}\0" in (difference.field or ""))
         else:
-            for kind in KINDS:
+            for kind in kinds:
                 yield from self._verifier.rows(kind, self._state.pages(kind))
             yield from self._verifier.strangers()
             with self._log.rebuild_lock() as mine:
                 if mine:  # Otherwise a rebuild is filling a generation that no process knows yet.
                     yield from self._verifier.dead_generations()
+
+
+def keys_of_order(orderid: str, target: Format) -> list[str]:
+    return [order_key(orderid), *([history_key(orderid)] if target.kept else [])]
+
+
+def is_of_order(key: str, orderid: str, own: Collection[str]) -> bool:
+    """Return whether the key is one of the order's `own` keys, or a waiting list in its bucket."""
+    return key in own or key.startswith(waiting_key(keys.bucket_for(orderid), ""))
+
+
+def keys_of_product(sku: str, target: Format) -> list[str]:
+    if not target.has_lists:
+        return [product_key(sku), format_1.used_up_key(sku)]
+    return [product_key(sku), stock_key(sku), room_key(sku), *(waiting_key(bucket, sku) for bucket in keys.BUCKETS)]
+
+
+def shared_lists(sku: str, target: Format) -> list[str]:
+    """Return the lists in which the product is one of many."""
+    return [list_key(kind, keys.bucket_for(sku)) for kind in (ALL, SHORT)] if target.has_lists else []

@@ -4,7 +4,6 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,8 +14,7 @@ from allocation.config import Settings
 from allocation.event_handlers import PROJECTION
 from readmodel.projector import fast_path
 from readmodel.projector.fast_path import Committed, FastPath
-from readmodel.store.registers import Register
-from readmodel.store.store import Store
+from readmodel.store.store import Fold, Store
 from readmodel.web.edge.edge import Edge
 
 FACTORY = f"{__name__}:create_app"
@@ -32,8 +30,8 @@ class ObservedStore(Store):
         super().__init__(redis)
         self.thread = threading.local()
 
-    def apply(self, registers: Iterable[Register], identity: str) -> None:
-        super().apply(registers, identity)
+    def apply(self, fold: Fold, identity: str) -> None:
+        super().apply(fold, identity)
         self.thread.applied = True
 
 

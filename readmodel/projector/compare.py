@@ -1,10 +1,11 @@
-"""Compares the views of two generations, while workers and the relay write both.
+"""Compares the hashes of two generations, while workers and the relay write both. Lists follow from the hashes.
 
 A writer sets a register in one generation shortly before it sets the other. So this module compares again what differs.
 A register counts if it differs each time, and if one of its two values never changes. Two values that both change show
 that writers reach both generations.
 """
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -12,11 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple
 
-from readmodel.projector.differences import NO_HASH, Difference, Place
-from readmodel.projector.hashes import stored_name
+from redis.exceptions import ResponseError
+
+from readmodel.projector.verification.differences import NO_HASH, Difference, Place
+from readmodel.projector.verification.hashes import stored_name
 from readmodel.store import functions, keys
 from readmodel.store.connection import ThreadConnection
+from readmodel.store.formats import format_of
+from readmodel.store.lists import is_list
 from readmodel.store.store import Store
+
+logger = logging.getLogger(__name__)
 
 ROUNDS, PAUSE = 10, 0.1
 """Further comparisons of what differs, and the seconds before each of them.
@@ -53,6 +60,20 @@ class Report(NamedTuple):
         least = "" if self.complete else "at least "
         noun = "register" if self.registers == 1 else "registers"
         return f"The former views differed in {least}{self.registers} {noun}, for example {self.examples[0]}"
+
+
+def compared(store: Store, former: str | None, new: str) -> Report | None:
+    """Compare the views. Return None if Redis refuses that: the report must not prevent the switch.
+
+    Also return None if there are no former views, or if they have another format.
+    """
+    if former is None or format_of(former).number != format_of(new).number:
+        return None
+    try:
+        return compare(store, former, new)
+    except ResponseError as error:
+        logger.warning("The rebuild could not compare the views: %s", error)
+        return None
 
 
 def compare(store: Store, former: str, new: str) -> Report:
@@ -128,8 +149,8 @@ class HashPairs:
     def _pages(self) -> Iterator[Page]:
         former, new, page = f"{self._former}:", f"{self._new}:", Page([], [])
         for names in self._scan():
-            page.former.extend(name[len(former) :] for name in names if name.startswith(former))
-            page.new.extend(name[len(new) :] for name in names if name.startswith(new))
+            page.former.extend(hashes_of(former, names))
+            page.new.extend(hashes_of(new, names))
             if len(page.former) + len(page.new) >= PAGE:
                 yield page
                 page = Page([], [])
@@ -144,6 +165,11 @@ class HashPairs:
             yield names
             if cursor == "0":
                 return
+
+
+def hashes_of(start: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield the names that begin with `start`, without it, and without those of lists."""
+    return (name[len(start) :] for name in names if name.startswith(start) and not is_list(name[len(start) :]))
 
 
 def by_bucket(view_keys: Iterable[str]) -> list[list[str]]:

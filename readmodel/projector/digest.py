@@ -12,14 +12,18 @@ STORED = "surrogateescape"
 
 
 def digest(redis: Redis, generation: str) -> str:
-    """Return one SHA-256 over all hashes of the generation, with keys and fields sorted. Omit other keys."""
+    """Return one SHA-256 over all hashes and lists of the generation, with keys and fields sorted. Omit other keys."""
     views = hashlib.sha256()
-    for key in sorted(redis.scan_iter(match=f"{generation}:{{*", count=1_000, _type="hash")):
+    hashes, lists = (
+        set(redis.scan_iter(match=f"{generation}:{{*", count=1_000, _type=kind)) for kind in ("hash", "zset")
+    )
+    for key in sorted(hashes | lists):
         name = key.removeprefix(f"{generation}:")
         if name in keys.ORGANISING_KEYS:
             continue
         views.update(f":{name}".encode(errors=STORED))
-        for field, register in sorted(cast("dict[str, str]", redis.hgetall(key)).items()):
+        found = redis.hgetall(key) if key in hashes else dict.fromkeys(redis.zrange(key, 0, -1), "")
+        for field, register in sorted(cast("dict[str, str]", found).items()):
             views.update(f"\0{field}\0{register}".encode(errors=STORED))
         views.update(b"\1")
     return views.hexdigest()

@@ -3,21 +3,21 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from functools import partial
 from typing import Any, Protocol
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from readmodel.outage import Outage
 from readmodel.projector.fold import Projection
 from readmodel.store.errors import ModelAbsent
+from readmodel.store.functions import is_missing_function
 from readmodel.store.store import Store
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 0.25
 PAUSE = 1.0
-APPLIED_AT_ONCE = 1_000
 
 
 class Committed(Protocol):
@@ -48,9 +48,7 @@ class FastPath:
         if self._clock() < self._paused_until:
             return
         try:
-            registers = iter(self._projection.fold(committed.events))
-            while part := list(islice(registers, APPLIED_AT_ONCE)):
-                self._store.apply(part, committed.identity)
+            self._apply(committed)
             self._outage.over("Commands update the views")
         except RedisError as error:
             self._paused_until = self._clock() + PAUSE
@@ -58,3 +56,14 @@ class FastPath:
         except ModelAbsent as error:
             # No pause: a try costs one round trip, and the next command must update the model that the relay rebuilds.
             self._outage.failed("Commands do not update the views now. The relay rebuilds them", error)
+
+    def _apply(self, committed: Committed) -> None:
+        """Apply the events. If the server does not have the functions of this release yet, load them first."""
+        fold = partial(self._projection.fold, committed.events)
+        try:
+            self._store.apply(fold, committed.identity)
+        except ResponseError as error:
+            if not is_missing_function(error):
+                raise
+            self._store.install(self._projection.cached_members)
+            self._store.apply(fold, committed.identity)

@@ -4,16 +4,22 @@ import gc
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
+from redis import Redis
 from redis.exceptions import ResponseError
 
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import History, Log, Page
 from readmodel.store import generations
 from readmodel.store.connection import ThreadConnection
+from readmodel.store.formats import format_of
+from readmodel.store.registers import version_in
 from readmodel.store.store import Store
+from readmodel.views.products import TOTALS, product_key
 
+CHECKED_AT_ONCE = 10_000
 READ_AT_ONCE = 40_000
 """Events per page. Larger pages would fold to only slightly fewer registers."""
 
@@ -33,19 +39,20 @@ def fill(
     While this function folds a page, threads read the next page and write the previous page. So it holds three pages.
     Raise ModelLost.
     """
-    connection, versions = ThreadConnection(store.redis), dict[str, int]()
+    connection, versions, listed = ThreadConnection(store.redis), dict[str, int](), generations.Listed()
     applied, end, mark = 0, log.end(), ""
     generations.begin_filling(store.redis, store.names, new, history.identity, history.epoch)
     with no_garbage_collection(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         written: Future[bool] | None = None
         for events, cursor, position in read_pages(log, end, reader):
-            registers = projection.fold(record_versions(versions, events))
-            page, mark = generations.pack_page(new, registers, position), events.mark
+            writes = projection.fold(record_versions(versions, events), format_of(new))
+            page, mark = generations.pack_page(new, writes, position, listed), events.mark
             require_written(written)
             written = writer.submit(generations.write_page, connection, page, cursor)
             applied += len(events)
             progress(applied, position, max(position, end))
         require_written(written)
+        generations.write_lists(connection, new, listed)
     try:
         generations.open_for_writers(store.redis, new, mark)
     except ResponseError as error:
@@ -88,3 +95,15 @@ def record_versions(versions: dict[str, int], events: Page) -> Iterator[Mapping[
 def require_written(written: Future[bool] | None) -> None:
     if written is not None and not written.result():
         raise ModelLost
+
+
+def outdated_totals(redis: Redis, generation: str, versions: Mapping[str, int]) -> list[str]:
+    """Return the SKUs whose totals are missing in the generation, or have an older version than in `versions`."""
+    skus, outdated = iter(versions), list[str]()
+    while chunk := list(islice(skus, CHECKED_AT_ONCE)):
+        pipeline = redis.pipeline(transaction=False)
+        for sku in chunk:
+            pipeline.hget(f"{generation}:{product_key(sku)}", TOTALS)
+        stored = zip(chunk, pipeline.execute(), strict=True)
+        outdated += [sku for sku, value in stored if (version_in(value or "") or 0) < versions[sku]]
+    return outdated

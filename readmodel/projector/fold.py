@@ -1,24 +1,29 @@
-"""Folds events to the registers of the views. Live updates and rebuilds use the same fold."""
+"""Folds events to the writes of the views. Live updates and rebuilds use the same fold."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
+from readmodel.store.formats import Format
+from readmodel.store.functions import Write
 from readmodel.store.reads.consistency import WrittenRegister
-from readmodel.store.registers import Register
+from readmodel.views.kinds import Kind
 
 
 class View(Protocol):
-    """Collects the events of one page. `cached_members` maps a field to the JSON member that readers cache."""
+    """Collects the events of one page for a generation of the given format.
+
+    `cached_members` maps a field to the JSON member that readers cache.
+    """
 
     cached_members: ClassVar[dict[str, str]]
 
-    def __init__(self) -> None: ...
+    def __init__(self, target: Format) -> None: ...
 
     def apply(self, event: Mapping[str, Any]) -> None:
         """Keep the states in the event, unless the view already keeps newer states."""
 
-    def registers(self) -> Iterator[Register]:
-        """Yield the last state of each register."""
+    def writes(self) -> Iterator[Write]:
+        """Yield the last state of each register, and the entries of lists of events."""
 
     @staticmethod
     def written(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -26,6 +31,10 @@ class View(Protocol):
 
         A query with a consistency token relies on them: without one of them, it would answer too early.
         """
+
+    @staticmethod
+    def kinds(target: Format) -> Mapping[str, Kind]:
+        """Map each kind of key that the view has in this format to what `verify` must know about it."""
 
 
 class Projection:
@@ -39,6 +48,9 @@ class Projection:
     def cached_members(self) -> dict[str, str]:
         return {field: member for view in self._views for field, member in view.cached_members.items()}
 
+    def kinds(self, target: Format) -> dict[str, Kind]:
+        return {name: kind for view in self._views for name, kind in view.kinds(target).items()}
+
     def written(self, events: Iterable[Mapping[str, Any]]) -> list[WrittenRegister]:
         """Return the registers that the events set, each with its last version. The events are in order."""
         versions = dict[tuple[str, str], int]()
@@ -47,12 +59,12 @@ class Projection:
                 versions |= dict.fromkeys(view.written(event), event["version"])
         return [WrittenRegister(key, field, version) for (key, field), version in versions.items()]
 
-    def fold(self, events: Iterable[Mapping[str, Any]]) -> Iterator[Register]:
-        """Yield the last state of each register that the events change.
+    def fold(self, events: Iterable[Mapping[str, Any]], target: Format) -> Iterator[Write]:
+        """Yield the last state of each register that the events change, and each entry that they add.
 
         So readers never see a state that only existed within a transaction.
         """
-        views = {view: view() for view in self._views}
+        views = {view: view(target) for view in self._views}
         # A newer process may log a type that this process does not know. Every view can apply it: events are complete.
         every = [view.apply for view in views.values()]
         appliers = {name: [views[view].apply for view in changed] for name, changed in self._views_of.items()}
@@ -60,4 +72,4 @@ class Projection:
             for apply in appliers.get(event["type"], every):
                 apply(event)
         for view in views.values():
-            yield from view.registers()
+            yield from view.writes()

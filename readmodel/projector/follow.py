@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from readmodel.projector.fold import Projection
 from readmodel.store.errors import HistoryChanged, ModelAbsent, ModelDamaged
+from readmodel.store.formats import format_of
 from readmodel.store.functions import Step
 from readmodel.store.records.progress import BucketProgress, Progress
 from readmodel.store.store import Store
@@ -122,7 +123,8 @@ def follow(store: Store, log: Log, projection: Projection, completeness: Complet
         with suppress(ModelAbsent):
             advance(store, log, projection, other)
     step = Step(progress.cursor, position, page.mark)
-    return position - progress.cursor if store.advance(live, projection.fold(page), identity, step) else 0
+    writes = projection.fold(page, format_of(live))
+    return position - progress.cursor if store.advance(live, writes, identity, step) else 0
 
 
 def apply_beyond_fence(
@@ -132,7 +134,7 @@ def apply_beyond_fence(
     cursor, [identity] = progress.cursor, progress.identities
     while cursor < end:
         page, cursor = log.read(cursor, beyond_fence=True)
-        if not store.advance(generation, projection.fold(page), identity, None):
+        if not store.advance(generation, projection.fold(page, format_of(generation)), identity, None):
             raise ModelAbsent
 
 
@@ -165,4 +167,5 @@ def advance(store: Store, log: Log, projection: Projection, generation: str) -> 
     if progress.identities != {identity}:
         raise HistoryChanged
     step = Step(progress.cursor, position, page.mark)
-    return position > progress.cursor and store.advance(generation, projection.fold(page), identity, step)
+    writes = projection.fold(page, format_of(generation))
+    return position > progress.cursor and store.advance(generation, writes, identity, step)

@@ -17,15 +17,15 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
-from readmodel.projector.compare import Report, compare
-from readmodel.projector.fill import ModelLost, Progress, fill
+from readmodel.projector.compare import Report, compared
+from readmodel.projector.fill import ModelLost, Progress, fill, outdated_totals
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import FENCE_PATIENCE, History, Log, advance, apply_beyond_fence, readable_progress
-from readmodel.projector.totals import outdated_totals
 from readmodel.store import generations
-from readmodel.store.errors import HistoryChanged, ModelAbsent, ModelDamaged
+from readmodel.store.errors import HistoryChanged, ModelAbsent, ModelDamaged, UnknownFormat
+from readmodel.store.formats import DEFAULT, Format
 from readmodel.store.generations import Generations
 from readmodel.store.records.progress import Progress as GenerationProgress
 from readmodel.store.store import Store
@@ -40,7 +40,7 @@ MOST_SHOWN = 4_000
 class Rebuilt(NamedTuple):
     """The number of events, and how the former views differed.
 
-    `former` is None if there were no former views, or if Redis refused the comparison.
+    `former` is None if nothing was compared: see `compared`.
     """
 
     events: int
@@ -55,10 +55,17 @@ class RebuildFailed(Exception):
     """The rebuild failed. If it had not switched yet, it left the live generation unchanged."""
 
 
-def rebuild(store: Store, log: Log, projection: Projection, progress: Progress = lambda *_: None) -> Rebuilt:
-    """Build a new generation from the log and make it live.
+def rebuild(
+    store: Store,
+    log: Log,
+    projection: Projection,
+    progress: Progress = lambda *_: None,
+    target: Format = DEFAULT,
+) -> Rebuilt:
+    """Build a new generation of this format from the log and make it live.
 
-    Only one rebuild may run at a time. Raise RebuildFailed, and the errors of the log, Redis and `progress`.
+    It replaces a generation of an unknown format. Only one rebuild may run at a time. Raise RebuildFailed, and the
+    errors of the log, Redis and `progress`.
     """
     store.install(projection.cached_members)
     with losses_reported():
@@ -67,12 +74,12 @@ def rebuild(store: Store, log: Log, projection: Projection, progress: Progress =
         swap(store, found, before)
         generations.drop_all_but(store.redis, store.names, before.live)
         (history, former), server = present_history(store, log, before.live), store.replication_id()
-        new = generations.new_name(store.redis, store.names, before.live)
+        new = generations.new_name(store.redis, store.names, before.live, target)
         events, versions = fill(store, log, projection, new, history, progress)
         with announced(store, before, Generations(before.live, new)) as both:
             start = catch_up(store, log, projection, before.live, new)
             check_totals(store.redis, new, versions)
-            report = None if before.live is None else compared(store, before.live, new)
+            report = compared(store, before.live, new)
             require_unchanged(store, log, history, server)
             swap(store, both, Generations(new, former))
         # After the switch: earlier, the heartbeat would remove the warning from the former views.
@@ -83,20 +90,11 @@ def rebuild(store: Store, log: Log, projection: Projection, progress: Progress =
     return Rebuilt(events, report)
 
 
-def compared(store: Store, former: str, new: str) -> Report | None:
-    """Compare the views. Return None if Redis refuses that: the report must not prevent the switch."""
-    try:
-        return compare(store, former, new)
-    except ResponseError as error:
-        logger.warning("The rebuild could not compare the views: %s", error)
-        return None
-
-
 def usable_generations(store: Store) -> Generations:
-    """Return the generations. If their key is damaged, delete it: then there is no live generation."""
+    """Return the generations. If their key is damaged or names an unknown format, delete it: then none is live."""
     try:
         return store.generations()
-    except ModelDamaged:
+    except (ModelDamaged, UnknownFormat):
         store.redis.delete(store.names.generations)
         return store.generations()
 

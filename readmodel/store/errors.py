@@ -9,6 +9,23 @@ class ModelDamaged(ModelAbsent):
     """A key of the read model holds data that this service can't have written. A rebuild replaces it."""
 
 
+class UnknownFormat(ModelAbsent):
+    """The views have a format that this release does not know. Nobody may replace them without an operator's order."""
+
+    def __init__(self, generation: str) -> None:
+        super().__init__(f"This release does not know the format of the views: {generation}")
+
+
+class NeedsRebuild(ModelAbsent):
+    """An older release has built the views, and they lack what the query needs."""
+
+    def __str__(self) -> str:
+        return (
+            "An older release has built the views, and they lack what this query needs. "
+            "Run `allocation rebuild` after every process has the new release"
+        )
+
+
 class ModelOutdated(ModelAbsent):
     """Redis has restarted or failed over, and may have lost the latest writes. The relay has not caught up since."""
 

@@ -5,7 +5,7 @@ A rebuild fills a new generation, and then makes it the live generation.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
@@ -16,12 +16,15 @@ from redis.exceptions import ResponseError
 from readmodel.store import functions, keys
 from readmodel.store.connection import PackedCommands, RedisCommand, ThreadConnection, pack
 from readmodel.store.errors import ModelDamaged
+from readmodel.store.formats import SUFFIX, Format, format_of
+from readmodel.store.functions import Write
+from readmodel.store.lists import Entry, entries_of
 from readmodel.store.names import Names
 from readmodel.store.registers import Register
 
-DROPPED_AT_ONCE = 1_000
-NAME = r"([a-z0-9_]+:)?g\d+"
-FORMAT = re.compile(rf"({NAME})?( {NAME})?")
+DROPPED_AT_ONCE, WRITTEN_AT_ONCE = 1_000, 5_000
+NAME = rf"(?:[a-z0-9_]+:)?g\d+{SUFFIX}"
+PAIR = re.compile(rf"({NAME})?( {NAME})?")
 
 
 class Generations(NamedTuple):
@@ -32,10 +35,12 @@ class Generations(NamedTuple):
 
     @classmethod
     def parse(cls, stored: str | None) -> "Generations":
-        """Raise ModelDamaged if the text has another format."""
-        if not FORMAT.fullmatch(stored or ""):
+        """Raise ModelDamaged if the text names no generations, and UnknownFormat."""
+        if not PAIR.fullmatch(stored or ""):
             raise ModelDamaged(f"the key of the generations holds {stored!r}")
         live, _, other = (stored or "").partition(" ")
+        for generation in filter(None, (live, other)):
+            format_of(generation)
         return cls(live or None, other or None)
 
     def __str__(self) -> str:
@@ -46,11 +51,11 @@ class Generations(NamedTuple):
         return [generation for generation in self if generation]
 
 
-def new_name(redis: Redis, names: Names, live: str | None) -> str:
-    """Return a name that no generation has. `live` is the only one that exists."""
-    while (name := names.generation(next_number(redis, names))) == live:
+def new_name(redis: Redis, names: Names, live: str | None, wanted: Format) -> str:
+    """Return a name that no generation has, with the wanted format. `live` is the only generation that exists."""
+    while (number := names.generation(next_number(redis, names))) == (live or "").partition(".")[0]:
         pass
-    return name
+    return f"{number}{wanted.suffix}"
 
 
 def next_number(redis: Redis, names: Names) -> int:
@@ -69,6 +74,28 @@ def swap(redis: Redis, names: Names, expected: Generations, new: Generations) ->
     return functions.swap_generations(redis, names, str(expected), str(new))
 
 
+class Listed:
+    """The entries that the registers of a new generation have in its lists.
+
+    A fill collects them and writes them at its end. So it never has to look up an entry that a later page removes.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[tuple[str, ...], str], bytes] = {}
+
+    def note(self, register: Register) -> None:
+        place, value = (register.lists, register.name), register.value
+        if b":" in value[: value.index(b" ")]:
+            self._values[place] = value
+        else:
+            self._values.pop(place, None)
+
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """Yield the key and the content of each entry."""
+        for (lists, name), value in self._values.items():
+            yield from entries_of(lists, name, value.decode())
+
+
 def begin_filling(redis: Redis, names: Names, generation: str, identity: str, epoch: int) -> None:
     """Create the buckets of a generation, each filled up to position 0, from this history."""
     pipeline = redis.pipeline(transaction=False)
@@ -81,23 +108,40 @@ def begin_filling(redis: Redis, names: Names, generation: str, identity: str, ep
     pipeline.execute()
 
 
-def pack_page(generation: str, registers: Iterable[Register], position: int) -> PackedCommands:
-    """Return commands that set registers without comparing versions.
+def pack_page(generation: str, writes: Iterable[Write], position: int, listed: Listed) -> PackedCommands:
+    """Return commands that set registers without comparing versions, and add entries. Also update `listed`.
 
     They also set the position of each bucket and return the old position, which `write_page` checks.
     """
     fields_of: dict[str, list[str | bytes]] = defaultdict(list)
     moved_from: dict[str, list[str]] = defaultdict(list)
-    for key, field, _, value, former_key, _ in registers:
-        fields_of[key] += (field, value)
-        if former_key is not None:
-            moved_from[former_key].append(field)
+    members_of: dict[str, list[str | bytes]] = defaultdict(list)
+    for write in writes:
+        if isinstance(write, Entry):
+            members_of[write.key] += ("0", write.member)
+            continue
+        fields_of[write.key] += (write.field, write.value)
+        if write.former_key is not None:
+            moved_from[write.former_key].append(write.field)
+        if write.lists:
+            listed.note(write)
     commands: list[RedisCommand] = [
         ("SET", f"{generation}:{keys.filled(bucket)}", position, "GET") for bucket in keys.BUCKETS
     ]
     commands += [("HDEL", f"{generation}:{key}", *fields) for key, fields in moved_from.items()]
     commands += [("HSET", f"{generation}:{key}", *fields) for key, fields in fields_of.items()]
+    kept = format_of(generation).kept
+    for key, members in members_of.items():
+        commands.append(("ZADD", f"{generation}:{key}", *members))
+        commands.append(("ZREMRANGEBYRANK", f"{generation}:{key}", 0, -kept - 1))
     return pack(commands)
+
+
+def write_lists(connection: ThreadConnection, generation: str, listed: Listed) -> None:
+    """Write the entries of all registers to the lists of a generation that no other process uses yet."""
+    entries = iter(listed.entries())
+    while part := list(islice(entries, WRITTEN_AT_ONCE)):
+        connection.send([("ZADD", f"{generation}:{key}", 0, member) for key, member in part])
 
 
 def write_page(connection: ThreadConnection, page: PackedCommands, cursor: int) -> bool:
@@ -142,4 +186,4 @@ def generation_of(key: str) -> str:
 
 def is_generation(text: str, names: Names) -> bool:
     """Return whether this is the name of a generation. The pattern of SCAN also finds keys of a service named g1."""
-    return re.fullmatch(names.generation(r"\d+"), text) is not None
+    return re.fullmatch(names.generation(r"\d+", SUFFIX), text) is not None

@@ -12,10 +12,17 @@
     allocation:committed        channel  wakes the relay
     allocation:database:<name>  channel  the relays of this database subscribe to it
     g<n>:…                      keys     the generation n; keys.py lists its keys
-    readmodel                   library  the Redis Functions
+    readmodel_<version>         library  the Redis Functions
 
-With the prefix `shop`, they are `shop:allocation:generations`, `shop:g<n>:…`, `shop_readmodel` and so on. Channels and
-functions belong to the whole server. So services in two databases of one server also need different names.
+With the prefix `shop`, they are `shop:allocation:generations`, `shop:g<n>:…`, `shop_readmodel_2` and so on. Channels
+and functions belong to the whole server. So services in two databases of one server also need different names.
+"""
+
+FUNCTIONS = 2
+"""The version of the Redis Functions. Increase it with each change of a .lua file.
+
+So processes of several releases can call their own functions on one server. The library of release 0.2.0 has no
+version.
 """
 
 
@@ -34,14 +41,17 @@ class Names:
         self.drift = f"{self._start}allocation:drift"
         self.write_probe = f"{self._start}allocation:write-probe"
         self.committed = f"{self._start}allocation:committed"
-        self.library = f"{prefix}_readmodel" if prefix else "readmodel"
+        library = f"readmodel_{FUNCTIONS}"
+        self.library = f"{prefix}_{library}" if prefix else library
         self.apply = f"{self.library}_apply"
         self.compare = f"{self.library}_compare"
+        self.relist = f"{self.library}_relist"
         self.repair = f"{self.library}_repair"
         self.swap = f"{self.library}_swap"
 
-    def generation(self, number: int | str) -> str:
-        return f"{self._start}g{number}"
+    def generation(self, number: int | str, suffix: str = "") -> str:
+        """Return the name of a generation. `suffix` is that of its format."""
+        return f"{self._start}g{number}{suffix}"
 
     def channel(self, name: str) -> str:
         """Return the channel that README.md lists under this name."""

@@ -4,18 +4,16 @@ Redis sets a register only if the new version is higher. So late, repeated and u
 Writers need no deduplication and no order.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
-from readmodel.store import keys
 from readmodel.store.errors import ModelDamaged
 
 State = dict[str, Any]
-Shape = Mapping[str, Callable[[Any], bool]]
-"""The members that a state must have, each with a check of its value."""
+Shape = Mapping[Any, Callable[[Any], bool]]
+"""The members that a state must have, by name or by index, each with a check of its value."""
 
 LARGEST = 2**63 - 1
 """The largest number that the log can hold."""
@@ -26,7 +24,8 @@ class Register(NamedTuple):
     """A field to set in the hash `key`. The keys do not contain the generation.
 
     If the field is in the hash `former_key`, it moves to `key`. If `invalidates_cache` is set, readers drop their
-    cache.
+    cache. `lists` are the keys of lists that may have the register as an entry `name`: see lists.py. They are in the
+    bucket of `key`.
     """
 
     key: str
@@ -35,21 +34,36 @@ class Register(NamedTuple):
     value: bytes
     former_key: str | None = None
     invalidates_cache: bool = False
+    lists: tuple[str, ...] = ()
+    name: str = ""
 
 
-def encode(version: int, state: State) -> bytes:
-    """Return a register's stored value: the version, a space, and the state as JSON."""
-    return b"%d %b" % (version, orjson.dumps(state))
+def encode(version: int, state: State | list[Any], *orders: str) -> bytes:
+    """Return a register's stored value: the version, its order in each of its lists, a space, and the state as JSON.
+
+    A colon precedes each order. Without them, the register is in no list.
+    """
+    head = f"{version}:{':'.join(orders)}" if any(orders) else str(version)
+    return b"%b %b" % (head.encode(), orjson.dumps(state))
 
 
-def decode(value: str, shape: Shape) -> tuple[int, State]:
+def version_in(value: str) -> int | None:
+    """Return the version of a stored value, or None."""
+    return number_of(value.partition(" ")[0].partition(":")[0])
+
+
+def orders_in(value: str) -> list[str]:
+    """Return the orders of a stored value. The place of a list among the register's lists is that of its order."""
+    return value.partition(" ")[0].split(":")[1:]
+
+
+def decode(value: str, shape: Shape) -> tuple[int, Any]:
     """Return the version and the state of a stored value.
 
     Raise ModelDamaged if the value can't be parsed, or if the state lacks a member of the shape.
     """
-    version, _, text = value.partition(" ")
     try:
-        number, state = number_of(version), orjson.loads(text)
+        number, state = version_in(value), orjson.loads(value.partition(" ")[2])
         if number is not None and has_shape(state, shape):
             return number, state
     except ValueError:
@@ -81,12 +95,5 @@ def is_text_or_null(value: Any) -> bool:
     return value is None or isinstance(value, str)
 
 
-def state_of(value: str, shape: Shape) -> State:
+def state_of(value: str, shape: Shape) -> Any:
     return decode(value, shape)[1]
-
-
-def by_bucket(registers: Iterable[Register]) -> dict[str, list[Register]]:
-    buckets = defaultdict(list)
-    for register in registers:
-        buckets[keys.bucket_of(register.key)].append(register)
-    return buckets

@@ -4,9 +4,10 @@ A Redis Function sets registers if they are newer. A bucket without a cursor ref
 writes can't restore parts of the views.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TypeVar, cast
+from itertools import islice
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from redis import Redis
@@ -15,7 +16,8 @@ from redis.exceptions import ResponseError
 from readmodel.store import keys
 from readmodel.store.connection import RedisCommand, ThreadConnection, damage_in
 from readmodel.store.errors import ModelAbsent, ModelDamaged
-from readmodel.store.functions import CACHED_MEMBER_CHANGED, Step, apply_command, load_functions
+from readmodel.store.formats import Format, format_of
+from readmodel.store.functions import CACHED_MEMBER_CHANGED, Step, Write, apply_command, by_bucket, load_functions
 from readmodel.store.generations import Generations
 from readmodel.store.names import PLAIN, Names
 from readmodel.store.reads.reader import PATIENCE, Reader, ReadResult
@@ -23,12 +25,15 @@ from readmodel.store.reads.reading import Reading, Trip, common_commands, comple
 from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.records.heartbeat import Heartbeat
 from readmodel.store.records.progress import Progress, parse_progress, progress_commands, replication_id_in
-from readmodel.store.registers import Register, by_bucket
+from readmodel.store.registers import Register
 
 T = TypeVar("T")
 
+Fold = Callable[[Format], Iterable[Write]]
+"""Returns the writes of some events for a generation of this format."""
+
 STALE = 5.0
-ATTEMPTS = 10
+ATTEMPTS, APPLIED_AT_ONCE = 10, 1_000
 
 
 class Store:
@@ -69,19 +74,18 @@ class Store:
         replies = self._connection.send([*commands, *common])
         return Trip(replies[: len(commands)], *replies[len(commands) :])
 
-    def apply(self, registers: Iterable[Register], identity: str) -> None:
-        """Set newer registers in the live generation and in the other generation, and wake the relay.
+    def apply(self, fold: Fold, identity: str) -> None:
+        """Apply writes to the live generation and to the other generation, and wake the relay.
 
-        Return when both have the registers, even if a rebuild announced the other generation meanwhile. `identity`
-        names the history that holds their events.
+        `fold` returns the writes for a format. Return when both generations have them, even if a rebuild announced the
+        other generation meanwhile. `identity` names the history that holds their events.
 
         Raise ModelAbsent if a bucket or the live generation is missing, or if it shows another history. Raise
-        RedisError if Redis is unavailable. After an error, some registers may be set. The caller may repeat the call.
+        RedisError if Redis is unavailable. After an error, some writes may be applied. The caller may repeat the call.
         """
-        buckets = by_bucket(registers)
         target = self._seen
         for _ in range(ATTEMPTS):
-            complete, found = self._apply(target, buckets, identity)
+            complete, found = self._apply(target, fold, identity)
             if found == target and complete and target.live:
                 return
             if found == target:
@@ -89,13 +93,13 @@ class Store:
             target = self._seen = found
         raise ModelAbsent
 
-    def advance(self, generation: str, registers: Iterable[Register], identity: str, step: Step | None) -> bool:
-        """Set newer registers of this history, and move every bucket's cursor. Without a step, the cursors stay.
+    def advance(self, generation: str, writes: Iterable[Write], identity: str, step: Step | None) -> bool:
+        """Apply writes of this history, and move every bucket's cursor. Without a step, the cursors stay.
 
         Return False if a bucket is missing, shows another history, or has not reached `step.expected`. Other buckets
         are still written.
         """
-        buckets = by_bucket(registers)
+        buckets = by_bucket(writes)
         if invalidates_caches(buckets):
             # Do this before the cursor moves. If the process dies here, the relay repeats the page.
             self._connection.send(
@@ -140,23 +144,34 @@ class Store:
         """Make all readers drop their caches. Call this after the views show the new values."""
         self._connection.send([("SET", self.names.cache_token, uuid4().hex)])
 
-    def _apply(
-        self, target: Generations, buckets: Mapping[str, list[Register]], identity: str
-    ) -> tuple[bool, Generations]:
-        """Return whether every bucket accepted its registers, and the current generations."""
-        commands = [
-            apply_command(self.names, generation, bucket, registers, identity)
-            for generation in target.written
-            for bucket, registers in buckets.items()
-        ]
+    def _apply(self, target: Generations, fold: Fold, identity: str) -> tuple[bool, Generations]:
+        """Return whether every bucket accepted its writes, and the current generations."""
+        applied, invalidated = list[Any](), False
+        commands: list[RedisCommand] = []
+        for generation, part in parts(target, fold):
+            applied += self._connection.send(commands) if commands else ()
+            buckets = by_bucket(part)
+            commands = [apply_command(self.names, generation, bucket, buckets[bucket], identity) for bucket in buckets]
+            invalidated = invalidated or invalidates_caches(buckets)
         # Read the generations last. A rebuild that announces a generation later reads these events from the log.
-        *applied, _, stored = self._connection.send(
+        *rest, _, stored = self._connection.send(
             [*commands, ("PUBLISH", self.names.committed, ""), ("GET", self.names.generations)]
         )
-        if invalidates_caches(buckets) or CACHED_MEMBER_CHANGED in applied:
+        applied += rest
+        if invalidated or CACHED_MEMBER_CHANGED in applied:
             self.invalidate_caches()
         return all(applied), Generations.parse(stored)
 
 
-def invalidates_caches(buckets: Mapping[str, list[Register]]) -> bool:
-    return any(register.invalidates_cache for registers in buckets.values() for register in registers)
+def parts(target: Generations, fold: Fold) -> Iterator[tuple[str, list[Write]]]:
+    """Yield the writes for each generation. A call with more of them would block Redis for too long."""
+    for generation in target.written:
+        writes = iter(fold(format_of(generation)))
+        while part := list(islice(writes, APPLIED_AT_ONCE)):
+            yield generation, part
+
+
+def invalidates_caches(buckets: Mapping[str, list[Write]]) -> bool:
+    return any(
+        isinstance(write, Register) and write.invalidates_cache for writes in buckets.values() for write in writes
+    )

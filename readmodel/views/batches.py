@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 
 from readmodel.store import keys
 from readmodel.store.errors import TornRead
+from readmodel.store.formats import Format
 from readmodel.store.reads.reader_cache import Cached
 from readmodel.store.reads.reading import Reading
 from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.registers import Register, Shape, State, encode, is_number, is_text, is_text_or_null, state_of
+from readmodel.views.kinds import Kind, Registers
 
 STATE = "state"
 SHAPE: Shape = {"sku": is_text, "qty": is_number, "allocated": is_number, "eta": is_text_or_null}
@@ -27,7 +29,7 @@ class BatchView:
 
     cached_members: ClassVar[dict[str, str]] = {STATE: "eta"}
 
-    def __init__(self) -> None:
+    def __init__(self, _: Format) -> None:
         self._latest: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
         self._with_new_eta = set[tuple[str, str]]()
 
@@ -41,7 +43,7 @@ class BatchView:
             if event["type"] == "BatchEtaChanged":
                 self._with_new_eta.add(name)
 
-    def registers(self) -> Iterator[Register]:
+    def writes(self) -> Iterator[Register]:
         for (sku, ref), (version, batch) in self._latest.items():
             state = {"sku": sku, "qty": batch["qty"], "allocated": batch["allocated"], "eta": batch["eta"]}
             new_eta = (sku, ref) in self._with_new_eta
@@ -51,6 +53,15 @@ class BatchView:
     def written(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for batch in event["batches"]:
             yield batch_key(batch["ref"]), STATE
+
+    @staticmethod
+    def kinds(_: Format) -> dict[str, Kind]:
+        return {
+            "batch": Registers(
+                row_of=lambda ref, field: ("batch", (ref,)) if field == STATE else None,
+                row_of_key=lambda ref: ("batch", (ref,)),
+            )
+        }
 
 
 def batch(snapshot: Snapshot, ref: str) -> Reading[State | None]:
@@ -75,4 +86,5 @@ def add_etas(snapshot: Snapshot, refs: Iterable[str], etas: Cached) -> Reading[N
 
 def stored_state(stored: Mapping[str, str]) -> State:
     """Return the state of a batch. Raise ModelDamaged."""
-    return state_of(stored.get(STATE, ""), SHAPE)
+    state: State = state_of(stored.get(STATE, ""), SHAPE)
+    return state

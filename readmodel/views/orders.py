@@ -1,6 +1,9 @@
 """The view of an order: the state of each line. A line holds its batch's reference, and queries add the ETA.
 
-{<bucket>}:order:<orderid>  hash  one register for each SKU: qty, status, batchref, why
+{<bucket>}:order:<orderid>     hash  one register for each SKU: qty, status, batchref, why
+{<bucket>}:list:waiting:<sku>  list  the waiting lines of the SKU whose orders are in this bucket, by place
+
+A register is an array without null at its end. It has the passed-over batches as arrays, too: ref, eta, available.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +11,8 @@ from typing import Any, ClassVar
 
 from readmodel.store import keys
 from readmodel.store.errors import ModelDamaged
+from readmodel.store.formats import Format
+from readmodel.store.lists import FIRST_PAGE, PageRequest, ascending, list_key, page_of, parse_entry, range_of
 from readmodel.store.reads.reading import Reading
 from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.registers import (
@@ -22,11 +27,16 @@ from readmodel.store.registers import (
     is_text,
     is_text_or_null,
 )
+from readmodel.views import format_1
 from readmodel.views.batches import add_etas
+from readmodel.views.kinds import Kind, ListOfRegisters, Registers
+from readmodel.views.products import product_totals, totals_range
 
 STATUSES = ("allocated", "waiting", "deallocated", "shipped")
-SHAPE: Shape = {"qty": is_number, "status": lambda status: status in STATUSES, "batchref": is_text_or_null}
+"""A register stores the index of the status. So the order never changes."""
+SHAPE: Shape = {0: is_number, 1: lambda status: is_number(status) and status < len(STATUSES)}
 WHY_SHAPE: Shape = {"ref": is_text, "eta": is_text_or_null, "available": is_number}
+WAITING_LIST = "waiting"
 
 
 @keys.cached
@@ -34,12 +44,17 @@ def order_key(orderid: str) -> str:
     return keys.view_key("order", orderid)
 
 
+def waiting_key(bucket: str, sku: str) -> str:
+    return list_key(WAITING_LIST, bucket, sku)
+
+
 class OrderView:
     """Folds events to the registers of order lines."""
 
     cached_members: ClassVar[dict[str, str]] = {}
 
-    def __init__(self) -> None:
+    def __init__(self, target: Format) -> None:
+        self._has_lists = target.has_lists
         self._latest: dict[tuple[str, str], tuple[int, bytes]] = {}
 
     def apply(self, event: Mapping[str, Any]) -> None:
@@ -50,20 +65,48 @@ class OrderView:
         name = line["orderid"], event["sku"]
         known = self._latest.get(name)
         if known is None or known[0] < version:
-            state = {"qty": line["qty"], "status": line["status"], "batchref": line["batchref"]}
-            if "why" in event:
-                state["why"] = event["why"]
             # Encode immediately, because it is slow to keep many states. Few lines have two events in a page.
-            self._latest[name] = version, encode(version, state)
+            encoded = (encode_line if self._has_lists else format_1.encode_line)(version, line, event.get("why"))
+            self._latest[name] = version, encoded
 
-    def registers(self) -> Iterator[Register]:
+    def writes(self) -> Iterator[Register]:
         for (orderid, sku), (version, value) in self._latest.items():
-            yield Register(order_key(orderid), sku, version, value)
+            key = order_key(orderid)
+            lists = (waiting_key(keys.bucket_of(key), sku),) if self._has_lists else ()
+            yield Register(key, sku, version, value, lists=lists, name=orderid)
 
     @staticmethod
     def written(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if "line" in event:
             yield order_key(event["line"]["orderid"]), event["sku"]
+
+    @staticmethod
+    def kinds(target: Format) -> dict[str, Kind]:
+        found: dict[str, Kind] = {
+            "order": Registers(
+                row_of=lambda orderid, sku: ("line", (orderid, sku)), row_of_key=lambda orderid: ("order", (orderid,))
+            )
+        }
+        if target.has_lists:
+            found[WAITING_LIST] = ListOfRegisters(
+                lambda sku, orderid: (order_key(orderid), sku), lambda sku, orderid: ("line", (orderid, sku)), number=1
+            )
+        return found
+
+
+def encode_line(version: int, line: Mapping[str, Any], why: Sequence[Mapping[str, Any]] | None) -> bytes:
+    """Return the stored value of a line.
+
+    An event of release 0.2.0 has no place. Then the version of the event replaces it: that is the place of each line
+    which has waited since this event.
+    """
+    status, batchref = line["status"], line["batchref"]
+    state = [line["qty"], STATUSES.index(status)]
+    if why is not None:
+        state += (batchref, [[batch[name] for name in WHY_SHAPE] for batch in why])
+    elif batchref is not None:
+        state.append(batchref)
+    return encode(version, state, ascending(line.get("place", version)) if status == "waiting" else "")
 
 
 def allocations(snapshot: Snapshot, orderid: str) -> Reading[list[State]]:
@@ -71,7 +114,7 @@ def allocations(snapshot: Snapshot, orderid: str) -> Reading[list[State]]:
     [stored] = yield from snapshot.hashes(order_key(orderid))
     return [
         {"sku": line["sku"], "batchref": line["batchref"]}
-        for line in stored_lines(stored)
+        for line in stored_lines(stored, snapshot.format)
         if line["batchref"] is not None
     ]
 
@@ -90,7 +133,7 @@ def order(snapshot: Snapshot, orderid: str, *, explain: bool = False) -> Reading
 def orders(snapshot: Snapshot, orderids: Sequence[str], *, explain: bool = False) -> Reading[list[State | None]]:
     """Return what `order` returns for each of the orders, in the same number of trips."""
     hashes, etas = yield from snapshot.hashes_and_cache(*map(order_key, orderids))
-    lines_of = list(map(stored_lines, hashes))
+    lines_of = [stored_lines(stored, snapshot.format) for stored in hashes]
     refs = {line["batchref"] for lines in lines_of for line in lines if line["batchref"] is not None}
     yield from add_etas(snapshot, refs, etas)
     return [
@@ -99,16 +142,43 @@ def orders(snapshot: Snapshot, orderids: Sequence[str], *, explain: bool = False
     ]
 
 
-def stored_lines(stored: Mapping[str, str]) -> list[State]:
-    return [stored_line(sku, *decode(stored[sku], SHAPE)) for sku in sorted(stored)]
+def waiting_list(snapshot: Snapshot, sku: str, wanted: PageRequest = FIRST_PAGE) -> Reading[State | None]:
+    """Return {"sku", "waiting": {"lines", "units"}, "lines": [{"orderid", "qty"}, …], "next"}, the oldest line first.
+
+    Return None if the SKU never had a batch.
+    """
+    ranges = [range_of(waiting_key(bucket, sku), wanted) for bucket in keys.BUCKETS]
+    totals, *parts = yield from snapshot.ranges(totals_range(sku), *ranges)
+    if not totals:
+        return None
+    page = page_of(parts, wanted)
+    lines = [{"orderid": entry.name, "qty": decode_line(sku, entry.value)["qty"]} for entry in page.entries]
+    waiting = product_totals(parse_entry(totals[0]))["waiting"]
+    return {"sku": sku, "waiting": waiting, "lines": lines, "next": page.next}
 
 
-def stored_line(sku: str, version: int, state: State) -> State:
-    """Return the line with its `why`, which is None if the event had no reason. Raise ModelDamaged."""
-    why = state.get("why")
-    if why is not None and not is_why(why):
-        raise ModelDamaged(f"the reason of a line has another shape: {str(why)[:LONGEST_SHOWN]}")
-    return {"sku": sku} | {name: state[name] for name in SHAPE} | {"version": version, "why": why}
+def stored_lines(stored: Mapping[str, str], found: Format) -> list[State]:
+    """Return the lines of an order, sorted by SKU, each with its `why`: None if the event had no reason."""
+    decode_any = decode_line if found.has_lists else format_1.decode_line
+    return [checked(decode_any(sku, stored[sku])) for sku in sorted(stored)]
+
+
+def decode_line(sku: str, value: str) -> State:
+    """Return {"sku", "qty", "status", "batchref", "version", "why"}. Raise ModelDamaged."""
+    version, (qty, status, *rest) = decode(value, SHAPE)
+    batchref, why = [*rest, None, None][:2]
+    if isinstance(why, list):
+        why = [dict(zip(WHY_SHAPE, batch, strict=False)) if isinstance(batch, list) else batch for batch in why]
+    return {"sku": sku, "qty": qty, "status": STATUSES[status], "batchref": batchref, "version": version, "why": why}
+
+
+def checked(line: State) -> State:
+    """Return the line. Raise ModelDamaged if its batch or its reason has another shape."""
+    batchref, why = line["batchref"], line["why"]
+    if not is_text_or_null(batchref) or (why is not None and not is_why(why)):
+        shown = f"{batchref} {why}"[:LONGEST_SHOWN]
+        raise ModelDamaged(f"the batch or the reason of a line has another shape: {shown}")
+    return line
 
 
 def is_why(why: Any) -> bool:

@@ -12,6 +12,7 @@ from readmodel.web.edge.flask_endpoint import FlaskEndpoint
 from readmodel.web.health import Check, Finding, Health
 from readmodel.web.pages import create_pages
 from readmodel.web.readings import Readings
+from readmodel.web.routes import ROUTES
 
 
 def create_query_edge(
@@ -29,4 +30,4 @@ def create_query_edge(
         "/health/live": health,
         "/health/ready": health,
     }
-    return Edge(endpoints, FlaskEndpoint(create_pages(sorted(endpoints)), bulkhead), tokens)
+    return Edge(endpoints, FlaskEndpoint(create_pages(sorted({*endpoints, *ROUTES})), bulkhead), tokens)

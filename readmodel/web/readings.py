@@ -16,7 +16,7 @@ T = TypeVar("T")
 MOST_READINGS = 500
 """Readings in progress."""
 PARSED_AT_ONCE = 250
-"""Fields. A thread continues a reading whose replies have more, because its JSON would delay other requests."""
+"""Fields and entries. A thread continues a reading whose replies have more: its JSON would delay other requests."""
 
 
 class Readings:
@@ -47,4 +47,4 @@ class Readings:
 
 
 def fields_in(trip: Trip) -> int:
-    return sum(len(reply) for reply in trip.replies if isinstance(reply, dict))
+    return sum(len(reply) for reply in trip.replies if isinstance(reply, (dict, list)))

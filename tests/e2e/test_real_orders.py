@@ -14,8 +14,8 @@ from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres.event_log import EventLog
 from readmodel.projector.digest import digest
-from readmodel.store.registers import state_of
 from readmodel.store.store import Store
+from readmodel.views.orders import decode_line
 from tests.support.api import Api
 from tests.support.e2e.database import scalar
 from tests.support.e2e.rebuilds import start_rebuild
@@ -106,7 +106,7 @@ def lines_in_views(store: Store) -> Lines:
     for key in store.redis.scan_iter(f"{live}:*:order:*", count=1_000):
         orderid = key.split(":", 3)[3]
         for sku, register in cast("dict[str, str]", store.redis.hgetall(key)).items():
-            lines[orderid, sku] = state_of(register, {})["batchref"]
+            lines[orderid, sku] = decode_line(sku, register)["batchref"]
     return lines
 
 

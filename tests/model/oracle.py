@@ -1,15 +1,18 @@
 """Checks of the real stores: PostgreSQL against its invariants, and the views in Redis against PostgreSQL."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres.checks.audit import audit
+from readmodel.store.lists import PageRequest
 from readmodel.store.reads.reading import Reading
 from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.store import Store
 from readmodel.views import batches, orders, products
+from tests.model.lists import assert_the_lists_are_the_state
 
 
 def assert_the_state_is_sound(engine: Engine) -> None:
@@ -44,10 +47,11 @@ def assert_the_views_are_the_state(engine: Engine, store: Store) -> None:
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT * FROM products WHERE version > 0")).all()
     for row in rows:
-        view = query(store, products.product, row.sku)
+        view = query(store, partial(products.product, wanted=PageRequest(10_000)), row.sku)
         assert (view["version"], view["available"]) == (row.version, row.available)
         assert view["waiting"] == {"lines": row.waiting_lines, "units": row.waiting_units}
         assert sum(batch["available"] for batch in view["batches"]) == row.available
+    assert_the_lists_are_the_state(engine, store)
 
 
 def query(store: Store, view: Callable[[Snapshot, str], Reading[dict[str, Any] | None]], name: str) -> dict[str, Any]:

@@ -96,7 +96,8 @@ class EdgeClient:
         pairs = [(name.lower(), value) for name, value in headers.items()]
         if response.request_body:
             pairs.append(("content-length", str(len(response.request_body))))
-        self._runner.run(self._edge.__rsgi__(Scope(method, path, Headers(pairs)), response))
+        name, _, query = path.partition("?")
+        self._runner.run(self._edge.__rsgi__(Scope(method, name, Headers(pairs), query), response))
         return response
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:

@@ -61,7 +61,8 @@ def batch_state(batch: BatchState) -> dict[str, Any]:
 
 
 def line_state(line: LineState) -> dict[str, Any]:
-    return {"orderid": line.orderid, "qty": line.qty, "status": line.status, "batchref": line.batchref}
+    state = {"orderid": line.orderid, "qty": line.qty, "status": line.status, "batchref": line.batchref}
+    return state if line.place is None else state | {"place": line.place}
 
 
 def passed_over_batches(why: Iterable[PassedOver]) -> list[dict[str, Any]]:

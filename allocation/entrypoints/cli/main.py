@@ -17,7 +17,7 @@ EXPECTED = (
     ("allocation.local.errors", "CannotStart"),
     ("allocation.service_layer.unit_of_work", "RetryableError"),
     ("allocation.service_layer.unit_of_work", "StoreUnavailable"),
-    ("readmodel.projector.differences", "ViewsBehind"),
+    ("readmodel.projector.verification.differences", "ViewsBehind"),
     ("readmodel.projector.rebuild", "RebuildFailed"),
     ("readmodel.store.errors", "ModelAbsent"),
     ("readmodel.store.records.presence", "RedisShared"),

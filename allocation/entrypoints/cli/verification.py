@@ -11,7 +11,7 @@ from readmodel.logs import visible
 
 if TYPE_CHECKING:
     from allocation.entrypoints.verification import Verification
-    from readmodel.projector.differences import Difference
+    from readmodel.projector.verification.differences import Difference
 
 
 MEMBERS = ("key", "field", "found", "expected")

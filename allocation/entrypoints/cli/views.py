@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 @click.command()
 def rebuild() -> None:
-    """Rebuild the views from the log. Queries read the old views until the new views are complete."""
+    """Rebuild the views from the log, in the newest format. Queries read the old views until the new are complete."""
     from tqdm import tqdm
 
     from allocation.event_handlers import PROJECTION
     from readmodel.projector.rebuild import rebuild
+    from readmodel.store.formats import newest
 
+    target = newest(settings_with("database_url", "redis_url").history)
     log, store = log_and_store()
     with log.rebuild_lock() as mine, tqdm(unit=" events", unit_scale=True) as bar:
         if not mine:
@@ -29,7 +31,7 @@ def rebuild() -> None:
             bar.total = events + end - position
             bar.update(events - bar.n)
 
-        rebuilt = rebuild(store, log, PROJECTION, progress)
+        rebuilt = rebuild(store, log, PROJECTION, progress, target)
     click.echo(visible(str(rebuilt)))
 
 

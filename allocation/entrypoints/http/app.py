@@ -20,6 +20,7 @@ from readmodel.web.edge.flask_endpoint import FlaskEndpoint
 from readmodel.web.health import Check, Finding, Health
 from readmodel.web.pages import create_pages
 from readmodel.web.readings import Readings
+from readmodel.web.routes import ROUTES
 
 
 class Threads(NamedTuple):
@@ -57,7 +58,7 @@ def create_edge(
         "/health/live": health,
         "/health/ready": health,
     }
-    return Edge(endpoints, FlaskEndpoint(create_pages(sorted(endpoints)), query_threads), tokens)
+    return Edge(endpoints, FlaskEndpoint(create_pages(sorted({*endpoints, *ROUTES})), query_threads), tokens)
 
 
 def command_endpoints(bus: MessageBus, threads: Threads, create_token: CreateToken) -> Mapping[str, Endpoint]:

@@ -15,10 +15,10 @@ from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailab
 from allocation.shutdown import Shutdown, ShutdownRequested
 from readmodel.logs import visible
 from readmodel.outage import Outage
-from readmodel.projector.differences import Difference, ViewsBehind
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Log, require_history
-from readmodel.projector.verify import Verifier
+from readmodel.projector.verification.differences import Difference, ViewsBehind
+from readmodel.projector.verification.verifier import Verifier
 from readmodel.store.errors import ModelAbsent
 from readmodel.store.store import Store
 

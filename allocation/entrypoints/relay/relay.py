@@ -5,6 +5,7 @@ It also runs the subscriptions, in background threads.
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from redis.client import PubSub
 from redis.exceptions import RedisError
@@ -18,7 +19,8 @@ from readmodel.outage import Outage
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Completeness, follow
 from readmodel.projector.rebuild import RebuildFailed, rebuild
-from readmodel.store.errors import ModelAbsent
+from readmodel.store.errors import ModelAbsent, ModelDamaged, UnknownFormat
+from readmodel.store.formats import DEFAULT, FORMAT_1, Format, format_of
 from readmodel.store.records.presence import RedisShared, require_alone
 from readmodel.store.store import Store
 
@@ -37,7 +39,7 @@ THREAD_ENDS_WITHIN = 2.0
 class Relay:
     """Updates the views in the calling thread. Meanwhile, the given background threads do the other jobs.
 
-    It calls `show_life` at each turn.
+    It calls `show_life` at each turn. If the views are missing, it rebuilds them in the format `target`.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class Relay:
         shutdown: Shutdown,
         threads: Sequence[BackgroundThread],
         show_life: Callable[[], None] = lambda: None,
+        target: Format = DEFAULT,
     ) -> None:
         self._log = log
         self._store = store
         self._projection = projection
         self._shutdown = shutdown
         self._threads = threads
+        self._format = target
         self._show_life = show_life
         self._outage = Outage(logger)
         self._follows = False
@@ -84,7 +88,7 @@ class Relay:
                     raise
                 self._outage.failed("The relay waits", error)  # Another relay of a restored database may be suspended.
                 self._shutdown.wait(PAUSE)
-            except (RedisError, StoreUnavailable, RetryableError, RebuildFailed, LogBehind) as error:
+            except (RedisError, StoreUnavailable, RetryableError, RebuildFailed, LogBehind, UnknownFormat) as error:
                 self._outage.failed(f"The relay is interrupted, and retries every {PAUSE:.0f} s", error)
                 self._shutdown.wait(PAUSE)
 
@@ -96,6 +100,8 @@ class Relay:
                 try:
                     self._apply_page(commits)
                     self._check_threads()
+                except UnknownFormat:
+                    raise
                 except (ModelAbsent, LogBehind) as loss:
                     self._show_presence(commits)
                     self._rebuild(loss)
@@ -151,12 +157,25 @@ class Relay:
                 return
             require_alone(self._store.redis, self._store.names, self._database)
             logger.warning("The relay rebuilds the views: %s", loss)
-            rebuilt = rebuild(self._store, self._log, self._projection, lambda *_: self._work_on())
+            target = kept_format(self._store) or self._format
+            rebuilt = rebuild(self._store, self._log, self._projection, lambda *_: self._work_on(), target)
             logger.info("%s", visible(str(rebuilt)))
 
     def _work_on(self) -> None:
         self._shutdown.check()
         self._show_life()
+
+
+def kept_format(store: Store) -> Format | None:
+    """Return format 1 if the live generation has it, and otherwise None. Raise UnknownFormat.
+
+    While processes of an older release may run, only an operator decides on the newer format.
+    """
+    with suppress(ModelDamaged):
+        live = store.generations().live
+        if live is not None and format_of(live) == FORMAT_1:
+            return FORMAT_1
+    return None
 
 
 def wait_for_commit(commits: PubSub) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from itertools import islice
 
 from allocation.adapters.postgres.checks.state import Name, StateReader
-from readmodel.projector.differences import Difference
-from readmodel.projector.verify import Verifier
+from readmodel.projector.verification.differences import Difference
+from readmodel.projector.verification.verifier import Verifier
 
 KINDS = ("product", "batch", "line")
 CORRECTIONS = 5

@@ -12,7 +12,7 @@ from struct import error as WrongSize  # noqa: N812  # The module names its erro
 from typing import NamedTuple
 from zlib import crc32
 
-from readmodel.store.registers import LARGEST, number_of
+from readmodel.store.registers import LARGEST, version_in
 
 MOST_REGISTERS, LONGEST = 16, 400
 VERSION = 1
@@ -106,4 +106,4 @@ def checksum(text: str) -> int:
 
 def version_of(stored: str) -> int:
     """Return the version of a stored register, or 0 if it can't be parsed."""
-    return number_of(stored.partition(" ")[0]) or 0
+    return version_in(stored) or 0

@@ -1,6 +1,6 @@
 """Reads from one generation of the views."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any
@@ -9,8 +9,10 @@ from redis.exceptions import RedisError
 
 from readmodel.store import keys
 from readmodel.store.connection import RedisCommand
-from readmodel.store.errors import ModelAbsent, ModelDamaged, TornRead
+from readmodel.store.errors import ModelAbsent, ModelDamaged, NeedsRebuild, TornRead
+from readmodel.store.formats import Format, format_of
 from readmodel.store.generations import Generations
+from readmodel.store.lists import Range
 from readmodel.store.names import Names
 from readmodel.store.reads.consistency import ConsistencyToken, NotYet
 from readmodel.store.reads.reader_cache import Cached, ReaderCache
@@ -18,6 +20,9 @@ from readmodel.store.reads.reading import Reading, Trip, Wanted
 from readmodel.store.records.heartbeat import Heartbeat, warning
 from readmodel.store.records.progress import milliseconds, replication_id_in
 from readmodel.store.registers import number_of
+
+RegistersOf = Callable[[Sequence[Sequence[str]]], Mapping[str, Mapping[str, str]]]
+"""Returns the registers in the replies to ranges, by key and by field."""
 
 
 class Snapshot:
@@ -42,6 +47,10 @@ class Snapshot:
         self.warning: str | None = None
         self._buckets = set[str]()
 
+    @property
+    def format(self) -> Format:
+        return format_of(self._generation)
+
     def hashes(self, *view_keys: str) -> Reading[Sequence[dict[str, str]]]:
         """Return the hashes of these keys, in one round trip. The hash of a missing key is empty.
 
@@ -56,10 +65,31 @@ class Snapshot:
         # The command of the token may have changed a value that is still cached.
         return found, self._cache.values(self._generation, cache_token) if self._at_least is None else {}
 
+    def ranges(self, *wanted: Range, registers: RegistersOf | None = None) -> Reading[Sequence[Sequence[str]]]:
+        """Return the entries in these ranges, in one round trip. Redis reads them in this order.
+
+        Raise what `hashes` raises, and NeedsRebuild. With a token, the buckets must have reached its position. It also
+        suffices if the `registers` in the ranges are as new as those of the token.
+        """
+        if not self.format.has_lists:
+            self._check((yield Wanted()))
+            raise NeedsRebuild
+        buckets = self._visit(one.key for one in wanted)
+        shown = (cursor_commands if self._at_least is None else progress_commands)(self._generation, buckets)
+        trip = yield Wanted([*shown, *(one.command(self._generation) for one in wanted)])
+        self._check(trip)
+        cursors, found = trip.replies[: len(shown)], trip.replies[len(shown) :]
+        require_text(found)
+        if self._at_least is None:
+            require_positions(cursors)
+        else:
+            reached = min(cursors_in_history(self._at_least, buckets, cursors).values())
+            require_shown(self._at_least, reached, {} if registers is None else registers(found))
+        return found
+
     def _read(self, view_keys: Sequence[str]) -> Reading[tuple[Sequence[dict[str, str]], str | None]]:
         """Return the hashes and the token of the cache."""
-        buckets = sorted({*map(keys.bucket_of, view_keys)})
-        self._buckets.update(buckets)
+        buckets = self._visit(view_keys)
         # Read the cursors first: a hash that is read later shows at least as much.
         shown = progress_commands(self._generation, buckets) if self._at_least is not None else []
         trip = yield Wanted([*shown, *(("HGETALL", f"{self._generation}:{key}") for key in view_keys)])
@@ -76,6 +106,12 @@ class Snapshot:
                     raise NotYet
         return found, trip.cache_token
 
+    def _visit(self, view_keys: Iterable[str]) -> list[str]:
+        """Return the buckets of these keys, and remember them for `mark_damaged`."""
+        buckets = sorted({*map(keys.bucket_of, view_keys)})
+        self._buckets.update(buckets)
+        return buckets
+
     def _check(self, trip: Trip) -> None:
         """Set the warning. Raise TornRead if the generation is not live.
 
@@ -89,10 +125,9 @@ class Snapshot:
 
     def _require_buckets(self, buckets: Iterable[str]) -> Reading[None]:
         """Raise ModelAbsent if a bucket is missing. A missing key proves nothing if its bucket is missing, too."""
-        trip = yield Wanted([("GET", f"{self._generation}:{keys.cursor(bucket)}") for bucket in buckets])
+        trip = yield Wanted(cursor_commands(self._generation, buckets))
         self._check(trip)
-        if None in [number_of(position or "") for position in trip.replies]:
-            raise ModelAbsent
+        require_positions(trip.replies)
 
     def mark_damaged(self, reason: str) -> Reading[None]:
         """Store the reason in the cursor of each bucket that this snapshot has read, so that the relay rebuilds."""
@@ -100,6 +135,26 @@ class Snapshot:
         # A replica accepts no writes. A reader of the primary finds the same damage.
         with suppress(RedisError, ModelDamaged):
             yield Wanted([("SET", cursor, f"damaged: {reason}", "XX") for cursor in cursors])
+
+
+def cursor_commands(generation: str, buckets: Iterable[str]) -> list[RedisCommand]:
+    return [("GET", f"{generation}:{keys.cursor(bucket)}") for bucket in buckets]
+
+
+def require_positions(cursors: Iterable[str | None]) -> None:
+    """Raise ModelAbsent if a bucket has no position."""
+    if None in [number_of(position or "") for position in cursors]:
+        raise ModelAbsent
+
+
+def require_shown(token: ConsistencyToken, reached: int, registers: Mapping[str, Mapping[str, str]]) -> None:
+    """Raise NotYet unless lists show the command of the token.
+
+    Their buckets have reached this position. If a query has all `registers` of a key, they also count.
+    """
+    by_registers = bool(registers) and all(token.is_shown_by(key, fields, reached) for key, fields in registers.items())
+    if reached < token.position and not by_registers:
+        raise NotYet
 
 
 def progress_commands(generation: str, buckets: Iterable[str]) -> list[RedisCommand]:
@@ -126,9 +181,9 @@ def cursors_in_history(token: ConsistencyToken, buckets: Sequence[str], replies:
     return cursors
 
 
-def require_text(hashes: Iterable[Mapping[str, str]]) -> None:
-    """Raise ModelDamaged if the name of a field is not UTF-8."""
+def require_text(replies: Iterable[Iterable[str]]) -> None:
+    """Raise ModelDamaged if the name of a field or an entry of a list is not UTF-8."""
     try:
-        "".join(chain.from_iterable(hashes)).encode()
+        "".join(chain.from_iterable(replies)).encode()
     except UnicodeEncodeError as error:
         raise ModelDamaged(f"a field is not UTF-8: {error.object[error.start : error.end]!r}") from error

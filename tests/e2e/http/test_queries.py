@@ -31,6 +31,7 @@ def test_the_views_show_orders_products_and_batches(shared_api: Api) -> None:
             {"ref": "v-late", "qty": 9, "allocated": 0, "eta": "2027-03-01", "available": 9},
         ],
         "version": 4,
+        "next": None,
     }
     batch = {"ref": "v-wh", "sku": "V", "qty": 5, "allocated": 5, "eta": None, "available": 0}
     assert shared_api.get("batches", "v-wh").json == batch

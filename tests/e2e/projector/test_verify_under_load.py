@@ -12,7 +12,7 @@ from allocation.domain.commands import Allocate, CreateBatch
 from allocation.entrypoints.verification import Scope, Verification
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
-from readmodel.projector.differences import Comparison
+from readmodel.projector.verification.differences import Comparison
 from readmodel.store.store import Store
 from readmodel.views.orders import order_key
 from readmodel.views.products import product_key

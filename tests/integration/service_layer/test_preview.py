@@ -89,7 +89,7 @@ def fingerprints(engine: Engine) -> dict[str, object]:
 
 def redis_values(redis: Redis) -> dict[str, object]:
     """Return the value of every key."""
-    read: dict[object, Any] = {"string": redis.get, "hash": redis.hgetall}
+    read: dict[object, Any] = {"string": redis.get, "hash": redis.hgetall, "zset": lambda key: redis.zrange(key, 0, -1)}
     return {str(key): read[redis.type(key)](key) for key in redis.scan_iter()}
 
 

@@ -1,9 +1,15 @@
 """Small generations of the read model, made without a database."""
 
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from allocation.event_handlers import PROJECTION
 from readmodel.store import generations
+from readmodel.store.functions import Write
 from readmodel.store.generations import Generations
 from readmodel.store.registers import Register, encode
-from readmodel.store.store import Store
+from readmodel.store.store import Fold, Store
 from readmodel.views import orders
 from tests.support.golden import golden
 
@@ -24,6 +30,16 @@ def announce_generation(store: Store, before: Generations, name: str, live: bool
     after = Generations(name, before.live) if live else Generations(before.live, name)
     assert generations.swap(store.redis, store.names, before, after)
     return name
+
+
+def fold_of(events: Sequence[Mapping[str, Any]]) -> Fold:
+    """Return the writes of these events as a store applies them."""
+    return partial(PROJECTION.fold, events)
+
+
+def always(*writes: Write) -> Fold:
+    """Return these writes for each format."""
+    return lambda _: writes
 
 
 def line(version: int, state: str = "s") -> Register:

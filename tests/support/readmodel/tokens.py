@@ -1,6 +1,7 @@
 """Consistency tokens of commands, and readings that get them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from allocation.adapters.postgres.event_log import EventLog
@@ -47,7 +48,7 @@ def apply_all(model: Store, log: EventLog, token: ConsistencyToken) -> None:
     """Apply the new events as a fast path does."""
     page, position = log.read(position_of(model, log))
     assert position == token.position
-    model.apply(PROJECTION.fold(page), log.identity())
+    model.apply(partial(PROJECTION.fold, page), log.identity())
 
 
 def position_of(model: Store, log: EventLog) -> int:

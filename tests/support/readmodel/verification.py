@@ -6,7 +6,7 @@ from allocation.adapters.postgres.checks.state import StateReader
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.entrypoints.verification import Scope, Verification
 from allocation.event_handlers import PROJECTION
-from readmodel.projector.verify import Verifier
+from readmodel.projector.verification.verifier import Verifier
 from readmodel.store.store import Store
 from tests.support.readmodel.damages import Place
 

@@ -8,11 +8,12 @@ from itertools import count
 from redis import Redis
 
 from readmodel.store.registers import Register, encode
+from readmodel.views.format_1 import used_up_key
 from readmodel.views.orders import order_key
-from readmodel.views.products import TOTALS, product_key, used_up_key
+from readmodel.views.products import TOTALS, product_key
 from tests.support.e2e.threads import in_threads
 from tests.support.eventually import eventually
-from tests.support.readmodel.generations import LOG
+from tests.support.readmodel.generations import LOG, always
 from tests.support.readmodel.stores import ConnectedStore, OneByOne
 
 THREADS = 3
@@ -41,7 +42,7 @@ class Writes:
     def _write(self, done: threading.Event) -> None:
         store = ConnectedStore(self._redis, OneByOne(self._redis))
         while not done.is_set():
-            store.apply(registers(next(self._versions)), LOG)
+            store.apply(always(*registers(next(self._versions))), LOG)
             self.done += 1
 
 

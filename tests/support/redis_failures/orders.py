@@ -1,6 +1,5 @@
 """Orders whose quantities only grow, so that a test can recognise an earlier state."""
 
-import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,7 +9,7 @@ from typing import cast
 from redis import Redis
 
 from readmodel.store.names import PLAIN
-from readmodel.views.orders import order_key
+from readmodel.views.orders import decode_line, order_key
 from tests.support.api import Answer, Api
 
 SKU = "S"
@@ -67,7 +66,7 @@ def stored_quantities(redis: Redis, orderids: Iterable[str]) -> Quantities:
     live = str(redis.get(PLAIN.generations)).partition(" ")[0]
     found = {orderid: redis.hget(f"{live}:{order_key(orderid)}", SKU) for orderid in orderids}
     return {
-        orderid: json.loads(cast("str", register).partition(" ")[2])["qty"]
+        orderid: decode_line(SKU, cast("str", register))["qty"]
         for orderid, register in found.items()
         if register is not None
     }

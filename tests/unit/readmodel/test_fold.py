@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from readmodel.projector.fold import Projection
+from readmodel.store.formats import DEFAULT, Format
 from readmodel.store.reads.consistency import WrittenRegister
 from readmodel.store.registers import Register
+from readmodel.views.kinds import Kind
 
 
 class FakeView:
@@ -13,15 +15,19 @@ class FakeView:
 
     cached_members: ClassVar[dict[str, str]] = {}
 
-    def __init__(self) -> None:
+    def __init__(self, _: Format) -> None:
         self._types: list[str] = []
 
     def apply(self, event: Mapping[str, Any]) -> None:
         self._types.append(event["type"])
 
-    def registers(self) -> Iterator[Register]:
+    def writes(self) -> Iterator[Register]:
         for version, event_type in enumerate(self._types, 1):
             yield Register("key", type(self).__name__, version, event_type.encode())
+
+    @staticmethod
+    def kinds(_: Format) -> dict[str, Kind]:
+        return {}
 
     @classmethod
     def written(cls, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -41,8 +47,8 @@ PROJECTION = Projection({"Created": [Products], "Allocated": [Products, Orders],
 
 def applied(*event_types: str) -> list[tuple[str, str]]:
     """Return each view and the type of each event that it got."""
-    registers = PROJECTION.fold({"type": event_type} for event_type in event_types)
-    return [(register.field, register.value.decode()) for register in registers]
+    writes = PROJECTION.fold(({"type": event_type} for event_type in event_types), DEFAULT)
+    return [(write.field, write.value.decode()) for write in writes if isinstance(write, Register)]
 
 
 def test_an_event_changes_only_the_views_of_its_type() -> None:

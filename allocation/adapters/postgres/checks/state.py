@@ -1,7 +1,8 @@
 """Reads the state as events. The fold of the views then computes what the views should hold.
 
 Each row has the version of the last event about it. So each row becomes an event with that version. A name identifies a
-row: the SKU of a product, the reference of a batch, or the order id and the SKU of a line.
+row: the SKU of a product, the reference of a batch, the order id and the SKU of a line, or the SKU and the version of
+an event of the log.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,26 +16,29 @@ from allocation.service_layer.unit_of_work import LoggedEvent
 
 PAGE = 500
 
-Name = tuple[str, ...]
+Name = tuple[str | int, ...]
 
 COLUMNS = {
     "product": ("sku",),
     "batch": ("ref",),
     "line": ("orderid", "sku"),
+    "event": ("sku", "version"),
     "order": ("orderid",),
     "stock": ("sku", "ref"),
 }
+TYPES = {"version": "bigint"}
 TABLES = {
     "product": "(SELECT sku FROM products WHERE version > 0) AS product",
     "batch": "batches",
     "line": "order_lines",
+    "event": "events",
     "order": "order_lines",
     "stock": "batches",
 }
 READ_PRODUCTS = text("""
     SELECT sku, version, available, waiting_lines, waiting_units FROM products WHERE sku = ANY(CAST(:skus AS text[]))
 """)
-# Only the log has the reason of a line: why it waits, or did not get the first batch.
+# Only the log has the reason of a line, why it waits or did not get the first batch, and what its last event was.
 READ_ROWS = {
     "product": text("SELECT sku, version FROM unnest(CAST(:sku AS text[])) AS wanted (sku) JOIN products USING (sku)"),
     "batch": text("""
@@ -42,15 +46,21 @@ READ_ROWS = {
         FROM unnest(CAST(:ref AS text[])) AS wanted (ref) JOIN batches USING (ref)
     """),
     "line": text("""
-        SELECT sku, version, orderid, qty, status, batchref, data->'why' AS why
+        SELECT sku, version, orderid, qty, status, batchref, CASE status WHEN 'waiting' THEN arrived END AS place,
+               data
         FROM unnest(CAST(:orderid AS text[]), CAST(:sku AS text[])) AS wanted (orderid, sku)
         JOIN order_lines USING (orderid, sku) JOIN events USING (sku, version)
+    """),
+    "event": text("""
+        SELECT sku, version, data
+        FROM unnest(CAST(:sku AS text[]), CAST(:version AS bigint[])) AS wanted (sku, version)
+        JOIN events USING (sku, version)
     """),
 }
 
 
 class StateReader:
-    """`kind` is "product", "batch" or "line". The methods raise RetryableError and StoreUnavailable."""
+    """`kind` is "product", "batch", "line" or "event". The methods raise RetryableError and StoreUnavailable."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -84,9 +94,14 @@ class StateReader:
         return self._names(f"SELECT {columns} FROM {TABLES[kind]} ORDER BY random() LIMIT :limit", {"limit": number})
 
     def events_of(self, kind: str, names: Sequence[Name]) -> dict[Name, list[LoggedEvent]]:
-        """Map each name to two events: the state of its row, and that of its product. Omit rows that do not exist."""
+        """Map each name to two events: the state of its row, and that of its product. Omit rows that do not exist.
+
+        Map the name of an event to this event.
+        """
         with translated_errors(), self._engine.connect() as connection:
             rows = connection.execute(READ_ROWS[kind], arrays(COLUMNS[kind], names)).all()
+            if kind == "event":
+                return {(row.sku, row.version): [row.data] for row in rows}
             # Products last: the version of a product is then never below that of its rows.
             wanted = {"skus": array({row.sku for row in rows})}
             products = {row.sku: row for row in connection.execute(READ_PRODUCTS, wanted)}
@@ -102,7 +117,7 @@ class StateReader:
         if not names:
             return set()
         columns = COLUMNS[kind]
-        wanted = ", ".join(f"CAST(:{column} AS text[])" for column in columns)
+        wanted = ", ".join(f"CAST(:{column} AS {TYPES.get(column, 'text')}[])" for column in columns)
         query = f"""
             SELECT {", ".join(columns)} FROM unnest({wanted}) AS wanted ({", ".join(columns)})
             EXCEPT SELECT {", ".join(columns)} FROM unnest({wanted}) AS wanted ({", ".join(columns)})
@@ -141,7 +156,9 @@ def batch_members(row: Row[Any]) -> dict[str, Any]:
 
 def line_members(row: Row[Any]) -> dict[str, Any]:
     line = {"orderid": row.orderid, "qty": row.qty, "status": row.status, "batchref": row.batchref}
-    return {"line": line} if row.why is None else {"line": line, "why": row.why}
+    if row.place is not None:
+        line["place"] = row.place
+    return {name: row.data[name] for name in ("type", "at", "why", "actor") if name in row.data} | {"line": line}
 
 
 MEMBERS = {"product": product_members, "batch": batch_members, "line": line_members}

@@ -12,7 +12,7 @@ from allocation.relay_threads import create_threads
 from allocation.service_layer.messagebus import MessageBus
 from allocation.shutdown import Shutdown
 from readmodel.logs import visible
-from readmodel.projector.differences import Comparison
+from readmodel.projector.verification.differences import Comparison
 from readmodel.store.names import PLAIN
 from readmodel.store.store import Store
 from tests.support.e2e.threads import in_threads

@@ -10,7 +10,7 @@ from allocation.domain.commands import Allocate
 from allocation.entrypoints.relay import continuous_verification
 from allocation.service_layer.messagebus import MessageBus
 from allocation.shutdown import Shutdown
-from readmodel.projector import differences
+from readmodel.projector.verification import differences
 from readmodel.store.store import Store
 from tests.support.eventually import eventually
 from tests.support.patience import PATIENCE

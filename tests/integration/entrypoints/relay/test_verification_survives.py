@@ -15,8 +15,8 @@ from allocation.event_handlers import PROJECTION
 from allocation.local.ports import free_port
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import StoreUnavailable
-from readmodel.projector import differences
 from readmodel.projector.rebuild import rebuild
+from readmodel.projector.verification import differences
 from readmodel.store.client import redis_client
 from readmodel.store.names import PLAIN
 from readmodel.store.store import Store

@@ -5,7 +5,7 @@ from sqlalchemy import Engine
 
 from allocation.adapters.postgres.checks.state import StateReader
 from allocation.entrypoints.relay.walk import Walk
-from readmodel.projector.differences import Difference
+from readmodel.projector.verification.differences import Difference
 from readmodel.store.keys import ORGANISING_KEYS
 from readmodel.store.store import Store
 from readmodel.views.products import product_key
@@ -23,7 +23,7 @@ def leave(_: Difference) -> None:
     """Correct nothing."""
 
 
-@pytest.mark.parametrize("kind", ["product", "batch", "line"])
+@pytest.mark.parametrize("kind", ["product", "batch", "line", "event"])
 def test_small_pages_have_the_same_rows(kind: str, shop: Store, engine: Engine) -> None:
     state = StateReader(engine)
     [everything] = state.pages(kind)
@@ -35,9 +35,11 @@ def test_small_pages_have_the_same_rows(kind: str, shop: Store, engine: Engine) 
 
 def test_a_round_compares_every_row_and_every_field(shop: Store, engine: Engine) -> None:
     names = [name for kind in ("product", "batch", "line") for page in StateReader(engine).pages(kind) for name in page]
-    hashes = set(shop.redis.scan_iter(f"{shop.generations().live}:*", _type="hash"))
+    start = f"{shop.generations().live}:*"
+    hashes, lists = (set(shop.redis.scan_iter(start, _type=kind)) for kind in ("hash", "zset"))
     organising = {f"{shop.generations().live}:{key}" for key in ORGANISING_KEYS}
     fields = sum(int(shop.redis.hlen(key)) for key in hashes - organising)
+    fields += sum(int(shop.redis.zcard(key)) for key in lists)
     everything, compared = walk(shop, engine), list[int]()
     while not everything.rounds:
         compared.append(everything.step(leave))

@@ -10,7 +10,7 @@ from redis import Redis
 from allocation.event_handlers import PROJECTION
 from readmodel.projector import compare as module
 from readmodel.projector.compare import HashPairs, compare
-from readmodel.projector.differences import NO_HASH, Difference
+from readmodel.projector.verification.differences import NO_HASH, Difference
 from readmodel.store import functions, keys
 from readmodel.store.connection import ThreadConnection
 from readmodel.store.functions import Step
@@ -22,7 +22,7 @@ from readmodel.views.orders import order_key
 from readmodel.views.products import TOTALS
 from tests.support.e2e.threads import in_threads
 from tests.support.eventually import eventually
-from tests.support.readmodel.generations import LOG, announce_generation
+from tests.support.readmodel.generations import LOG, always, announce_generation
 from tests.support.readmodel.writes import HOT_KEYS, Writes, register
 
 ORDER, BATCH = order_key("o1"), batch_key("b1")
@@ -48,7 +48,7 @@ def announce_pair(store: Store) -> tuple[str, str]:
     former, new = store.names.generation(1), store.names.generation(2)
     announce_generation(store, Generations(), former)
     announce_generation(store, Generations(former), new, live=False)
-    store.apply([register(ORDER, "S"), register(ORDER, "T"), register(BATCH, STATE)], LOG)
+    store.apply(always(register(ORDER, "S"), register(ORDER, "T"), register(BATCH, STATE)), LOG)
     return former, new
 
 

@@ -27,11 +27,11 @@ def test_the_relay_creates_the_same_views_as_the_fast_path(
 def test_the_relay_advances_the_new_generation_first(bus: MessageBus, model: Store, log: EventLog) -> None:
     """Otherwise a switch could take readers back in time."""
     live = model.generations().live
-    generations.begin_filling(model.redis, model.names, "g99", log.identity(), FIRST_EPOCH)
-    generations.open_for_writers(model.redis, "g99", "")
-    assert generations.swap(model.redis, model.names, Generations(live), Generations(live, "g99"))
+    generations.begin_filling(model.redis, model.names, "g99.2.100", log.identity(), FIRST_EPOCH)
+    generations.open_for_writers(model.redis, "g99.2.100", "")
+    assert generations.swap(model.redis, model.names, Generations(live), Generations(live, "g99.2.100"))
     allocate_some(bus)
     while follow(model, log, PROJECTION):
-        new_cursor, live_cursor = (model.cursor(name or "", log.identity()) for name in ("g99", live))
+        new_cursor, live_cursor = (model.cursor(name or "", log.identity()) for name in ("g99.2.100", live))
         assert (new_cursor or 0) >= (live_cursor or 0)
-    assert digest(model.redis, "g99") == fingerprint(model)
+    assert digest(model.redis, "g99.2.100") == fingerprint(model)

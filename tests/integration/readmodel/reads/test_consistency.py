@@ -95,7 +95,7 @@ def test_newer_totals_do_not_hide_an_older_batch(shop: MessageBus, model: Store,
     first = len(page)
     shop.handle(commands.ChangeBatchQuantity("b2", 30))
     page, _ = log.read(position_of(model, log))
-    model.apply(PROJECTION.fold(list(page)[first:]), log.identity())
+    model.apply(partial(PROJECTION.fold, list(page)[first:]), log.identity())
     with pytest.raises(NotYet):
         read(impatient(model), token, PRODUCT)
     follow_to_the_end(model, log)

@@ -7,6 +7,7 @@ import pytest
 from allocation.event_handlers import PROJECTION
 from readmodel.store import generations, keys
 from readmodel.store.errors import ModelAbsent
+from readmodel.store.formats import FORMAT_1
 from readmodel.store.functions import Step
 from readmodel.store.generations import Generations
 from readmodel.store.reads.reading import Reading
@@ -16,7 +17,7 @@ from readmodel.store.store import Store
 from readmodel.views import orders
 from readmodel.views.batches import batch_key
 from tests.support.patience import PATIENCE
-from tests.support.readmodel.generations import EVENTS, KEY, LOG, announce_generation, line
+from tests.support.readmodel.generations import EVENTS, KEY, LOG, always, announce_generation, fold_of, line
 
 
 def test_an_empty_redis_is_a_missing_model(store: Store) -> None:
@@ -28,7 +29,7 @@ def test_an_empty_redis_is_a_missing_model(store: Store) -> None:
 @pytest.mark.parametrize("lost", ["cursor", "everything"])
 def test_a_lost_bucket_is_a_missing_model(store: Store, live: str, lost: str) -> None:
     """A failover of one node of a cluster can lose a bucket."""
-    store.apply(PROJECTION.fold(EVENTS), LOG)
+    store.apply(fold_of(EVENTS), LOG)
     bucket = keys.bucket_of(orders.order_key("order-1"))
     pattern = f"g1:{bucket}:{'cursor' if lost == 'cursor' else '*'}"
     store.redis.delete(*store.redis.scan_iter(pattern), f"g1:{orders.order_key('order-1')}")
@@ -47,13 +48,13 @@ def test_a_reader_waits_for_the_batch_of_a_line(store: Store, live: str, monkeyp
     monkeypatch.setattr("readmodel.store.reads.reader.READ_WITHIN", PATIENCE)
     state = {"qty": 1, "status": "allocated", "batchref": "b1"}
     batch = {"sku": "S", "qty": 1, "allocated": 1, "eta": "2011-01-02"}
-    store.apply([Register(KEY, "S", 1, encode(1, state))], LOG)
+    store.apply(always(Register(KEY, "S", 1, encode(1, state))), LOG)
     attempts = []
 
     def read(snapshot: Snapshot) -> Reading[Any]:
         attempts.append(snapshot)
         if len(attempts) == 12:
-            store.apply([Register(batch_key("b1"), "state", 1, encode(1, batch))], LOG)
+            store.apply(always(Register(batch_key("b1"), "state", 1, encode(1, batch))), LOG)
         return (yield from orders.order(snapshot, "o1"))
 
     assert store.read(read).value["lines"] == [{"sku": "S", **state, "version": 1, "eta": "2011-01-02"}]
@@ -62,25 +63,25 @@ def test_a_reader_waits_for_the_batch_of_a_line(store: Store, live: str, monkeyp
 
 def test_a_line_without_its_batch_is_read_again(store: Store, live: str) -> None:
     """A missing ETA must not look like warehouse stock."""
-    registers = list(PROJECTION.fold(EVENTS))
+    registers = list(PROJECTION.fold(EVENTS, FORMAT_1))
     lines = [register for register in registers if ":order:" in register.key]
     others = [register for register in registers if ":order:" not in register.key]
-    store.apply(lines, LOG)
+    store.apply(always(*lines), LOG)
     with pytest.raises(ModelAbsent):
         store.read(lambda snapshot: orders.order(snapshot, "order-2"))
-    store.apply(others, LOG)
+    store.apply(always(*others), LOG)
     order = store.read(lambda snapshot: orders.order(snapshot, "order-2")).value
     assert order is not None
     assert order["lines"][0]["eta"] == "2027-04-01"
 
 
 def test_readers_follow_a_switch(store: Store, live: str) -> None:
-    store.apply(PROJECTION.fold(EVENTS), LOG)
+    store.apply(fold_of(EVENTS), LOG)
     reader = Store(store.redis)
     before = reader.read(lambda snapshot: orders.allocations(snapshot, "order-1")).value
     switcher = Store(store.redis)
     announce_generation(switcher, Generations("g1"), "g2")
-    switcher.apply(PROJECTION.fold(EVENTS), LOG)
+    switcher.apply(fold_of(EVENTS), LOG)
     assert generations.swap(store.redis, store.names, Generations("g2", "g1"), Generations("g2"))
     generations.drop_all_but(store.redis, store.names, "g2")
     assert reader.read(lambda snapshot: orders.allocations(snapshot, "order-1")).value == before != []
@@ -88,7 +89,7 @@ def test_readers_follow_a_switch(store: Store, live: str) -> None:
 
 def test_a_reader_never_mixes_generations(store: Store, live: str) -> None:
     """The switch falls between the two trips of one query."""
-    store.apply([line(1, "former")], LOG)
+    store.apply(always(line(1, "former")), LOG)
     first_trips: list[str] = []
 
     def read(snapshot: Snapshot) -> Reading[list[str]]:

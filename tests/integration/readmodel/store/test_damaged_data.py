@@ -1,10 +1,9 @@
 """Data in Redis that the service can't have written counts as a damaged model: readers wait, and the relay rebuilds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from redis import Redis
 from sqlalchemy import Engine
 
 from allocation.adapters.postgres.event_log import EventLog
@@ -15,100 +14,18 @@ from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.digest import digest
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
-from readmodel.store import keys
 from readmodel.store.client import async_redis_client
 from readmodel.store.errors import ModelAbsent
-from readmodel.store.names import PLAIN
 from readmodel.store.reads.shared_connection import SharedConnection
 from readmodel.store.store import Store
 from readmodel.views import orders
-from readmodel.views.batches import batch_key
 from readmodel.views.orders import order_key
-from readmodel.views.products import product_key
 from readmodel.web.query_edge import create_query_edge
 from readmodel.web.view_checks import check_views
 from tests.model.oracle import views_are_the_state
 from tests.support.edge_client import EdgeClient
 from tests.support.patience import PATIENCE
-
-Damage = Callable[[Redis, str], object]
-
-
-def replace_by_list(redis: Redis, key: str) -> None:
-    redis.delete(key)
-    redis.rpush(key, "x")
-
-
-def rename_field(redis: Redis, key: str, former: str, new: str) -> None:
-    redis.hset(key, new, str(redis.hget(key, former)))
-    redis.hdel(key, former)
-
-
-OF_THE_WHOLE_MODEL: dict[str, Damage] = {
-    "generations that are not UTF-8": lambda redis, live: redis.set(PLAIN.generations, b"\xff\xfe"),
-    "generations of another format": lambda redis, live: redis.set(PLAIN.generations, "x y z"),
-    "generations of another type": lambda redis, live: replace_by_list(redis, PLAIN.generations),
-    "a cursor that is no number": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", "abc"),
-    "a cursor of Arabic digits": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", "٧"),
-    "a cursor with an underscore": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", "1_0"),
-    "a cursor that is not UTF-8": lambda redis, live: redis.set(f"{live}:{keys.cursor(keys.BUCKETS[3])}", b"\xff"),
-    "a cursor of another type": lambda redis, live: replace_by_list(redis, f"{live}:{keys.cursor(keys.BUCKETS[3])}"),
-    "a history of another type": lambda redis, live: replace_by_list(redis, f"{live}:{keys.history(keys.BUCKETS[3])}"),
-    "an epoch that is no number": lambda redis, live: redis.hset(
-        f"{live}:{keys.history(keys.BUCKETS[3])}", "epoch", "x"
-    ),
-    "a mark that can't be parsed": lambda redis, live: redis.hset(
-        f"{live}:{keys.history(keys.BUCKETS[3])}", "mark", "1 x"
-    ),
-    "a counter that is no number": lambda redis, live: (
-        redis.set(PLAIN.generation_counter, "abc"),
-        redis.set(PLAIN.generations, "x"),
-    ),
-    "a counter below zero": lambda redis, live: (
-        redis.set(PLAIN.generation_counter, "-300"),
-        redis.set(PLAIN.generations, "x"),
-    ),
-}
-FOUND_BY_A_QUERY: dict[str, Damage] = {
-    "a token of another type": lambda redis, live: replace_by_list(redis, PLAIN.cache_token),
-    "an order of another type": lambda redis, live: redis.set(f"{live}:{order_key('o1')}", "x"),
-    "a line that is no register": lambda redis, live: redis.hset(f"{live}:{order_key('o1')}", "S", "nonsense"),
-    "a line that is no JSON": lambda redis, live: redis.hset(f"{live}:{order_key('o1')}", "S", "7 {"),
-    "a line that is no object": lambda redis, live: redis.hset(f"{live}:{order_key('o1')}", "S", "7 []"),
-    "a line without members": lambda redis, live: redis.hset(f"{live}:{order_key('o1')}", "S", "7 {}"),
-    "a line that is not UTF-8": lambda redis, live: redis.hset(f"{live}:{order_key('o1')}", "S", b"\xff"),
-    "a batch without members": lambda redis, live: redis.hset(f"{live}:{batch_key('b1')}", "state", "7 {}"),
-    "a product without members": lambda redis, live: redis.hset(f"{live}:{product_key('S')}", "batch:b1", "7 {}"),
-    "a version that is too large": lambda redis, live: redis.hset(
-        f"{live}:{order_key('o1')}", "S", f'{10**30} {{"qty": 3, "status": "allocated", "batchref": "b1"}}'
-    ),
-    "a SKU that is not UTF-8": lambda redis, live: redis.hset(
-        f"{live}:{order_key('o1')}", b"\xff", '7 {"qty": 3, "status": "allocated", "batchref": "b1"}'
-    ),
-    "an unknown status": lambda redis, live: redis.hset(
-        f"{live}:{order_key('o1')}", "S", '7 {"qty": 3, "status": "lost", "batchref": "b1"}'
-    ),
-    "a reason of another shape": lambda redis, live: redis.hset(
-        f"{live}:{order_key('o1')}",
-        "S",
-        '7 {"qty": 3, "status": "waiting", "batchref": null, "why": ' + "[" * 300 + "]" * 300 + "}",
-    ),
-    "a quantity that is true": lambda redis, live: redis.hset(
-        f"{live}:{order_key('o1')}", "S", '7 {"qty": true, "status": "allocated", "batchref": "b1"}'
-    ),
-    "a quantity that is too large": lambda redis, live: redis.hset(
-        f"{live}:{batch_key('b1')}", "state", f'7 {{"sku": "S", "qty": {2**64 - 1}, "allocated": -5, "eta": null}}'
-    ),
-    "totals of another shape": lambda redis, live: redis.hset(
-        f"{live}:{product_key('S')}", "totals", '7 {"available": 3, "waiting": {"x": 1}}'
-    ),
-    "a product without totals": lambda redis, live: redis.hdel(f"{live}:{product_key('S')}", "totals"),
-    "a batch without its register": lambda redis, live: rename_field(redis, f"{live}:{batch_key('b1')}", "state", "x"),
-    "a quantity that is no number": lambda redis, live: redis.hset(
-        f"{live}:{batch_key('b1')}", "state", '7 {"sku": "S", "qty": "x", "allocated": 0, "eta": null}'
-    ),
-}
-PATHS = ("/orders/o1", "/allocations/o1", "/products/S", "/batches/b1")
+from tests.support.readmodel.damaged_data import FOUND_BY_A_QUERY, OF_THE_WHOLE_MODEL, PATHS, Damage
 
 
 @pytest.fixture

@@ -3,21 +3,21 @@
 from allocation.event_handlers import PROJECTION
 from readmodel.store import generations
 from readmodel.store.connection import ThreadConnection
+from readmodel.store.formats import format_of
 from readmodel.store.generations import Generations
 from readmodel.store.store import Store
-from tests.support.readmodel.generations import EVENTS, LOG, line, stored
+from tests.support.readmodel.generations import EVENTS, LOG, always, line, stored
 
 
 def test_dropping_keeps_the_live_generation_and_foreign_keys(store: Store, live: str) -> None:
-    for name in ("g2", "g11"):
+    for name in ("g2", "g11", "g12.2.100"):
         generations.begin_filling(store.redis, store.names, name, LOG, 1)
-        assert generations.write_page(
-            ThreadConnection(store.redis), generations.pack_page(name, PROJECTION.fold(EVENTS), 7), 0
-        )
+        page = generations.pack_page(name, PROJECTION.fold(EVENTS, format_of(name)), 7, generations.Listed())
+        assert generations.write_page(ThreadConnection(store.redis), page, 0)
         generations.open_for_writers(store.redis, name, "")
     store.redis.set("game:{17}:order:1", "a key of another program")
     store.redis.set("g2:g5:{17}:order:1", "a key of the service with the prefix g2")
-    store.apply([line(1)], LOG)
+    store.apply(always(line(1)), LOG)
     generations.drop_all_but(store.redis, store.names, "g1")
     left = {key.partition(":{")[0] for key in store.redis.scan_iter("*:{*")}
     assert left == {"g1", "game", "g2:g5"}

@@ -6,13 +6,12 @@ import pytest
 from redis import Redis
 
 from readmodel.store import keys
-from readmodel.store.connection import ThreadConnection
 from readmodel.store.errors import ModelAbsent, ModelOutdated
-from readmodel.store.functions import Step, apply_command
+from readmodel.store.functions import Step
 from readmodel.store.generations import Generations
 from readmodel.store.names import PLAIN
 from readmodel.store.store import Store
-from tests.support.readmodel.generations import KEY, LOG, announce_generation, line, stored
+from tests.support.readmodel.generations import KEY, LOG, always, announce_generation, line, stored
 
 MARK = "7 6 0123456789abcdef"
 
@@ -38,27 +37,16 @@ def read(store: Store) -> str | None:
 def test_registers_of_another_history_are_refused(store: Store, live: str) -> None:
     """A worker was stopped between its commit and its views, while another server took over."""
     with pytest.raises(ModelAbsent):
-        store.apply([line(9, "lost")], "the former log")
+        store.apply(always(line(9, "lost")), "the former log")
     assert not store.advance("g1", [line(9, "lost")], "the former log", Step(0, 7, MARK))
-    store.apply([line(1)], LOG)
+    store.apply(always(line(1)), LOG)
     assert (stored(store), store.cursor("g1", LOG)) == ({"S": '1 {"state":"s"}'}, 0)
-
-
-def test_registers_of_an_older_process_are_accepted(store: Store, live: str) -> None:
-    """In a rolling upgrade, a process of the former version does not know the identity."""
-    bucket = keys.bucket_of(KEY)
-    name, function, count, *rest = apply_command(PLAIN, "g1", bucket, [line(1)], LOG, Step(0, 7, MARK))
-    redis_keys, values = rest[: int(count)], rest[int(count) :]
-    command = (name, function, int(count) - 1, *redis_keys[:-1], *values[:-2])
-    assert ThreadConnection(store.redis).send([command]) == [1]
-    assert store.redis.get(f"g1:{keys.cursor(bucket)}") == "7"
-    assert stored(store) == {"S": '1 {"state":"s"}'}
 
 
 def test_a_generation_without_a_history_accepts_registers(store: Store, live: str) -> None:
     """Its buckets have no history. The relay rebuilds it soon."""
     store.redis.delete(f"g1:{keys.history(keys.bucket_of(KEY))}")
-    store.apply([line(1)], LOG)
+    store.apply(always(line(1)), LOG)
     assert stored(store) == {"S": '1 {"state":"s"}'}
     assert store.progress("g1") is None
 

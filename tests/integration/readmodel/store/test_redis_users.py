@@ -14,7 +14,7 @@ from allocation.adapters.postgres.event_log import EventLog
 from allocation.event_handlers import PROJECTION
 from allocation.local.ports import free_port
 from allocation.local.redis import find_binary
-from readmodel.projector.verify import Verifier
+from readmodel.projector.verification.verifier import Verifier
 from readmodel.store.store import Store
 from tests.support.adapters.redis_users import FILE, QUERIES, url_for
 from tests.support.eventually import eventually

@@ -11,7 +11,7 @@ from readmodel.store.errors import ModelAbsent
 from readmodel.store.functions import Step
 from readmodel.store.generations import Generations
 from readmodel.store.store import Store
-from tests.support.readmodel.generations import KEY, LOG, announce_generation, line, stored
+from tests.support.readmodel.generations import KEY, LOG, always, announce_generation, line, stored
 from tests.support.readmodel.stores import ConnectedStore
 
 
@@ -40,7 +40,7 @@ def test_writers_write_nothing_to_a_missing_bucket(store: Store, live: str) -> N
     store.redis.flushdb()
     assert not store.advance("g1", [line(1)], LOG, Step(0, 7, ""))
     with pytest.raises(ModelAbsent):
-        store.apply([line(1)], LOG)
+        store.apply(always(line(1)), LOG)
     assert store.redis.keys("*") == []
     assert store.cursor("g1", LOG) is None
 
@@ -51,9 +51,9 @@ def test_a_generation_of_another_log_has_no_cursor(store: Store, live: str) -> N
 
 
 def test_writers_write_every_announced_generation(store: Store, live: str) -> None:
-    store.apply([line(1)], LOG)
+    store.apply(always(line(1)), LOG)
     announce_generation(Store(store.redis), Generations("g1"), "g2", live=False)
-    store.apply([line(2)], LOG)
+    store.apply(always(line(2)), LOG)
     assert stored(store, "g1") == stored(store, "g2") == {"S": '2 {"state":"s"}'}
 
 
@@ -70,7 +70,7 @@ def test_a_write_includes_a_generation_announced_meanwhile(store: Store, live: s
 
     slow = ConnectedStore(store.redis, Announcing(store.redis))
     assert slow.generations() == Generations("g1")
-    slow.apply([line(1)], LOG)
+    slow.apply(always(line(1)), LOG)
     assert announced
     assert stored(store, "g2") == {"S": '1 {"state":"s"}'}
 
@@ -85,5 +85,5 @@ def test_a_slower_thread_does_not_make_a_write_incomplete(store: Store, live: st
     announce_generation(store, Generations("g1"), "g2", live=False)
     overwritten = Overwritten(store.redis)
     assert "_seen" in vars(overwritten), "the test needs the name of this attribute"
-    overwritten.apply([line(1)], LOG)
+    overwritten.apply(always(line(1)), LOG)
     assert stored(store, "g2") == {"S": '1 {"state":"s"}'}

@@ -1,4 +1,4 @@
-"""Finds what the state does not have: registers of unknown rows, strange keys, and dead generations.
+"""Finds what the state does not have: registers of unknown rows, strange keys and entries, and dead generations.
 
 A view never shows a row before its commit, and no row is ever deleted. So this module reads the state after the views.
 """
@@ -10,21 +10,19 @@ from typing import NamedTuple, cast
 
 from redis import Redis
 
-from readmodel.projector.differences import NO_HASH, Difference, Name, State
-from readmodel.projector.hashes import Fields, scan_fields
+from readmodel.projector.fold import Projection
+from readmodel.projector.verification.differences import NO_HASH, NO_LIST, Difference, State
+from readmodel.projector.verification.hashes import Fields, scan_fields
+from readmodel.projector.verification.stray_entries import ViewKey, stray_entries
 from readmodel.store import keys
+from readmodel.store.formats import format_of
 from readmodel.store.generations import generation_of, is_generation
 from readmodel.store.store import Store
-from readmodel.views.batches import STATE
-from readmodel.views.products import TOTALS
+from readmodel.views.kinds import Kind, ListOfRegisters, Name, Registers, Row
 
 SCANNED_AT_ONCE = 500
-VIEW_KEY = re.compile(r"\{\d\d\}:(order|product|used-up|batch):(.+)", re.DOTALL)
-IN_PRODUCT = "batch:"
+KEY = re.compile(r"\{\d\d\}:(list:)?([a-z-]+):(.*)", re.DOTALL)
 DEAD = "a generation that no process uses"
-
-Row = tuple[str, Name]
-"""The kind of a row, and its name. Of "stock", the name is a SKU and the reference of a batch of this product."""
 
 
 class Part(NamedTuple):
@@ -35,19 +33,30 @@ class Part(NamedTuple):
     registers: int
 
 
-def strangers(redis: Redis, state: State, generation: str, places: Mapping[str, int], count: int) -> Part:
-    """Return a difference for each key or field that must not exist.
+def strangers(
+    redis: Redis, state: State, projection: Projection, generation: str, places: Mapping[str, int], count: int
+) -> Part:
+    """Return a difference for each key, field or entry that must not exist.
 
     Read about `count` fields of each key. `places` maps each key to the cursor of its scan, at first 0.
     """
-    views = {key: cursor for key, cursor in places.items() if is_view_key(key)}
-    found, more = scan_fields(redis, generation, views, count)
+    kinds = projection.kinds(format_of(generation))
+    views = {key: view for key in places if (view := view_of(key, kinds)) is not None}
+    found, more = scan_fields(redis, generation, {key: places[key] for key in views}, count)
     strange = [
         Difference(key, None, "a key that is no view", None) for key in places.keys() - views - keys.ORGANISING_KEYS
     ]
-    return Part(
-        [*strange, *ghosts(found, state)], more, len(strange) + sum(len(fields or ()) for fields in found.values())
-    )
+    hashes = {
+        key: ViewKey(view.kind, view.identifier) for key, view in views.items() if isinstance(view.kind, Registers)
+    }
+    lists = {key: view for key, view in views.items() if key not in hashes}
+    differences = [
+        *strange,
+        *ghosts(found, hashes, state),
+        *(Difference(key, None, NO_LIST, None) for key in lists if found[key] is None),
+        *stray_entries(redis, state, projection, generation, lists, found),
+    ]
+    return Part(differences, more, len(strange) + sum(len(fields or ()) for fields in found.values()))
 
 
 def scan_keys(redis: Redis, generation: str, cursor: int) -> tuple[int, list[str]]:
@@ -56,10 +65,16 @@ def scan_keys(redis: Redis, generation: str, cursor: int) -> tuple[int, list[str
     return following, [key.removeprefix(f"{generation}:") for key in cast("list[str]", found)]
 
 
-def ghosts(found: Mapping[str, Fields | None], state: State) -> Iterator[Difference]:
+def ghosts(
+    found: Mapping[str, Fields | None], hashes: Mapping[str, ViewKey[Registers]], state: State
+) -> Iterator[Difference]:
     """Yield a difference for each field whose row does not exist, and for each key of another type without a row."""
-    registers = {(key, field): row_of(key, field) for key, fields in found.items() for field in fields or ()}
-    no_hashes = {key: row_of_key(key) for key, fields in found.items() if fields is None}
+    registers = {
+        (key, field): view.kind.row_of(view.identifier, field)
+        for key, view in hashes.items()
+        for field in found[key] or ()
+    }
+    no_hashes = {key: view.kind.row_of_key(view.identifier) for key, view in hashes.items() if found[key] is None}
     rows = [row for row in (*registers.values(), *no_hashes.values()) if row is not None]
     unknown = unknown_rows(rows, state)
     for (key, field), row in registers.items():
@@ -70,28 +85,15 @@ def ghosts(found: Mapping[str, Fields | None], state: State) -> Iterator[Differe
             yield Difference(key, None, NO_HASH, None)
 
 
-def is_view_key(key: str) -> bool:
-    """Return whether a view has such a key. Its bucket must be that of its name."""
-    match = VIEW_KEY.fullmatch(key)
-    return match is not None and is_possible((match[2],)) and keys.view_key(match[1], match[2]) == key
-
-
-def row_of(key: str, field: str) -> Row | None:
-    """Return the row that a register describes, or None if no view has such a field. The key is that of a view."""
-    _, kind, name = key.split(":", 2)
-    if kind == "order":
-        return "line", (name, field)
-    if kind == "batch":
-        return ("batch", (name,)) if field == STATE else None
-    if field == TOTALS and kind == "product":
-        return "product", (name,)
-    return ("stock", (name, field.removeprefix(IN_PRODUCT))) if field.startswith(IN_PRODUCT) else None
-
-
-def row_of_key(key: str) -> Row:
-    """Return a row that must exist if this key of a view exists."""
-    _, kind, name = key.split(":", 2)
-    return ("product" if kind == "used-up" else kind), (name,)
+def view_of(key: str, kinds: Mapping[str, Kind]) -> "ViewKey[Kind] | None":
+    """Return the kind and the identifier of a view's key, or None if no view has such a key in this bucket."""
+    match = KEY.fullmatch(key)
+    kind = match and kinds.get(match[2])
+    if not match or not kind or not is_possible((match[3],)):
+        return None
+    is_hash, bucket, identifier = isinstance(kind, Registers), keys.bucket_of(key), match[3]
+    is_there = bucket in keys.BUCKETS if isinstance(kind, ListOfRegisters) else bucket == keys.bucket_for(identifier)
+    return ViewKey(kind, identifier) if is_there and is_hash == (match[1] is None) else None
 
 
 def unknown_rows(rows: list[Row], state: State) -> set[Row]:
@@ -108,7 +110,7 @@ def unknown_rows(rows: list[Row], state: State) -> set[Row]:
 
 
 def is_possible(name: Name) -> bool:
-    text = "".join(name)
+    text = "".join(map(str, name))
     return "\0" not in text and text.encode(errors="surrogateescape") == text.encode(errors="replace")
 
 

@@ -11,35 +11,40 @@ So a register is wrong if its state did not change from step 1 to step 3, or if 
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Log
-from readmodel.projector.hashes import read_fields
+from readmodel.projector.verification.hashes import LISTED, read_fields
+from readmodel.projector.verification.trimmed import trimmed_entries
 from readmodel.store.errors import ModelAbsent
-from readmodel.store.registers import number_of
+from readmodel.store.formats import format_of
+from readmodel.store.functions import Write
+from readmodel.store.lists import Entry, entries_of, is_list
+from readmodel.store.registers import version_in
 from readmodel.store.store import Store
+from readmodel.views.kinds import Name
 
 ATTEMPTS = 10
 """Comparisons of registers that change all the time. After the last one, they count as right."""
 POLL = 0.05
 SHOWN_WITHIN = 10.0
 """Seconds. The relay needs a fraction of a second."""
-NO_HASH = "a value that is no hash"
+NO_HASH, NO_LIST = "a value that is no hash", "a value that is no list"
 
 Place = tuple[str, str]
-"""A key without its generation, and a field."""
-
-Name = tuple[str, ...]
-"""The SKU of a product, the reference of a batch, or the order id and the SKU of a line."""
+"""A key without its generation, and a field of a hash or an entry of a list."""
 
 Pause = Callable[[float], object]
 """Waits for a number of seconds. It may raise an error to end the comparison."""
 
 
 class State(Protocol):
-    """The state from which the views follow. Each method reads it anew. `kind` is "product", "batch" or "line"."""
+    """The state from which the views follow. Each method reads it anew.
+
+    `kind` is "product", "batch", "line" or "event": an event of the log.
+    """
 
     def events_of(self, kind: str, names: Sequence[Name]) -> Mapping[Name, Sequence[Mapping[str, Any]]]:
         """Map each name to events with the state of its row and of its product. Omit names that do not exist."""
@@ -49,10 +54,10 @@ class State(Protocol):
 
 
 class Difference(NamedTuple):
-    """A register of the live generation that differs from the state. None means that it is or should be missing.
+    """A register or an entry of the live generation that differs from the state.
 
-    The key has no generation. If the field is None, the difference concerns the whole key. `other_key` is another key
-    in which the register may be.
+    None means that it is or should be missing. The key has no generation. If the field is None, the difference concerns
+    the whole key. `other_key` is another key in which the register may be.
     """
 
     key: str
@@ -120,11 +125,11 @@ class Comparison:
     def _expected(self, kind: str, names: Collection[Name]) -> dict[Place, Expected]:
         expected: dict[Place, Expected] = {}
         for name, events in self._state.events_of(kind, list(names)).items():
-            for register in self._projection.fold(events):
-                key, field, version, value, other, _ = register
-                expected[key, field] = Expected(version, value.decode(), name, other)
-                if other is not None:
-                    expected[other, field] = Expected(version, None, name, key)
+            for write in self._projection.fold(events, format_of(self.generation)):
+                if kind != "event" or isinstance(
+                    write, Entry
+                ):  # An older event does not say what a register holds now.
+                    expected.update(expected_from(write, name))
         return expected
 
     def _compare(self, expected: Mapping[Place, Expected]) -> dict[Place, Difference]:
@@ -136,9 +141,12 @@ class Comparison:
         differences: dict[Place, Difference] = {}
         for (key, field), (_, value, _, other) in expected.items():
             fields = found[key]
-            stored = NO_HASH if fields is None else fields.get(field)
+            stored = other_type(key) if fields is None else fields.get(field)
             if stored != value:
                 differences[key, field] = Difference(key, field, stored, value, other)
+        missing = [place for place, one in differences.items() if one.expected == LISTED and one.found is None]
+        for place in trimmed_entries(self._store.redis, self.generation, missing):
+            del differences[place]
         return differences
 
     def _wait_until_shown(self) -> None:
@@ -157,13 +165,30 @@ class Comparison:
         )
 
 
+def expected_from(write: Write, name: Name) -> Iterator[tuple[Place, Expected]]:
+    """Yield each place that the write sets or clears, with what it must hold. `name` names the row of the write."""
+    if isinstance(write, Entry):
+        yield (write.key, write.member.decode()), Expected(0, LISTED, name, None)
+        return
+    key, field, version, value, other, _, lists, entry_name = write
+    yield (key, field), Expected(version, value.decode(), name, other)
+    if other is not None:
+        yield (other, field), Expected(version, None, name, key)
+    for list_key, member in entries_of(lists, entry_name, value.decode()):
+        yield (list_key, member), Expected(version, LISTED, name, None)
+
+
+def other_type(key: str) -> str:
+    return NO_LIST if is_list(key) else NO_HASH
+
+
 def is_real(before: Expected, later: Expected | None, difference: Difference) -> bool:
     """Return whether the view is wrong, given the state before and after it was read. If unsure, return False."""
-    if before == later or difference.found == NO_HASH:
+    if before == later or difference.found in {NO_HASH, NO_LIST}:
         return True
     if later is None or before.value is None or later.value is None or difference.found is None:
         return False  # The register has moved in the meantime.
-    version = number_of(difference.found.partition(" ")[0])
+    version = version_in(difference.found)
     return version is None or not before.version <= version <= later.version
 
 

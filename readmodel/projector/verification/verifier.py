@@ -3,16 +3,27 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from readmodel.projector.differences import NO_HASH, Comparison, Difference, Name, Pause, State
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Log
-from readmodel.projector.hashes import stored_name
-from readmodel.projector.strangers import SCANNED_AT_ONCE, Part, dead_generations, scan_keys, strangers
+from readmodel.projector.verification.differences import NO_HASH, NO_LIST, Comparison, Difference, Pause, State
+from readmodel.projector.verification.hashes import stored_name
+from readmodel.projector.verification.strangers import (
+    SCANNED_AT_ONCE,
+    Part,
+    dead_generations,
+    scan_keys,
+    strangers,
+    view_of,
+)
+from readmodel.projector.verification.stray_entries import repair_entry
 from readmodel.store import functions, generations, keys
 from readmodel.store.connection import damage_in
 from readmodel.store.errors import ModelAbsent
+from readmodel.store.formats import Format, format_of
+from readmodel.store.lists import is_list
 from readmodel.store.registers import number_of
 from readmodel.store.store import Store
+from readmodel.views.kinds import Name
 
 
 class Verifier:
@@ -85,7 +96,11 @@ class Verifier:
 
         `places` maps each key to the cursor of its scan, at first 0.
         """
-        return strangers(self._store.redis, self._state, self._live(), places, count)
+        return strangers(self._store.redis, self._state, self._projection, self._live(), places, count)
+
+    def format(self) -> Format:
+        """Return the format of the live generation."""
+        return format_of(self._live())
 
     def dead_generations(self) -> Iterator[Difference]:
         """Yield a difference for each generation that no process uses. The caller holds the rebuild lock."""
@@ -96,17 +111,19 @@ class Verifier:
         generations.drop_all_but(self._store.redis, self._store.names, *self._store.generations())
 
     def repair(self, difference: Difference) -> bool:
-        """Correct a register if it still holds what was found. Verify again afterwards: others may have changed.
+        """Correct a register or an entry if it still is as it was found. Verify again afterwards: others may change.
 
         Return whether this call corrected it. The difference must not concern the organisation or a dead generation.
         """
         live, redis, names = self._live(), self._store.redis, self._store.names
         key, field, found, expected, other_key = difference
         name = stored_name(live, key)
-        if found == NO_HASH:
-            corrected = functions.delete_no_hash(redis, names, name)  # The next round sets its fields.
+        if found in {NO_HASH, NO_LIST}:  # The next round sets its fields or entries.
+            corrected = functions.delete_other_type(redis, names, name, "hash" if found == NO_HASH else "zset")
         elif field is None:
             corrected = bool(redis.unlink(name))
+        elif is_list(key) and (view := view_of(key, self._projection.kinds(format_of(live)))) is not None:
+            corrected = repair_entry(self._store, live, difference, view)
         else:
             other = name if other_key is None else stored_name(live, other_key)
             corrected = functions.repair(redis, names, (name, other), field, found, expected)
