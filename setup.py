@@ -43,6 +43,7 @@ setup(
             "pytest-xdist>=3.7",
             "pyyaml>=6.0.2",
             "ruff>=0.11",
+            "setuptools>=80",
             "types-psutil",
             "types-psycopg2",
             "types-pyyaml",

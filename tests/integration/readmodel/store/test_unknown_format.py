@@ -1,0 +1,104 @@
+"""A process that does not know the format of the views reports it. Only an operator replaces them."""
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from allocation.adapters.postgres.event_log import EventLog
+from allocation.domain.commands import Allocate, CreateBatch
+from allocation.entrypoints.relay.relay import Relay
+from allocation.event_handlers import PROJECTION
+from allocation.service_layer.messagebus import MessageBus
+from allocation.shutdown import Shutdown
+from readmodel.projector.rebuild import rebuild
+from readmodel.store.client import async_redis_client
+from readmodel.store.formats import DEFAULT, FORMAT_1, Format, format_of
+from readmodel.store.names import PLAIN
+from readmodel.store.reads.shared_connection import SharedConnection
+from readmodel.store.store import Store
+from readmodel.web.query_edge import create_query_edge
+from readmodel.web.view_checks import check_views
+from tests.support.e2e.threads import in_threads
+from tests.support.edge_client import EdgeClient
+from tests.support.eventually import eventually
+from tests.support.patience import PATIENCE
+from tests.support.readmodel.damaged_data import PATHS
+
+NEWER = "g9.3"
+REASON = "This release does not know the format of the views: g9.3"
+
+
+@pytest.fixture
+def client(model: Store, redis_url: str) -> Iterator[EdgeClient]:
+    store = Store(model.redis)
+    connection = SharedConnection(async_redis_client(redis_url, timeout=PATIENCE), store.names, PATIENCE)
+    check = partial(check_views, store, suspect_is_ready=True, too_old=300, writes=True)
+    client = EdgeClient(create_query_edge(store, connection, 1, check))
+    yield client
+    client.run(connection.close())
+    client.close()
+
+
+def test_queries_report_an_unknown_format(model: Store, client: EdgeClient) -> None:
+    model.redis.set(PLAIN.generations, NEWER)
+    for path in (*PATHS, "/health/ready"):
+        answer = client.get(path)
+        assert (answer.status, answer.json["message"]) == (503, REASON)
+
+
+def test_commands_succeed_and_the_relay_waits(
+    projecting_bus: MessageBus, model: Store, log: EventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    model.redis.set(PLAIN.generations, NEWER)
+    projecting_bus.handle(CreateBatch("b1", "S", 5))
+    assert f"The relay rebuilds them: {REASON}" in caplog.text
+    shutdown = Shutdown()
+    relay = Relay(log, Store(model.redis), PROJECTION, shutdown, [])
+
+    def stop_after_its_report() -> None:
+        eventually(lambda: f"The relay is interrupted, and retries every 1 s: {REASON}" in caplog.text)
+        shutdown.request()
+
+    with in_threads(lambda _: relay.run()):
+        stop_after_its_report()
+    assert model.redis.get(PLAIN.generations) == NEWER
+
+
+def test_an_operator_replaces_an_unknown_format(
+    bus: MessageBus, model: Store, log: EventLog, client: EdgeClient
+) -> None:
+    bus.handle(CreateBatch("b1", "S", 5))
+    model.redis.set(PLAIN.generations, NEWER)
+    rebuild(model, log, PROJECTION)
+    assert format_of(model.generations().live or "") == DEFAULT
+    assert client.get("/products/S").json["available"] == 5
+
+
+def test_the_setting_decides_on_the_history(bus: MessageBus, model: Store, log: EventLog, client: EdgeClient) -> None:
+    bus.handle(CreateBatch("b1", "S", 5))
+    for number in range(3):
+        bus.handle(Allocate("o1", f"S{number}", 1)) if number else bus.handle(Allocate("o1", "S", 1))
+        bus.handle(CreateBatch(f"b{number + 2}", f"S{number + 1}", 5))
+    rebuild(model, log, PROJECTION, target=Format(2, 2))
+    answer = client.get("/orders/o1/history").json
+    assert [event["sku"] for event in answer["events"]] == ["S1", "S2"]
+    assert answer["kept"] == 2
+    rebuild(model, log, PROJECTION, target=Format(2, 0))
+    answer = client.get("/orders/o1/history")
+    assert (answer.status, answer.json["message"]) == (404, "This service keeps no history of orders")
+    assert client.get("/orders/o1").status == 200
+
+
+def test_the_relay_keeps_the_format_of_an_older_release(bus: MessageBus, model: Store, log: EventLog) -> None:
+    """Processes of that release may still run. They could not read a newer format."""
+    rebuild(model, log, PROJECTION, target=FORMAT_1)
+    model.redis.delete(f"{model.generations().live}:{{03}}:cursor")
+    former, shutdown = model.generations().live, Shutdown()
+    relay = Relay(log, Store(model.redis), PROJECTION, shutdown, [])
+    with in_threads(lambda _: relay.run()):
+        eventually(lambda: model.generations().live not in {former, None} and model.generations().other is None)
+        shutdown.request()
+    assert format_of(model.generations().live or "") == FORMAT_1
