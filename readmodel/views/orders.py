@@ -7,12 +7,14 @@ A register is an array without null at its end. It has the passed-over batches a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from readmodel.store import keys
 from readmodel.store.errors import ModelDamaged
 from readmodel.store.formats import Format
-from readmodel.store.lists import FIRST_PAGE, PageRequest, ascending, list_key, page_of, parse_entry, range_of
+from readmodel.store.lists import FIRST_PAGE, PageRequest, ascending, list_key, parse_entry
+from readmodel.store.reads.divided_lists import divided_page
 from readmodel.store.reads.reading import Reading
 from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.registers import (
@@ -147,11 +149,9 @@ def waiting_list(snapshot: Snapshot, sku: str, wanted: PageRequest = FIRST_PAGE)
 
     Return None if the SKU never had a batch.
     """
-    ranges = [range_of(waiting_key(bucket, sku), wanted) for bucket in keys.BUCKETS]
-    totals, *parts = yield from snapshot.ranges(totals_range(sku), *ranges)
+    page, [totals] = yield from divided_page(snapshot, partial(waiting_key, sku=sku), wanted, totals_range(sku))
     if not totals:
         return None
-    page = page_of(parts, wanted)
     lines = [{"orderid": entry.name, "qty": decode_line(sku, entry.value)["qty"]} for entry in page.entries]
     waiting = product_totals(parse_entry(totals[0]))["waiting"]
     return {"sku": sku, "waiting": waiting, "lines": lines, "next": page.next}

@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from readmodel.store import keys
@@ -27,6 +28,7 @@ from readmodel.store.lists import (
     range_of,
     the_entry,
 )
+from readmodel.store.reads.divided_lists import divided_page
 from readmodel.store.reads.reading import Reading
 from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.registers import Register, Shape, State, decode, encode, is_number, state_of
@@ -140,8 +142,7 @@ def products(snapshot: Snapshot, wanted: PageRequest = FIRST_PAGE, *, short: boo
 
     If `short`, return only the products with waiting lines: the most waiting units first, and then by SKU.
     """
-    list_keys = [list_key(SHORT if short else ALL, bucket) for bucket in keys.BUCKETS]
-    page = page_of((yield from snapshot.ranges(*(range_of(key, wanted) for key in list_keys))), wanted)
+    page, _ = yield from divided_page(snapshot, partial(list_key, SHORT if short else ALL), wanted)
     return {"products": list(map(product_totals, page.entries)), "next": page.next}
 
 
