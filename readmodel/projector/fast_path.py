@@ -10,7 +10,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from readmodel.outage import Outage
 from readmodel.projector.fold import Projection
-from readmodel.store.errors import ModelAbsent
+from readmodel.store.errors import ModelAbsent, UnknownFormat
 from readmodel.store.functions import is_missing_function
 from readmodel.store.store import Store
 
@@ -50,6 +50,8 @@ class FastPath:
         try:
             self._apply(committed)
             self._outage.over("Commands update the views")
+        except UnknownFormat as error:
+            self._outage.failed("Commands do not update the views now", error)
         except RedisError as error:
             self._paused_until = self._clock() + PAUSE
             self._outage.failed("Commands do not update the views now. The relay updates them later", error)

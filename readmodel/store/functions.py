@@ -1,7 +1,7 @@
 """The Redis Functions of the read model: how to load and call them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple, cast
 
@@ -99,16 +99,23 @@ def swap_generations(redis: Redis, names: Names, expected: str, new: str) -> boo
 
 
 def repair(
-    redis: Redis, names: Names, places: tuple[bytes, bytes], field: str, found: str | None, expected: str | None
+    redis: Redis,
+    names: Names,
+    places: Sequence[bytes],
+    field: str,
+    found: str | None,
+    expected: str | None,
+    name: str,
 ) -> bool:
     """Correct a register if it still holds what was found. Return True if this call corrected it.
 
-    `places` are its key, and the other key in which it may be, or the same key again. None means a missing field.
+    `places` are its key, the other key in which it may be, or the same key again, and its lists. `name` is that of its
+    entries. None means a missing field.
     """
     values: list[Any] = [
-        value.encode(errors=STORED) for value in (field, optional_text(found), optional_text(expected))
+        value.encode(errors=STORED) for value in (field, optional_text(found), optional_text(expected), name)
     ]
-    return bool(redis.fcall(names.repair, 2, *cast("tuple[Any, Any]", places), *values))
+    return bool(redis.fcall(names.repair, len(places), *cast("Sequence[Any]", places), *values))
 
 
 def delete_other_type(redis: Redis, names: Names, key: bytes, kept: str) -> bool:

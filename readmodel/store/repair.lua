@@ -1,11 +1,11 @@
 -- Corrects what `verify` has found. The library begins in registers.lua.
 
 -- Corrects a register, or a whole key, if it still is what `verify` found. Returns 1 if it did, and otherwise 0.
--- The entries of the register in lists stay: `relist` corrects them.
 --
--- KEYS: the key; for a register also the other key in which it may be, or the same key again
+-- KEYS: the key; for a register also the other key in which it may be, or the same key again, and its lists
 -- ARGV: for a register: its field; '=' and the value that was found, or '' if the field was missing; '=' and the value
--- that it should have, or '' to delete it. For a whole key: a type; the key is deleted if it has another type
+-- that it should have, or '' to delete it; the name of its entries. For a whole key: a type; the key is deleted if it
+-- has another type
 local function repair(keys, args)
     local kind = redis.call('TYPE', keys[1]).ok
     if #args == 1 then
@@ -27,6 +27,7 @@ local function repair(keys, args)
         return 0 -- The register has moved in the meantime.
     end
     redis.call('HSET', keys[1], args[1], value)
+    replace_entries(keys, 2, #keys - 2, args[4], stored, value)
     return 1
 end
 

@@ -57,7 +57,7 @@ class Difference(NamedTuple):
     """A register or an entry of the live generation that differs from the state.
 
     None means that it is or should be missing. The key has no generation. If the field is None, the difference concerns
-    the whole key. `other_key` is another key in which the register may be.
+    the whole key. `other_key` is another key in which the register may be. `lists` and `name` are as in Register.
     """
 
     key: str
@@ -65,6 +65,8 @@ class Difference(NamedTuple):
     found: str | None
     expected: str | None
     other_key: str | None = None
+    lists: tuple[str, ...] = ()
+    name: str = ""
 
     def __str__(self) -> str:
         place = self.key if self.field is None else f"{self.key} {self.field}"
@@ -76,12 +78,14 @@ class ViewsBehind(Exception):
 
 
 class Expected(NamedTuple):
-    """The register that follows from the state. If its value is None, the place must be empty. `name` names the row."""
+    """The register that follows from the state. If its value is None, the place must be empty. `row` names the row."""
 
     version: int
     value: str | None
-    name: Name
-    other_key: str | None
+    row: Name
+    other_key: str | None = None
+    lists: tuple[str, ...] = ()
+    name: str = ""
 
 
 class Comparison:
@@ -111,8 +115,8 @@ class Comparison:
         for _ in range(ATTEMPTS):
             if not suspects:
                 break
-            suspected = {before[place].name for place in suspects}
-            before = {place: expected for place, expected in before.items() if expected.name in suspected}
+            suspected = {before[place].row for place in suspects}
+            before = {place: expected for place, expected in before.items() if expected.row in suspected}
             self._wait_until_shown()
             found = self._compare(before)
             later = self._expected(kind, suspected)
@@ -139,11 +143,11 @@ class Comparison:
             wanted[key].append(field)
         found = read_fields(self._store.redis, self.generation, wanted)
         differences: dict[Place, Difference] = {}
-        for (key, field), (_, value, _, other) in expected.items():
+        for (key, field), one in expected.items():
             fields = found[key]
             stored = other_type(key) if fields is None else fields.get(field)
-            if stored != value:
-                differences[key, field] = Difference(key, field, stored, value, other)
+            if stored != one.value:
+                differences[key, field] = Difference(key, field, stored, one.value, *one[3:])
         missing = [place for place, one in differences.items() if one.expected == LISTED and one.found is None]
         for place in trimmed_entries(self._store.redis, self.generation, missing):
             del differences[place]
@@ -165,17 +169,17 @@ class Comparison:
         )
 
 
-def expected_from(write: Write, name: Name) -> Iterator[tuple[Place, Expected]]:
-    """Yield each place that the write sets or clears, with what it must hold. `name` names the row of the write."""
+def expected_from(write: Write, row: Name) -> Iterator[tuple[Place, Expected]]:
+    """Yield each place that the write sets or clears, with what it must hold. `row` names the row of the write."""
     if isinstance(write, Entry):
-        yield (write.key, write.member.decode()), Expected(0, LISTED, name, None)
+        yield (write.key, write.member.decode()), Expected(0, LISTED, row)
         return
-    key, field, version, value, other, _, lists, entry_name = write
-    yield (key, field), Expected(version, value.decode(), name, other)
+    key, field, version, value, other, _, lists, name = write
+    yield (key, field), Expected(version, value.decode(), row, other, lists, name)
     if other is not None:
-        yield (other, field), Expected(version, None, name, key)
-    for list_key, member in entries_of(lists, entry_name, value.decode()):
-        yield (list_key, member), Expected(version, LISTED, name, None)
+        yield (other, field), Expected(version, None, row, key)
+    for list_key, member in entries_of(lists, name, value.decode()):
+        yield (list_key, member), Expected(version, LISTED, row)
 
 
 def other_type(key: str) -> str:

@@ -116,7 +116,7 @@ class Verifier:
         Return whether this call corrected it. The difference must not concern the organisation or a dead generation.
         """
         live, redis, names = self._live(), self._store.redis, self._store.names
-        key, field, found, expected, other_key = difference
+        key, field, found, expected, other_key, lists, entry_name = difference
         name = stored_name(live, key)
         if found in {NO_HASH, NO_LIST}:  # The next round sets its fields or entries.
             corrected = functions.delete_other_type(redis, names, name, "hash" if found == NO_HASH else "zset")
@@ -126,7 +126,8 @@ class Verifier:
             corrected = repair_entry(self._store, live, difference, view)
         else:
             other = name if other_key is None else stored_name(live, other_key)
-            corrected = functions.repair(redis, names, (name, other), field, found, expected)
+            places = (name, other, *(stored_name(live, one) for one in lists))
+            corrected = functions.repair(redis, names, places, field, found, expected, entry_name)
         self._store.invalidate_caches()
         return corrected
 

@@ -4,10 +4,12 @@ import pytest
 from sqlalchemy import Engine
 
 from allocation.entrypoints.verification import Scope
+from readmodel.store.lists import member
 from readmodel.store.store import Store
-from tests.support.readmodel.list_damages import DAMAGES, HISTORY, LISTS, Damage, lose_entry
+from readmodel.views.orders import order_key
+from tests.support.readmodel.list_damages import DAMAGES, HISTORY, LISTS, WAITING, Damage, lose_entry
 from tests.support.readmodel.rebuilds import fingerprint
-from tests.support.readmodel.verification import places, verification
+from tests.support.readmodel.verification import places, verification, verifier
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
@@ -39,3 +41,18 @@ def test_a_scope_limits_the_lists(shop: Store, engine: Engine, scope: Scope, lis
     shop.redis.zrem(f"{live}:{HISTORY}", first)
     lost["history"] = {(HISTORY, first)}
     assert places(shop, engine, scope) == set().union(*(lost[name] for name in lists))
+
+
+def test_repair_of_a_register_also_corrects_its_entries(shop: Store, engine: Engine) -> None:
+    """An event of release 0.2.0 has no place, so a line may get a wrong one. It must not be on the list twice."""
+    live, register = shop.generations().live or "", f"{shop.generations().live}:{order_key('o3')}"
+    right = str(shop.redis.hget(register, "S"))
+    wrong = right.replace(":a5 ", ":a9 ")
+    assert wrong != right
+    shop.redis.hset(register, "S", wrong)
+    shop.redis.delete(f"{live}:{WAITING}")
+    shop.redis.zadd(f"{live}:{WAITING}", {member("a9", "o3", wrong): 0})
+    found = {difference.field: difference for difference in verification(shop, engine).differences()}
+    verifier(shop, engine).repair(found["S"])
+    assert shop.redis.zrange(f"{live}:{WAITING}", 0, -1) == [member("a5", "o3", right)]
+    assert places(shop, engine) == set()

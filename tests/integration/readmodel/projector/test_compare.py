@@ -184,7 +184,7 @@ def test_real_differences_are_found_while_others_write(pair: Store) -> None:
         before = writes.done
         report = compare(pair, "g1", "g2")
         assert writes.done > before
-    found = {(key, field): (former, new) for key, field, former, new, _ in report.examples}
+    found = {(one.key, one.field): (one.found, one.expected) for one in report.examples}
     assert found.keys() == {(HOT_KEYS[0], TOTALS), (ORDER, "T")}
     assert found[ORDER, "T"] == (None, VALUE)
     former, new = found[HOT_KEYS[0], TOTALS]

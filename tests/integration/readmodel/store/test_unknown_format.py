@@ -54,7 +54,7 @@ def test_commands_succeed_and_the_relay_waits(
     caplog.set_level(logging.INFO)
     model.redis.set(PLAIN.generations, NEWER)
     projecting_bus.handle(CreateBatch("b1", "S", 5))
-    assert f"The relay rebuilds them: {REASON}" in caplog.text
+    assert f"Commands do not update the views now: {REASON}" in caplog.text
     shutdown = Shutdown()
     relay = Relay(log, Store(model.redis), PROJECTION, shutdown, [])
 
