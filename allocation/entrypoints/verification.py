@@ -9,16 +9,11 @@ from allocation.adapters.postgres.event_log import EventLog
 from readmodel.projector.fold import Projection
 from readmodel.projector.rebuild import rebuild
 from readmodel.projector.verification.differences import Difference
-from readmodel.projector.verification.strangers import DEAD
+from readmodel.projector.verification.strangers import DEAD, keys_of
 from readmodel.projector.verification.verifier import Verifier
 from readmodel.store import keys
-from readmodel.store.formats import Format
-from readmodel.store.lists import list_key
 from readmodel.store.store import Store
-from readmodel.views import format_1
-from readmodel.views.order_history import history_key
-from readmodel.views.orders import order_key, waiting_key
-from readmodel.views.products import ALL, SHORT, product_key, room_key, stock_key
+from readmodel.views.orders import waiting_key
 
 ROUNDS = 5
 PAUSE = 1.0
@@ -105,19 +100,17 @@ class Verification:
         target = self._verifier.format()
         kinds = (*KINDS, "event") if target.kept else KINDS
         if orderid is not None:
-            own = keys_of_order(orderid, target)
+            own = keys_of(("order", (orderid,)), self._projection.kinds(target))
             lines = self._verifier.rows("line", self._state.pages("line", orderid=orderid))
             yield from (difference for difference in lines if is_of_order(difference.key, orderid, own))
-            yield from self._verifier.strange_fields(own)
+            yield from self._verifier.strangers_of(("order", (orderid,)))
         elif sample is not None:
             for kind in kinds:
                 yield from self._verifier.rows(kind, [self._state.sample(kind, sample)])
         elif sku is not None:
             for kind in kinds:
                 yield from self._verifier.rows(kind, self._state.pages(kind, sku=sku))
-            yield from self._verifier.strange_fields(keys_of_product(sku, target))
-            shared = self._verifier.strange_fields(shared_lists(sku, target))
-            yield from (difference for difference in shared if f"\0{sku}\0" in (difference.field or ""))
+            yield from self._verifier.strangers_of(("product", (sku,)))
         else:
             for kind in kinds:
                 yield from self._verifier.rows(kind, self._state.pages(kind))
@@ -127,21 +120,6 @@ class Verification:
                     yield from self._verifier.dead_generations()
 
 
-def keys_of_order(orderid: str, target: Format) -> list[str]:
-    return [order_key(orderid), *([history_key(orderid)] if target.kept else [])]
-
-
 def is_of_order(key: str, orderid: str, own: Collection[str]) -> bool:
     """Return whether the key is one of the order's `own` keys, or a waiting list in its bucket."""
     return key in own or key.startswith(waiting_key(keys.bucket_for(orderid), ""))
-
-
-def keys_of_product(sku: str, target: Format) -> list[str]:
-    if not target.has_lists:
-        return [product_key(sku), format_1.used_up_key(sku)]
-    return [product_key(sku), stock_key(sku), room_key(sku), *(waiting_key(bucket, sku) for bucket in keys.BUCKETS)]
-
-
-def shared_lists(sku: str, target: Format) -> list[str]:
-    """Return the lists in which the product is one of many."""
-    return [list_key(kind, keys.bucket_for(sku)) for kind in (ALL, SHORT)] if target.has_lists else []

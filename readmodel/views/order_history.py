@@ -90,7 +90,7 @@ class OrderHistoryView:
 
     @staticmethod
     def kinds(target: Format) -> dict[str, Kind]:
-        return {HISTORY: ListOfEvents(event_of)} if target.kept else {}
+        return {HISTORY: ListOfEvents(event_of, lambda orderid: ("order", (orderid,)))} if target.kept else {}
 
 
 def encode_entry(event: Mapping[str, Any], line: Mapping[str, Any]) -> bytes:

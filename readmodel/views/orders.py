@@ -91,7 +91,10 @@ class OrderView:
         }
         if target.has_lists:
             found[WAITING_LIST] = ListOfRegisters(
-                lambda sku, orderid: (order_key(orderid), sku), lambda sku, orderid: ("line", (orderid, sku)), number=1
+                register_of=lambda sku, orderid: (order_key(orderid), sku),
+                row_of=lambda sku, orderid: ("line", (orderid, sku)),
+                number=1,
+                row_of_key=lambda sku: ("product", (sku,)),
             )
         return found
 

@@ -98,7 +98,12 @@ class ProductView:
                 lambda sku, field: ("product", (sku,)) if field == TOTALS else None, lambda sku: ("product", (sku,))
             ),
             "stock": Registers(lambda sku, ref: ("stock", (sku, ref)), lambda sku: ("product", (sku,))),
-            ROOM: ListOfRegisters(lambda sku, ref: (stock_key(sku), ref), lambda _, ref: ("batch", (ref,)), number=1),
+            ROOM: ListOfRegisters(
+                register_of=lambda sku, ref: (stock_key(sku), ref),
+                row_of=lambda _, ref: ("batch", (ref,)),
+                number=1,
+                row_of_key=lambda sku: ("product", (sku,)),
+            ),
             ALL: list_of_totals(1),
             SHORT: list_of_totals(2),
         }

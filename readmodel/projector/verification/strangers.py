@@ -17,6 +17,7 @@ from readmodel.projector.verification.stray_entries import ViewKey, stray_entrie
 from readmodel.store import keys
 from readmodel.store.formats import format_of
 from readmodel.store.generations import generation_of, is_generation
+from readmodel.store.lists import list_key
 from readmodel.store.store import Store
 from readmodel.views.kinds import Kind, ListOfRegisters, Name, Registers, Row
 
@@ -94,6 +95,31 @@ def view_of(key: str, kinds: Mapping[str, Kind]) -> "ViewKey[Kind] | None":
     is_hash, bucket, identifier = isinstance(kind, Registers), keys.bucket_of(key), match[3]
     is_there = bucket in keys.BUCKETS if isinstance(kind, ListOfRegisters) else bucket == keys.bucket_for(identifier)
     return ViewKey(kind, identifier) if is_there and is_hash == (match[1] is None) else None
+
+
+def keys_of(row: Row, kinds: Mapping[str, Kind]) -> list[str]:
+    """Return the keys that views may have for this product or this order alone."""
+    [identifier] = map(str, row[1])
+    found = list[str]()
+    for name, kind in kinds.items():
+        if kind.row_of_key(identifier) != row:
+            continue
+        if isinstance(kind, Registers):
+            found.append(keys.view_key(name, identifier))
+        else:
+            buckets = keys.BUCKETS if isinstance(kind, ListOfRegisters) else [keys.bucket_for(identifier)]
+            found += [list_key(name, bucket, identifier) for bucket in buckets]
+    return found
+
+
+def shared_lists(row: Row, kinds: Mapping[str, Kind]) -> list[str]:
+    """Return the lists in which this product may be one of many."""
+    [identifier] = map(str, row[1])
+    return [
+        list_key(name, keys.bucket_for(identifier))
+        for name, kind in kinds.items()
+        if isinstance(kind, ListOfRegisters) and not kind.row_of_key(identifier) and kind.row_of("", identifier) == row
+    ]
 
 
 def unknown_rows(rows: list[Row], state: State) -> set[Row]:

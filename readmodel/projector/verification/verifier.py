@@ -11,7 +11,9 @@ from readmodel.projector.verification.strangers import (
     SCANNED_AT_ONCE,
     Part,
     dead_generations,
+    keys_of,
     scan_keys,
+    shared_lists,
     strangers,
     view_of,
 )
@@ -23,7 +25,7 @@ from readmodel.store.formats import Format, format_of
 from readmodel.store.lists import is_list
 from readmodel.store.registers import number_of
 from readmodel.store.store import Store
-from readmodel.views.kinds import Name
+from readmodel.views.kinds import Name, Row
 
 
 class Verifier:
@@ -78,6 +80,13 @@ class Verifier:
         while places:
             differences, places, _ = self.strangers_in(places, SCANNED_AT_ONCE)
             yield from differences
+
+    def strangers_of(self, row: Row) -> Iterator[Difference]:
+        """Yield a difference for each key, field or entry of this product or this order that must not exist."""
+        kinds = self._projection.kinds(self.format())
+        yield from self.strange_fields(keys_of(row, kinds))
+        in_lists = self.strange_fields(shared_lists(row, kinds))
+        yield from (difference for difference in in_lists if f"\0{row[1][0]}\0" in (difference.field or ""))
 
     def strangers(self) -> Iterator[Difference]:
         """Yield a difference for each key or field of the live generation that must not exist."""
