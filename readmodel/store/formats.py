@@ -15,7 +15,10 @@ from readmodel.store.errors import UnknownFormat
 
 SUFFIX = r"(?:\.[0-9a-z]+)*"
 PARTS = re.compile(r"((?:[a-z0-9_]+:)?g\d+)(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?")
+LISTS = 2
+"""The first format with lists."""
 NEWEST = 2
+"""The format in which `allocation rebuild` builds the views."""
 
 
 class Format(NamedTuple):
@@ -33,7 +36,7 @@ class Format(NamedTuple):
 
     @property
     def has_lists(self) -> bool:
-        return self.number > 1
+        return self.number >= LISTS
 
 
 FORMAT_1, DEFAULT = Format(1), Format(NEWEST, kept=100)

@@ -20,7 +20,7 @@ from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Completeness, follow
 from readmodel.projector.rebuild import RebuildFailed, rebuild
 from readmodel.store.errors import ModelAbsent, ModelDamaged, UnknownFormat
-from readmodel.store.formats import DEFAULT, FORMAT_1, Format, format_of
+from readmodel.store.formats import DEFAULT, Format, format_of
 from readmodel.store.records.presence import RedisShared, require_alone
 from readmodel.store.store import Store
 
@@ -39,7 +39,7 @@ THREAD_ENDS_WITHIN = 2.0
 class Relay:
     """Updates the views in the calling thread. Meanwhile, the given background threads do the other jobs.
 
-    It calls `show_life` at each turn. If the views are missing, it rebuilds them in the format `target`.
+    It calls `show_life` at each turn. If the views are missing, it rebuilds them: see `format_to_build`.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Relay:
                 return
             require_alone(self._store.redis, self._store.names, self._database)
             logger.warning("The relay rebuilds the views: %s", loss)
-            target = kept_format(self._store) or self._format
+            target = format_to_build(self._store, self._format)
             rebuilt = rebuild(self._store, self._log, self._projection, lambda *_: self._work_on(), target)
             logger.info("%s", visible(str(rebuilt)))
 
@@ -166,16 +166,16 @@ class Relay:
         self._show_life()
 
 
-def kept_format(store: Store) -> Format | None:
-    """Return format 1 if the live generation has it, and otherwise None. Raise UnknownFormat.
+def format_to_build(store: Store, wanted: Format) -> Format:
+    """Return the wanted format, but with the number of the live generation if that is older. Raise UnknownFormat.
 
     While processes of an older release may run, only an operator decides on the newer format.
     """
     with suppress(ModelDamaged):
         live = store.generations().live
-        if live is not None and format_of(live) == FORMAT_1:
-            return FORMAT_1
-    return None
+        if live is not None and (found := format_of(live)).number < wanted.number:
+            return Format(found.number, wanted.kept if found.has_lists else 0)
+    return wanted
 
 
 def wait_for_commit(commits: PubSub) -> None:

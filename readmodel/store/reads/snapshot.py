@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from readmodel.store import keys
 from readmodel.store.connection import RedisCommand
 from readmodel.store.errors import ModelAbsent, ModelDamaged, NeedsRebuild, TornRead
-from readmodel.store.formats import Format, format_of
+from readmodel.store.formats import LISTS, Format, format_of
 from readmodel.store.generations import Generations
 from readmodel.store.lists import Range
 from readmodel.store.names import Names
@@ -51,6 +51,15 @@ class Snapshot:
     def format(self) -> Format:
         return format_of(self._generation)
 
+    def require_format(self, number: int) -> Reading[None]:
+        """Raise NeedsRebuild if the format of the generation is older. This needs a trip only if it is older.
+
+        The trip checks that the generation is still live. Otherwise, raise what `hashes` raises.
+        """
+        if self.format.number < number:
+            self._check((yield Wanted()))
+            raise NeedsRebuild
+
     def hashes(self, *view_keys: str) -> Reading[Sequence[dict[str, str]]]:
         """Return the hashes of these keys, in one round trip. The hash of a missing key is empty.
 
@@ -71,9 +80,7 @@ class Snapshot:
         Raise what `hashes` raises, and NeedsRebuild. With a token, the buckets must have reached its position. It also
         suffices if the `registers` in the ranges are as new as those of the token.
         """
-        if not self.format.has_lists:
-            self._check((yield Wanted()))
-            raise NeedsRebuild
+        yield from self.require_format(LISTS)
         buckets = self._visit(one.key for one in wanted)
         shown = (cursor_commands if self._at_least is None else progress_commands)(self._generation, buckets)
         trip = yield Wanted([*shown, *(one.command(self._generation) for one in wanted)])

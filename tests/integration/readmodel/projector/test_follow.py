@@ -6,9 +6,12 @@ from readmodel.projector.digest import digest
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
 from readmodel.store import generations
+from readmodel.store.formats import DEFAULT
 from readmodel.store.generations import Generations
 from readmodel.store.store import Store
 from tests.support.readmodel.rebuilds import allocate_some, fingerprint, follow_to_the_end
+
+NEW = f"g99{DEFAULT.suffix}"
 
 
 def test_the_relay_creates_the_same_views_as_the_fast_path(
@@ -27,11 +30,11 @@ def test_the_relay_creates_the_same_views_as_the_fast_path(
 def test_the_relay_advances_the_new_generation_first(bus: MessageBus, model: Store, log: EventLog) -> None:
     """Otherwise a switch could take readers back in time."""
     live = model.generations().live
-    generations.begin_filling(model.redis, model.names, "g99.2.100", log.identity(), FIRST_EPOCH)
-    generations.open_for_writers(model.redis, "g99.2.100", "")
-    assert generations.swap(model.redis, model.names, Generations(live), Generations(live, "g99.2.100"))
+    generations.begin_filling(model.redis, model.names, NEW, log.identity(), FIRST_EPOCH)
+    generations.open_for_writers(model.redis, NEW, "")
+    assert generations.swap(model.redis, model.names, Generations(live), Generations(live, NEW))
     allocate_some(bus)
     while follow(model, log, PROJECTION):
-        new_cursor, live_cursor = (model.cursor(name or "", log.identity()) for name in ("g99.2.100", live))
+        new_cursor, live_cursor = (model.cursor(name or "", log.identity()) for name in (NEW, live))
         assert (new_cursor or 0) >= (live_cursor or 0)
-    assert digest(model.redis, "g99.2.100") == fingerprint(model)
+    assert digest(model.redis, NEW) == fingerprint(model)
