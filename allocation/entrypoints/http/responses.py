@@ -38,6 +38,8 @@ FAILURES: dict[type[Exception], int] = {
 BUG = 500
 RETRYABLE = (StillRunning, StoreUnavailable)
 DOT_SEGMENTS = {".", ".."}
+HISTORY = "/history"
+"""Below an order, this end of a path selects its history."""
 UNCONFIRMED = "The service could not confirm the command"
 REPEAT = "You can send it again: a repeated command has no further effect"
 LOCKED = f"Another transaction holds a lock that the command needs. The command was not executed. {REPEAT}"
@@ -59,10 +61,10 @@ def location_of(command: Command) -> Headers:
     """
     match command:
         case commands.CreateBatch() | commands.ChangeBatchQuantity() | commands.ChangeBatchEta():
-            route, name = "batches", command.ref
+            start, name = "/batches/", command.ref
         case _:
-            route, name = "orders", command.orderid
-    return () if DOT_SEGMENTS.intersection(name.split("/")) else (("location", f"/{route}/{quote(name, safe='')}"),)
+            start, name = "/orders?id=" if command.orderid.endswith(HISTORY) else "/orders/", command.orderid
+    return () if DOT_SEGMENTS.intersection(name.split("/")) else (("location", f"{start}{quote(name, safe='')}"),)
 
 
 def success_status(command: type[Command]) -> int:

@@ -89,6 +89,12 @@ def test_name_with_a_dot_segment_gets_no_location(name: str) -> None:
     assert location_of(Allocate(f"x{name}x".replace("/", ""), "S", 1)) != ()
 
 
+@pytest.mark.parametrize("name", ["x/history", "/history", "x/history/history"])
+def test_order_named_like_a_history_has_its_own_location(name: str) -> None:
+    """The path /orders/x%2Fhistory is the history of the order x."""
+    assert location_of(Allocate(name, "S", 1)) == (("location", f"/orders?id={name.replace('/', '%2F')}"),)
+
+
 def test_the_client_sees_the_reason_but_no_detail() -> None:
     error = StoreUnavailable("the database is not migrated: relation secret_table is missing", NOT_MIGRATED)
     assert failure(error).message == (
