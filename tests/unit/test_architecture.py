@@ -1,5 +1,6 @@
 """Rules of the code base that no linter checks."""
 
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -16,6 +17,8 @@ from allocation.entrypoints.cli import main as cli
 from allocation.entrypoints.http import responses
 from allocation.event_handlers import EVENT_HANDLERS
 from allocation.service_layer.handlers import COMMAND_HANDLERS
+from readmodel.web.routes import ROUTES
+from tests.support.paths import ROOT
 
 IMPORT_EVERYTHING = """
 import sys
@@ -76,3 +79,12 @@ def test_every_event_has_a_name_and_handlers() -> None:
 
 def test_every_refusal_has_a_stored_name() -> None:
     assert set(REFUSAL_NAMES) == set(errors.Refusal.__subclasses__())
+
+
+def test_nginx_passes_queries_to_query_processes() -> None:
+    """The other processes answer them, too, so no test of the running proxy notices a missing path."""
+    configuration = (ROOT / "deploy" / "nginx.conf").read_text()
+    [pattern] = re.findall(r"location ~ (\S+) {[^}]*proxy_pass http://queries;", configuration)
+    paths = [route.format("x") + ("x" if route.endswith("/") else "") for route in ROUTES]
+    assert [path for path in paths if not re.match(pattern, path)] == []
+    assert [name for name in COMMANDS if re.match(pattern, f"/{name}")] == []
