@@ -62,6 +62,7 @@ class Verification:
 
         Raise StillDifferent if there are new ones after ROUNDS rounds.
         """
+        self._store.install(self._projection.cached_members)  # Perhaps no process of this release has run yet.
         for _ in range(ROUNDS):
             yield from self._restore_organisation()
             is_clean = True
@@ -101,8 +102,9 @@ class Verification:
         kinds = (*KINDS, "event") if target.kept else KINDS
         if orderid is not None:
             own = keys_of(("order", (orderid,)), self._projection.kinds(target))
-            lines = self._verifier.rows("line", self._state.pages("line", orderid=orderid))
-            yield from (difference for difference in lines if is_of_order(difference.key, orderid, own))
+            for kind in [kind for kind in kinds if kind in {"line", "event"}]:
+                rows = self._verifier.rows(kind, self._state.pages(kind, orderid=orderid))
+                yield from (difference for difference in rows if is_of_order(difference.key, orderid, own))
             yield from self._verifier.strangers_of(("order", (orderid,)))
         elif sample is not None:
             for kind in kinds:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
-from readmodel.projector.verification.differences import NO_HASH, Difference, Place
+from readmodel.projector.verification.differences import NO_HASH, Difference
+from readmodel.projector.verification.expected import Place
 from readmodel.projector.verification.hashes import stored_name
 from readmodel.store import functions, keys
 from readmodel.store.connection import ThreadConnection

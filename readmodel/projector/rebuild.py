@@ -23,8 +23,9 @@ from readmodel.projector.compare import Report, compared
 from readmodel.projector.fill import ModelLost, Progress, fill, outdated_totals
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import FENCE_PATIENCE, History, Log, advance, apply_beyond_fence, readable_progress
+from readmodel.projector.usable_generations import replaced_generations
 from readmodel.store import generations
-from readmodel.store.errors import HistoryChanged, ModelAbsent, ModelDamaged, UnknownFormat
+from readmodel.store.errors import HistoryChanged, ModelAbsent, ModelDamaged
 from readmodel.store.formats import DEFAULT, Format
 from readmodel.store.generations import Generations
 from readmodel.store.records.progress import Progress as GenerationProgress
@@ -69,7 +70,7 @@ def rebuild(
     """
     store.install(projection.cached_members)
     with losses_reported():
-        found = usable_generations(store)
+        found = replaced_generations(store)
         before = Generations(found.live)
         swap(store, found, before)
         generations.drop_all_but(store.redis, store.names, before.live)
@@ -88,15 +89,6 @@ def rebuild(
             swap(store, Generations(new, former), Generations(new))
     generations.drop_all_but(store.redis, store.names, new)
     return Rebuilt(events, report)
-
-
-def usable_generations(store: Store) -> Generations:
-    """Return the generations. If their key is damaged or names an unknown format, delete it: then none is live."""
-    try:
-        return store.generations()
-    except (ModelDamaged, UnknownFormat):
-        store.redis.delete(store.names.generations)
-        return store.generations()
 
 
 @contextmanager

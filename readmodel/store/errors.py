@@ -1,3 +1,8 @@
+BUILT_BY_OLDER_RELEASE = (
+    "An older release has built the views. When no process of that release is left, run `allocation rebuild`"
+)
+
+
 class ModelAbsent(Exception):
     """The read model, or a part of it, does not exist now. A rebuild from the log restores it."""
 
@@ -20,10 +25,7 @@ class NeedsRebuild(ModelAbsent):
     """An older release has built the views, and they lack what the query needs."""
 
     def __str__(self) -> str:
-        return (
-            "An older release has built the views, and they lack what this query needs. "
-            "Run `allocation rebuild` after every process has the new release"
-        )
+        return f"The views lack what this query needs. {BUILT_BY_OLDER_RELEASE}"
 
 
 class ModelOutdated(ModelAbsent):

@@ -55,3 +55,11 @@ def format_of(generation: str) -> Format:
         if found.number <= NEWEST and f"{match[1]}{found.suffix}" == generation:
             return found
     raise UnknownFormat(generation)
+
+
+def is_known(generation: str) -> bool:
+    try:
+        format_of(generation)
+    except UnknownFormat:
+        return False
+    return True

@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 from readmodel.store import functions, keys
 from readmodel.store.connection import PackedCommands, RedisCommand, ThreadConnection, pack
 from readmodel.store.errors import ModelDamaged
-from readmodel.store.formats import SUFFIX, Format, format_of
+from readmodel.store.formats import SUFFIX, Format, format_of, is_known
 from readmodel.store.functions import Write
 from readmodel.store.lists import Entry, entries_of
 from readmodel.store.names import Names
@@ -35,12 +35,12 @@ class Generations(NamedTuple):
 
     @classmethod
     def parse(cls, stored: str | None) -> "Generations":
-        """Raise ModelDamaged if the text names no generations, and UnknownFormat."""
+        """Raise ModelDamaged if the text names no generations, and UnknownFormat for the live one."""
         if not PAIR.fullmatch(stored or ""):
             raise ModelDamaged(f"the key of the generations holds {stored!r}")
         live, _, other = (stored or "").partition(" ")
-        for generation in filter(None, (live, other)):
-            format_of(generation)
+        if live:
+            format_of(live)
         return cls(live or None, other or None)
 
     def __str__(self) -> str:
@@ -48,7 +48,8 @@ class Generations(NamedTuple):
 
     @property
     def written(self) -> list[str]:
-        return [generation for generation in self if generation]
+        """The generations that this release writes. A newer release may be building the other one."""
+        return [generation for generation in self if generation and is_known(generation)]
 
 
 def new_name(redis: Redis, names: Names, live: str | None, wanted: Format) -> str:

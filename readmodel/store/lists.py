@@ -13,6 +13,7 @@ from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
+from zlib import crc32
 
 from readmodel.store import keys
 from readmodel.store.connection import RedisCommand
@@ -70,7 +71,7 @@ class Page(NamedTuple):
 
 
 class BadNext(ValueError):
-    """The text is no `next` of a page."""
+    """The text, which is the argument, is no `next` of a page of this list."""
 
 
 def list_key(kind: str, bucket: str, identifier: str = "") -> str:
@@ -80,6 +81,11 @@ def list_key(kind: str, bucket: str, identifier: str = "") -> str:
 
 def is_list(key: str) -> bool:
     return key.startswith(f":{LIST}:", len(keys.BUCKETS[0]))
+
+
+def kind_in(key: str) -> str:
+    """Return the kind of a list."""
+    return key.split(":", 3)[2]
 
 
 def member(order: str, name: str, value: str) -> str:
@@ -118,7 +124,7 @@ def range_of(key: str, wanted: PageRequest) -> Range:
     Raise BadNext.
     """
     limit, after = wanted
-    return Range(key, limit + 1) if after is None else Range(key, limit + 1, b"(" + decoded(after) + b"\xff")
+    return Range(key, limit + 1) if after is None else Range(key, limit + 1, b"(" + decoded(after, key) + b"\xff")
 
 
 def the_entry(key: str, order: str, name: str) -> Range:
@@ -127,26 +133,40 @@ def the_entry(key: str, order: str, name: str) -> Range:
     return Range(key, 1, b"[" + start, b"(" + start + b"\xff")
 
 
-def page_of(parts: Iterable[Sequence[str]], wanted: PageRequest) -> Page:
-    """Merge the ranges of one page, from different buckets. Raise ModelDamaged."""
+def page_of(key: str, parts: Iterable[Sequence[str]], wanted: PageRequest) -> Page:
+    """Merge the ranges of one page. They are from the list `key`, or from all buckets of its list.
+
+    Raise ModelDamaged.
+    """
     members = sorted(chain.from_iterable(parts))
     entries = [parse_entry(stored) for stored in members[: wanted.limit]]
-    return Page(entries, encoded(entries[-1]) if len(members) > wanted.limit else None)
+    return Page(entries, encoded(entries[-1], key) if len(members) > wanted.limit else None)
 
 
-def encoded(last: ListEntry) -> str:
-    """Return the start of the next page as an opaque text. A value that is no register names the entry, too."""
+def encoded(last: ListEntry, key: str) -> str:
+    """Return the start of the next page of this list, as an opaque text.
+
+    A value that is no register names the entry, too.
+    """
     version, separator, _ = last.value.partition("\0")
     start = member(last.order, last.name, version + separator if separator else "")
-    return urlsafe_b64encode(start.encode()).rstrip(b"=").decode()
+    return urlsafe_b64encode(checksum(key) + start.encode()).rstrip(b"=").decode()
 
 
-def decoded(text: str) -> bytes:
+def decoded(text: str, key: str) -> bytes:
+    """Return the start of a page of this list. Raise BadNext."""
     try:
-        start = b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        data = b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        start = data[len(checksum(key)) :]
         separators = start.decode().count("\0")
     except ValueError:
-        raise BadNext from None
-    if separators not in {2, 3} or not start.endswith(b"\0") or len(text) > LONGEST_NEXT:
-        raise BadNext
+        raise BadNext(text) from None
+    is_start = separators in {2, 3} and start.endswith(b"\0") and len(text) <= LONGEST_NEXT
+    if not is_start or not data.startswith(checksum(key)):
+        raise BadNext(text)
     return start
+
+
+def checksum(key: str) -> bytes:
+    """Return a checksum of the list's kind and identifier. A list that is divided among buckets has one checksum."""
+    return crc32(key[len(keys.BUCKETS[0]) :].encode()).to_bytes(4)

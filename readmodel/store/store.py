@@ -6,7 +6,6 @@ writes can't restore parts of the views.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
@@ -148,9 +147,8 @@ class Store:
         """Return whether every bucket accepted its writes, and the current generations."""
         applied, invalidated = list[Any](), False
         commands: list[RedisCommand] = []
-        for generation, part in parts(target, fold):
+        for generation, buckets in parts(target, fold):
             applied += self._connection.send(commands) if commands else ()
-            buckets = by_bucket(part)
             commands = [apply_command(self.names, generation, bucket, buckets[bucket], identity) for bucket in buckets]
             invalidated = invalidated or invalidates_caches(buckets)
         # Read the generations last. A rebuild that announces a generation later reads these events from the log.
@@ -163,11 +161,22 @@ class Store:
         return all(applied), Generations.parse(stored)
 
 
-def parts(target: Generations, fold: Fold) -> Iterator[tuple[str, list[Write]]]:
-    """Yield the writes for each generation. A call with more of them would block Redis for too long."""
+def parts(target: Generations, fold: Fold) -> Iterator[tuple[str, dict[str, list[Write]]]]:
+    """Yield the writes of each trip, by bucket, for each generation. More of them would keep Redis busy for too long.
+
+    One call writes all registers of a product, unless its bucket has more than APPLIED_AT_ONCE writes.
+    """
     for generation in target.written:
-        writes = iter(fold(format_of(generation)))
-        while part := list(islice(writes, APPLIED_AT_ONCE)):
+        buckets = by_bucket(fold(format_of(generation)))
+        part, size = dict[str, list[Write]](), 0
+        for bucket, writes in buckets.items():
+            for start in range(0, len(writes), APPLIED_AT_ONCE):
+                chunk = writes[start : start + APPLIED_AT_ONCE]
+                if part and (size + len(chunk) > APPLIED_AT_ONCE or bucket in part):
+                    yield generation, part
+                    part, size = {}, 0
+                part[bucket], size = chunk, size + len(chunk)
+        if part:
             yield generation, part
 
 

@@ -110,13 +110,14 @@ def order_history(snapshot: Snapshot, orderid: str, wanted: PageRequest = FIRST_
     An event is {"at", "event", "sku", "version", "qty", "batchref", "why", "actor"}. `why` and `actor` are null if the
     event has none. The history has at most the latest `kept` events. Raise NoHistory.
     """
-    [found] = yield from snapshot.ranges(range_of(history_key(orderid), wanted))
+    key = history_key(orderid)
+    [found] = yield from snapshot.ranges(range_of(key, wanted))
     kept = snapshot.format.kept
     if not kept:
         raise NoHistory
     if not found and wanted.after is None:
         return None
-    page = page_of([found], wanted)
+    page = page_of(key, [found], wanted)
     return {"orderid": orderid, "events": list(map(decode_entry, page.entries)), "kept": kept, "next": page.next}
 
 

@@ -161,7 +161,7 @@ def totals_and_room(snapshot: Snapshot, sku: str, wanted: PageRequest) -> Readin
     before, batches, after = yield from snapshot.ranges(own, room, own, registers=registers_of)
     if before != after:
         raise TornRead
-    return (product_totals(parse_entry(before[0])), page_of([batches], wanted)) if before else None
+    return (product_totals(parse_entry(before[0])), page_of(room.key, [batches], wanted)) if before else None
 
 
 def registers_of(found: Sequence[Sequence[str]]) -> dict[str, dict[str, str]]:

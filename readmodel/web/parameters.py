@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qs
 
-from readmodel.store.lists import FIRST_PAGE, BadNext, PageRequest, decoded
+from readmodel.store.lists import FIRST_PAGE, PageRequest
 from readmodel.store.reads.consistency import BadToken, ConsistencyToken
 from readmodel.store.registers import LONGEST_SHOWN
 from readmodel.web.answers import Problem
@@ -40,16 +40,8 @@ def token_of(request: Request) -> ConsistencyToken | None:
 
 
 def page_request(request: Request) -> PageRequest:
-    """Return the page that `limit` and `next` ask for."""
-    after = value_of(request, "next")
-    limit = number(request, "limit", MOST_ENTRIES, FIRST_PAGE.limit)
-    if after is not None:
-        try:
-            decoded(after)
-        except BadNext:
-            shown = repr(after[:LONGEST_SHOWN])
-            raise Problem(400, f"next must be the member `next` of the previous page, not {shown}") from None
-    return PageRequest(limit, after)
+    """Return the page that `limit` and `next` ask for. The list checks `next`."""
+    return PageRequest(number(request, "limit", MOST_ENTRIES, FIRST_PAGE.limit), value_of(request, "next"))
 
 
 def number(request: Request, name: str, largest: int, default: int | None = None) -> int:
@@ -58,7 +50,7 @@ def number(request: Request, name: str, largest: int, default: int | None = None
     if value is None and default is not None:
         return default
     if value is None:
-        raise Problem(400, f"The parameter {name} is missing")
+        raise Problem(400, f"The parameter {name} is missing, for example ?{name}=5")
     if not (value.isascii() and value.isdecimal() and len(value) < 20 and 1 <= int(value) <= largest):
         raise Problem(400, f"{name} must be an integer from 1 to {largest}, not {value[:LONGEST_SHOWN]!r}")
     return int(value)

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from redis.exceptions import RedisError
 
 from readmodel.store.errors import ModelAbsent, ModelOutdated, NeedsRebuild, UnknownFormat
+from readmodel.store.lists import BadNext
 from readmodel.store.reads.consistency import ConsistencyToken, NotYet, OtherHistory
 from readmodel.store.reads.reader import Reader
 from readmodel.store.reads.reading import Reading
+from readmodel.store.registers import LONGEST_SHOWN
 from readmodel.views.order_history import NoHistory
 from readmodel.web.answers import RETRY_LATER, Answer, json_answer, problem
 from readmodel.web.edge.access import QUERY
@@ -22,8 +24,9 @@ UNREACHABLE = "The read model is unreachable"
 NOT_YET = "The views do not show the command of this consistency token yet"
 OTHER_HISTORY = (
     "The views show another history than the token. The database was restored or has lost commands, or the token is of"
-    " another service"
+    " another service. Query without the token, and send the command again if the views do not show it"
 )
+BAD_NEXT = "next must be the member `next` of the previous page of the same list, not {!r}"
 NO_HISTORY = "This service keeps no history of orders"
 
 
@@ -56,10 +59,14 @@ class Query:
     def _read(self, fetch: Fetch, token: ConsistencyToken | None, not_found: str) -> Reading[Answer]:
         try:
             found, warning = yield from self._reader.read_at_least(token, fetch)
+        except NeedsRebuild as error:
+            return problem(503, str(error))
         except (ModelAbsent, RedisError) as error:
             return problem(503, reason_of(error), RETRY_LATER)
         except NotYet:
             return problem(503, NOT_YET, RETRY_LATER)
+        except BadNext as error:
+            return problem(400, BAD_NEXT.format(str(error)[:LONGEST_SHOWN]))
         except OtherHistory:
             return problem(409, OTHER_HISTORY)
         except NoHistory:
@@ -84,4 +91,4 @@ def query_endpoints(reader: Reader, readings: Readings) -> dict[str, Query]:
 def reason_of(error: ModelAbsent | RedisError) -> str:
     if isinstance(error, RedisError):
         return UNREACHABLE
-    return str(error) if isinstance(error, (ModelOutdated, NeedsRebuild, UnknownFormat)) else REBUILDING
+    return str(error) if isinstance(error, (ModelOutdated, UnknownFormat)) else REBUILDING

@@ -47,4 +47,9 @@ class Readings:
 
 
 def fields_in(trip: Trip) -> int:
-    return sum(len(reply) for reply in trip.replies if isinstance(reply, (dict, list)))
+    """Return the number of fields. Four entries of a list count as one: a page needs only some of them."""
+    return sum(
+        len(reply) if isinstance(reply, dict) else len(reply) // 4
+        for reply in trip.replies
+        if isinstance(reply, (dict, list))
+    )

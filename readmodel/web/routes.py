@@ -39,7 +39,8 @@ def prepare_order(request: Request) -> Fetch:
 def prepare_orders(request: Request) -> Fetch:
     orderids = list(dict.fromkeys(values_of(request, "id")))
     if not 1 <= len(orderids) <= MOST_ORDERS:
-        raise Problem(400, f"The parameter id must occur 1 to {MOST_ORDERS} times, not {len(orderids)} times")
+        found = f"not {len(orderids)} times, for example ?id=a&id=b"
+        raise Problem(400, f"The parameter id must occur 1 to {MOST_ORDERS} times, {found}")
     for orderid in orderids:
         require_identifier(orderid)
     explain = flag(request, "explain")

@@ -5,8 +5,11 @@ from typing import cast
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from readmodel.store.errors import ModelAbsent
+from readmodel.store.errors import BUILT_BY_OLDER_RELEASE, ModelAbsent
+from readmodel.store.formats import NEWEST, Format
 from readmodel.store.names import Names
+from readmodel.store.reads.reading import Reading
+from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.records.heartbeat import SUSPECT
 from readmodel.store.records.signs_of_life import reason_of_silence
 from readmodel.store.store import Store
@@ -22,11 +25,15 @@ def check_views(store: Store, suspect_is_ready: bool, too_old: float, *, writes:
     """Return whether queries can be answered.
 
     Views that are more than `too_old` seconds behind are not ready. While the views are suspect, that depends on
-    `suspect_is_ready`. `writes` says that the process writes to this Redis server: then the server must accept writes.
+    `suspect_is_ready`. The member `format` appears if an operator should rebuild the views. `writes` says that the
+    process writes to this Redis server: then the server must accept writes.
     """
     try:
-        views = store.read(lambda snapshot: snapshot.hashes()).warning
+        found = store.read(read_format)
+        views = found.warning
         members: dict[str, object] = {} if views is None else {"views": views}
+        if found.value.number < NEWEST:
+            members["format"] = BUILT_BY_OLDER_RELEASE
         reason = (
             reason_of_age(views, too_old)
             or reason_of_eviction(store.redis)
@@ -38,6 +45,12 @@ def check_views(store: Store, suspect_is_ready: bool, too_old: float, *, writes:
     if silence is not None:
         members["relay"] = silence
     return Finding(reason, members, SUSPECT_VIEWS if views == SUSPECT and not suspect_is_ready else None)
+
+
+def read_format(snapshot: Snapshot) -> Reading[Format]:
+    """Return the format of the live generation, after a trip that checks it."""
+    yield from snapshot.hashes()
+    return snapshot.format
 
 
 def reason_of_age(views: str | None, too_old: float) -> str | None:

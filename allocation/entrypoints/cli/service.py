@@ -66,6 +66,8 @@ def check_queries() -> list[str]:
     except RedisError as error:
         return report("Queries", reason_of(error))
     found = check_views(store, settings.suspect_is_ready, settings.views_too_old, writes=is_primary)
+    if "format" in found.members:
+        click.echo(f"Views: {found.members['format']}")
     return report("Queries", found.reason or found.for_all)
 
 

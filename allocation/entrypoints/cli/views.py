@@ -39,10 +39,14 @@ def rebuild() -> None:
 def adopt() -> None:
     """Declare that the database was restored from a copy. The relay then rebuilds the views."""
     from readmodel.projector.follow import readable_progress
-    from readmodel.projector.rebuild import usable_generations
+    from readmodel.projector.usable_generations import usable_generations
+    from readmodel.store.errors import UnknownFormat
 
     log, store = log_and_store()
-    live = usable_generations(store).live
+    try:
+        live = usable_generations(store).live
+    except UnknownFormat as error:
+        raise click.ClickException(str(error)) from error
     progress = readable_progress(store, live)
     history = log.adopt(progress.buckets if progress else ())
     if live:

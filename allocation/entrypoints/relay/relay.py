@@ -5,13 +5,13 @@ It also runs the subscriptions, in background threads.
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from redis.client import PubSub
 from redis.exceptions import RedisError
 
 from allocation.adapters.postgres.event_log import READ_AT_ONCE, EventLog, LogBehind
 from allocation.entrypoints.relay.background import BackgroundThread
+from allocation.entrypoints.relay.formats import format_to_build, require_known_format, warn_of_older_format
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown, ShutdownRequested
 from readmodel.logs import visible
@@ -19,8 +19,8 @@ from readmodel.outage import Outage
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Completeness, follow
 from readmodel.projector.rebuild import RebuildFailed, rebuild
-from readmodel.store.errors import ModelAbsent, ModelDamaged, UnknownFormat
-from readmodel.store.formats import DEFAULT, Format, format_of
+from readmodel.store.errors import ModelAbsent, UnknownFormat
+from readmodel.store.formats import DEFAULT, Format
 from readmodel.store.records.presence import RedisShared, require_alone
 from readmodel.store.store import Store
 
@@ -93,6 +93,7 @@ class Relay:
                 self._shutdown.wait(PAUSE)
 
     def _relay(self) -> None:
+        require_known_format(self._store)
         self._store.install(self._projection.cached_members)
         with self._store.redis.pubsub(ignore_subscribe_messages=True) as commits:
             self._subscribe(commits)
@@ -133,6 +134,7 @@ class Relay:
         if not self._follows:
             logger.info("The relay follows the log")
             self._follows = True
+            warn_of_older_format(self._store)
         if not moved:
             wait_for_commit(commits)
             return
@@ -164,18 +166,6 @@ class Relay:
     def _work_on(self) -> None:
         self._shutdown.check()
         self._show_life()
-
-
-def format_to_build(store: Store, wanted: Format) -> Format:
-    """Return the wanted format, but with the number of the live generation if that is older. Raise UnknownFormat.
-
-    While processes of an older release may run, only an operator decides on the newer format.
-    """
-    with suppress(ModelDamaged):
-        live = store.generations().live
-        if live is not None and (found := format_of(live)).number < wanted.number:
-            return Format(found.number, wanted.kept if found.has_lists else 0)
-    return wanted
 
 
 def wait_for_commit(commits: PubSub) -> None:

@@ -13,13 +13,14 @@ from allocation.service_layer.out_of_stock import NotSent
 from allocation.service_layer.unit_of_work import LoggedEvent, RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown
 from readmodel.outage import Outage
+from readmodel.store.errors import UnknownFormat
 
 logger = logging.getLogger(__name__)
 
 POLL = 0.25
 PAUSE, LONGEST_PAUSE, LONGEST_PAUSE_OF_MAIL = 1.0, 5.0, 60.0
 
-UNAVAILABLE = (RedisError, StoreUnavailable, RetryableError, NotSent)
+UNAVAILABLE = (RedisError, StoreUnavailable, RetryableError, NotSent, UnknownFormat)
 
 
 class Subscription(BackgroundThread):

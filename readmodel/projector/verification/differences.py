@@ -11,20 +11,20 @@ So a register is wrong if its state did not change from step 1 to step 3, or if 
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Log
-from readmodel.projector.verification.hashes import LISTED, read_fields
+from readmodel.projector.verification.expected import Expected, Place, expected_from
+from readmodel.projector.verification.hashes import read_fields
 from readmodel.projector.verification.trimmed import trimmed_entries
 from readmodel.store.errors import ModelAbsent
 from readmodel.store.formats import format_of
-from readmodel.store.functions import Write
-from readmodel.store.lists import Entry, entries_of, is_list
+from readmodel.store.lists import Entry, is_list, kind_in
 from readmodel.store.registers import version_in
 from readmodel.store.store import Store
-from readmodel.views.kinds import Name
+from readmodel.views.kinds import ListOfEvents, Name
 
 ATTEMPTS = 10
 """Comparisons of registers that change all the time. After the last one, they count as right."""
@@ -32,9 +32,6 @@ POLL = 0.05
 SHOWN_WITHIN = 10.0
 """Seconds. The relay needs a fraction of a second."""
 NO_HASH, NO_LIST = "a value that is no hash", "a value that is no list"
-
-Place = tuple[str, str]
-"""A key without its generation, and a field of a hash or an entry of a list."""
 
 Pause = Callable[[float], object]
 """Waits for a number of seconds. It may raise an error to end the comparison."""
@@ -75,17 +72,6 @@ class Difference(NamedTuple):
 
 class ViewsBehind(Exception):
     """The views lag behind the log, so verify can't distinguish a wrong register from a late one."""
-
-
-class Expected(NamedTuple):
-    """The register that follows from the state. If its value is None, the place must be empty. `row` names the row."""
-
-    version: int
-    value: str | None
-    row: Name
-    other_key: str | None = None
-    lists: tuple[str, ...] = ()
-    name: str = ""
 
 
 class Comparison:
@@ -148,10 +134,15 @@ class Comparison:
             stored = other_type(key) if fields is None else fields.get(field)
             if stored != one.value:
                 differences[key, field] = Difference(key, field, stored, one.value, *one[3:])
-        missing = [place for place, one in differences.items() if one.expected == LISTED and one.found is None]
+        missing = [place for place, one in differences.items() if one.found is None and self._is_event(*place)]
         for place in trimmed_entries(self._store.redis, self.generation, missing):
             del differences[place]
         return differences
+
+    def _is_event(self, key: str, _: str) -> bool:
+        """Return whether the place is an entry in a list of events."""
+        kinds = self._projection.kinds(format_of(self.generation))
+        return is_list(key) and isinstance(kinds.get(kind_in(key)), ListOfEvents)
 
     def _wait_until_shown(self) -> None:
         """Wait until the cursors have passed the log's end. Raise ViewsBehind after SHOWN_WITHIN seconds."""
@@ -167,19 +158,6 @@ class Comparison:
             f"The views have not reached position {end} of the log within {SHOWN_WITHIN:.0f} s. "
             "Either no relay works, or a transaction holds the log back"
         )
-
-
-def expected_from(write: Write, row: Name) -> Iterator[tuple[Place, Expected]]:
-    """Yield each place that the write sets or clears, with what it must hold. `row` names the row of the write."""
-    if isinstance(write, Entry):
-        yield (write.key, write.member.decode()), Expected(0, LISTED, row)
-        return
-    key, field, version, value, other, _, lists, name = write
-    yield (key, field), Expected(version, value.decode(), row, other, lists, name)
-    if other is not None:
-        yield (other, field), Expected(version, None, row, key)
-    for list_key, member in entries_of(lists, name, value.decode()):
-        yield (list_key, member), Expected(version, LISTED, row)
 
 
 def other_type(key: str) -> str:

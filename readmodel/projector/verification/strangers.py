@@ -5,15 +5,15 @@ A view never shows a row before its commit, and no row is ever deleted. So this 
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from redis import Redis
 
 from readmodel.projector.fold import Projection
 from readmodel.projector.verification.differences import NO_HASH, NO_LIST, Difference, State
-from readmodel.projector.verification.hashes import Fields, scan_fields
-from readmodel.projector.verification.stray_entries import ViewKey, stray_entries
+from readmodel.projector.verification.hashes import Fields, scan_fields, stored_name
+from readmodel.projector.verification.stray_entries import StrayEntries, ViewKey
 from readmodel.store import keys
 from readmodel.store.formats import format_of
 from readmodel.store.generations import generation_of, is_generation
@@ -45,7 +45,8 @@ def strangers(
     views = {key: view for key in places if (view := view_of(key, kinds)) is not None}
     found, more = scan_fields(redis, generation, {key: places[key] for key in views}, count)
     strange = [
-        Difference(key, None, "a key that is no view", None) for key in places.keys() - views - keys.ORGANISING_KEYS
+        Difference(key, None, "a key that is no view", None)
+        for key in existing(redis, generation, sorted(places.keys() - views - keys.ORGANISING_KEYS))
     ]
     hashes = {
         key: ViewKey(view.kind, view.identifier) for key, view in views.items() if isinstance(view.kind, Registers)
@@ -55,7 +56,7 @@ def strangers(
         *strange,
         *ghosts(found, hashes, state),
         *(Difference(key, None, NO_LIST, None) for key in lists if found[key] is None),
-        *stray_entries(redis, state, projection, generation, lists, found),
+        *StrayEntries(redis, state, projection, generation).find(lists, found),
     ]
     return Part(differences, more, len(strange) + sum(len(fields or ()) for fields in found.values()))
 
@@ -64,6 +65,14 @@ def scan_keys(redis: Redis, generation: str, cursor: int) -> tuple[int, list[str
     """Return the next cursor of a scan, and some keys of the generation. The first and last cursor are 0."""
     following, found = redis.scan(cursor, match=f"{generation}:{{*", count=SCANNED_AT_ONCE)
     return following, [key.removeprefix(f"{generation}:") for key in cast("list[str]", found)]
+
+
+def existing(redis: Redis, generation: str, names: Sequence[str]) -> list[str]:
+    """Return the keys that exist. After a switch, the names may be those of the former generation."""
+    pipeline = redis.pipeline(transaction=False)
+    for name in names:
+        pipeline.exists(stored_name(generation, name))
+    return [name for name, exists in zip(names, pipeline.execute(), strict=True) if exists]
 
 
 def ghosts(
@@ -93,6 +102,8 @@ def view_of(key: str, kinds: Mapping[str, Kind]) -> "ViewKey[Kind] | None":
     if not match or not kind or not is_possible((match[3],)):
         return None
     is_hash, bucket, identifier = isinstance(kind, Registers), keys.bucket_of(key), match[3]
+    if isinstance(kind, ListOfRegisters) and (kind.row_of_key(identifier) is None) != (identifier == ""):
+        return None
     is_there = bucket in keys.BUCKETS if isinstance(kind, ListOfRegisters) else bucket == keys.bucket_for(identifier)
     return ViewKey(kind, identifier) if is_there and is_hash == (match[1] is None) else None
 

@@ -1,13 +1,14 @@
 """Finds and corrects the entries of lists that do not follow from a register or from an event."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from redis import Redis
 
 from readmodel.projector.fold import Projection
 from readmodel.projector.verification.differences import Difference, State
-from readmodel.projector.verification.hashes import LISTED, Fields, read_fields, stored_name
+from readmodel.projector.verification.hashes import LISTED, Fields, read_fields, results, stored_name
 from readmodel.store import keys
 from readmodel.store.errors import ModelDamaged
 from readmodel.store.formats import format_of
@@ -15,7 +16,7 @@ from readmodel.store.functions import STORED, relist_command
 from readmodel.store.lists import Entry, ListEntry, entries_of, member, parse_entry
 from readmodel.store.registers import Register, orders_in
 from readmodel.store.store import Store
-from readmodel.views.kinds import Kind, ListOfEvents, ListOfRegisters
+from readmodel.views.kinds import Kind, ListOfEvents, ListOfRegisters, Name
 
 K = TypeVar("K", bound=Kind, covariant=True)
 
@@ -35,93 +36,94 @@ class Place(NamedTuple):
     number: int
 
 
-def stray_entries(
-    redis: Redis,
-    state: State,
-    projection: Projection,
-    generation: str,
-    lists: Mapping[str, ViewKey[Kind]],
-    found: Mapping[str, Fields | None],
-) -> Iterator[Difference]:
-    """Yield a difference for each entry in `found` that must not be in its list."""
-    for key, view in lists.items():
-        members = list(found[key] or ())
-        if isinstance(view.kind, ListOfEvents):
-            strays = without_event(state, projection, generation, key, members, view.kind)
-        else:
-            strays = without_register(redis, state, projection, generation, key, members, view)
-        yield from (Difference(key, stray, LISTED, None) for stray in strays)
+class StrayEntries:
+    """Finds the entries of one generation that must not be in their lists."""
+
+    def __init__(self, redis: Redis, state: State, projection: Projection, generation: str) -> None:
+        self._redis = redis
+        self._state = state
+        self._projection = projection
+        self._generation = generation
+
+    def find(self, lists: Mapping[str, ViewKey[Kind]], found: Mapping[str, Fields | None]) -> Iterator[Difference]:
+        """Yield a difference for each stray entry in `found`, and for those that a full list of events should trim."""
+        of_events: dict[str, ListOfEvents] = {}
+        of_registers: dict[str, ViewKey[ListOfRegisters]] = {}
+        for key, view in lists.items():
+            if isinstance(view.kind, ListOfEvents):
+                of_events[key] = view.kind
+            elif isinstance(view.kind, ListOfRegisters):
+                of_registers[key] = ViewKey(view.kind, view.identifier)
+        for key, stored in (
+            *self._without_event(of_events, found),
+            *self._beyond_limit(of_events),
+            *self._without_register(of_registers, found),
+        ):
+            yield Difference(key, stored, LISTED, None)
+
+    def _without_event(
+        self, lists: Mapping[str, ListOfEvents], found: Mapping[str, Fields | None]
+    ) -> Iterator[tuple[str, str]]:
+        members = [(key, stored) for key in lists for stored in found[key] or ()]
+        names = {name for key, stored in members if (name := name_of_event(stored, lists[key])) is not None}
+        events = [event for events in self._state.events_of("event", list(names)).values() for event in events]
+        writes = self._projection.fold(events, format_of(self._generation))
+        expected = {(write.key, write.member.decode()) for write in writes if isinstance(write, Entry)}
+        return (place for place in members if place not in expected)
+
+    def _beyond_limit(self, lists: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Yield the first entries of each list of events that has more entries than it keeps."""
+        kept, pipeline = format_of(self._generation).kept, self._redis.pipeline(transaction=False)
+        for key in lists:
+            pipeline.zrange(stored_name(self._generation, key), 0, -kept - 1)
+        for key, surplus in zip(lists, results(pipeline), strict=True):
+            yield from ((key, stored) for stored in surplus or ())
+
+    def _without_register(
+        self, lists: Mapping[str, ViewKey[ListOfRegisters]], found: Mapping[str, Fields | None]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the entries that differ from their registers, unless only the register is wrong."""
+        places = {
+            (key, stored): place_of(key, stored, view) for key, view in lists.items() for stored in found[key] or ()
+        }
+        wanted: dict[str, list[str]] = defaultdict(list)
+        for place in places.values():
+            if place is not None:
+                wanted[place.key].append(place.field)
+        registers = read_fields(self._redis, self._generation, wanted)
+        for (key, stored), place in places.items():
+            value = (registers[place.key] or {}).get(place.field) if place else None
+            is_suspect = not is_entry_of(value, place, stored)
+            if is_suspect and self._is_stray(key, stored, place) and not self._follows(key, stored, lists[key]):
+                yield key, stored
+
+    def _is_stray(self, key: str, stored: str, place: Place | None) -> bool:
+        """Return whether the list still has the entry, and its register does not. Read both at the same time."""
+        if place is None:
+            return True
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.zscore(stored_name(self._generation, key), stored.encode(errors=STORED))
+        pipeline.hget(stored_name(self._generation, place.key), place.field)
+        score, value = results(pipeline)
+        return score is not None and not is_entry_of(value, place, stored)
+
+    def _follows(self, key: str, stored: str, view: ViewKey[ListOfRegisters]) -> bool:
+        """Return whether the list must have the entry, according to the row of its register."""
+        entry, target = parsed(stored), format_of(self._generation)
+        if entry is None:
+            return False
+        kind, name = view.kind.row_of(view.identifier, entry.name)
+        events = [event for events in self._state.events_of(kind, [name]).values() for event in events]
+        registers = (write for write in self._projection.fold(events, target) if isinstance(write, Register))
+        return any((key, stored) in entries_of(one.lists, one.name, one.value.decode()) for one in registers)
 
 
-def without_event(
-    state: State, projection: Projection, generation: str, key: str, members: list[str], kind: ListOfEvents
-) -> list[str]:
-    """Return the entries that do not follow from an event of the log."""
-    names = {stored: name for stored in members if (name := name_of_event(stored, kind)) is not None}
-    logged = state.events_of("event", list(set(names.values()))) if names else {}
-    events = [event for events in logged.values() for event in events]
-    writes = projection.fold(events, format_of(generation))
-    expected = {(write.key, write.member.decode()) for write in writes if isinstance(write, Entry)}
-    return [stored for stored in members if (key, stored) not in expected]
-
-
-def name_of_event(stored: str, kind: ListOfEvents) -> tuple[str | int, ...] | None:
+def name_of_event(stored: str, kind: ListOfEvents) -> Name | None:
     entry = parsed(stored)
     try:
-        return None if entry is None or "\0" in entry.name else kind.event_of(entry)
+        return None if entry is None else kind.event_of(entry)
     except ModelDamaged:
         return None
-
-
-def without_register(
-    redis: Redis,
-    state: State,
-    projection: Projection,
-    generation: str,
-    key: str,
-    members: list[str],
-    view: ViewKey[Kind],
-) -> list[str]:
-    """Return the entries that differ from their registers. Look twice, because a writer may replace both meanwhile.
-
-    Omit an entry that is as the state says: then only its register is wrong.
-    """
-    places = {stored: place_of(key, stored, view) for stored in members}
-    wanted: dict[str, list[str]] = {}
-    for place in places.values():
-        if place is not None:
-            wanted.setdefault(place.key, []).append(place.field)
-    registers = read_fields(redis, generation, wanted)
-    strays = []
-    for stored, place in places.items():
-        value = (registers[place.key] or {}).get(place.field) if place else None
-        if not is_entry_of(value, place, stored) and is_stray(redis, generation, key, stored, place):
-            strays.append(stored)
-    return [stored for stored in strays if not follows_from_state(state, projection, generation, key, stored, view)]
-
-
-def follows_from_state(
-    state: State, projection: Projection, generation: str, key: str, stored: str, view: ViewKey[Kind]
-) -> bool:
-    """Return whether the list must have the entry, according to the row of its register."""
-    entry, target = parsed(stored), format_of(generation)
-    if entry is None or not isinstance(view.kind, ListOfRegisters):
-        return False
-    kind, name = view.kind.row_of(view.identifier, entry.name)
-    writes = (write for events in state.events_of(kind, [name]).values() for write in projection.fold(events, target))
-    registers = (write for write in writes if isinstance(write, Register))
-    return any((key, stored) in entries_of(one.lists, one.name, one.value.decode()) for one in registers)
-
-
-def is_stray(redis: Redis, generation: str, key: str, stored: str, place: Place | None) -> bool:
-    """Return whether the list still has the entry, and its register does not. Read both at the same time."""
-    if place is None:
-        return True
-    pipeline = redis.pipeline(transaction=True)
-    pipeline.zscore(stored_name(generation, key), stored.encode(errors=STORED))
-    pipeline.hget(stored_name(generation, place.key), place.field)
-    score, value = pipeline.execute(raise_on_error=False)
-    return score is not None and not is_entry_of(value if isinstance(value, str) else None, place, stored)
 
 
 def is_entry_of(value: str | None, place: Place | None, stored: str) -> bool:
@@ -161,4 +163,7 @@ def repair_entry(store: Store, generation: str, difference: Difference, view: Vi
         return bool(store.redis.execute_command(*relist_command(store.names, generation, key, stored, *place)))
     if difference.expected is None:
         return bool(store.redis.zrem(name, content))
-    return bool(store.redis.zadd(name, {content: 0}))
+    pipeline = store.redis.pipeline(transaction=True)
+    pipeline.zadd(name, {content: 0})
+    pipeline.zremrangebyrank(name, 0, -format_of(generation).kept - 1)
+    return bool(pipeline.execute()[0])

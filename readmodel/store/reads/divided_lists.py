@@ -22,7 +22,7 @@ def divided_page(
         found = yield from snapshot.ranges(*others, *ranges)
         parts = found[len(others) :]
         if share > wanted.limit or is_complete(parts, share, wanted.limit):
-            return page_of(parts, wanted), found[: len(others)]
+            return page_of(key_in(keys.BUCKETS[0]), parts, wanted), found[: len(others)]
         share = wanted.limit + 1
 
 

@@ -3,23 +3,28 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
-from typing import Any
+from typing import cast
 
 from redis.exceptions import RedisError
 
 from readmodel.store import keys
-from readmodel.store.connection import RedisCommand
-from readmodel.store.errors import ModelAbsent, ModelDamaged, NeedsRebuild, TornRead
+from readmodel.store.errors import ModelDamaged, NeedsRebuild, TornRead
 from readmodel.store.formats import LISTS, Format, format_of
 from readmodel.store.generations import Generations
 from readmodel.store.lists import Range
 from readmodel.store.names import Names
 from readmodel.store.reads.consistency import ConsistencyToken, NotYet
+from readmodel.store.reads.cursors import (
+    cursor_commands,
+    cursors_in_history,
+    progress_commands,
+    require_positions,
+    require_shown,
+)
 from readmodel.store.reads.reader_cache import Cached, ReaderCache
 from readmodel.store.reads.reading import Reading, Trip, Wanted
 from readmodel.store.records.heartbeat import Heartbeat, warning
 from readmodel.store.records.progress import milliseconds, replication_id_in
-from readmodel.store.registers import number_of
 
 RegistersOf = Callable[[Sequence[Sequence[str]]], Mapping[str, Mapping[str, str]]]
 """Returns the registers in the replies to ranges, by key and by field."""
@@ -82,6 +87,10 @@ class Snapshot:
         """
         yield from self.require_format(LISTS)
         buckets = self._visit(one.key for one in wanted)
+        if self._at_least is not None and registers is None:
+            yield from self._require_position(
+                buckets[-1:]
+            )  # While the query waits, it reads only this bucket's cursor.
         shown = (cursor_commands if self._at_least is None else progress_commands)(self._generation, buckets)
         trip = yield Wanted([*shown, *(one.command(self._generation) for one in wanted)])
         self._check(trip)
@@ -93,6 +102,13 @@ class Snapshot:
             reached = min(cursors_in_history(self._at_least, buckets, cursors).values())
             require_shown(self._at_least, reached, {} if registers is None else registers(found))
         return found
+
+    def _require_position(self, buckets: Sequence[str]) -> Reading[None]:
+        """Raise NotYet if one of the buckets has not reached the position of the token."""
+        token = cast("ConsistencyToken", self._at_least)
+        trip = yield Wanted(progress_commands(self._generation, buckets))
+        self._check(trip)
+        require_shown(token, min(cursors_in_history(token, buckets, trip.replies).values()), {})
 
     def _read(self, view_keys: Sequence[str]) -> Reading[tuple[Sequence[dict[str, str]], str | None]]:
         """Return the hashes and the token of the cache."""
@@ -142,50 +158,6 @@ class Snapshot:
         # A replica accepts no writes. A reader of the primary finds the same damage.
         with suppress(RedisError, ModelDamaged):
             yield Wanted([("SET", cursor, f"damaged: {reason}", "XX") for cursor in cursors])
-
-
-def cursor_commands(generation: str, buckets: Iterable[str]) -> list[RedisCommand]:
-    return [("GET", f"{generation}:{keys.cursor(bucket)}") for bucket in buckets]
-
-
-def require_positions(cursors: Iterable[str | None]) -> None:
-    """Raise ModelAbsent if a bucket has no position."""
-    if None in [number_of(position or "") for position in cursors]:
-        raise ModelAbsent
-
-
-def require_shown(token: ConsistencyToken, reached: int, registers: Mapping[str, Mapping[str, str]]) -> None:
-    """Raise NotYet unless lists show the command of the token.
-
-    Their buckets have reached this position. If a query has all `registers` of a key, they also count.
-    """
-    by_registers = bool(registers) and all(token.is_shown_by(key, fields, reached) for key, fields in registers.items())
-    if reached < token.position and not by_registers:
-        raise NotYet
-
-
-def progress_commands(generation: str, buckets: Iterable[str]) -> list[RedisCommand]:
-    """Return the commands that read the cursor and the history of each bucket.
-
-    The Redis user of query processes may not use HMGET.
-    """
-    commands: list[RedisCommand] = []
-    for bucket in buckets:
-        commands.append(("GET", f"{generation}:{keys.cursor(bucket)}"))
-        commands.append(("HGETALL", f"{generation}:{keys.history(bucket)}"))
-    return commands
-
-
-def cursors_in_history(token: ConsistencyToken, buckets: Sequence[str], replies: Sequence[Any]) -> dict[str, int]:
-    """Return the cursors of buckets that show the history of the token. Raise NotYet, OtherHistory or ModelAbsent."""
-    cursors = {}
-    for bucket, cursor, history in zip(buckets, replies[::2], replies[1::2], strict=True):
-        position, epoch = number_of(cursor or ""), number_of(history.get("epoch", ""))
-        if position is None or epoch is None or "identity" not in history:
-            raise ModelAbsent
-        token.require_history(history["identity"], epoch)
-        cursors[bucket] = position
-    return cursors
 
 
 def require_text(replies: Iterable[Iterable[str]]) -> None:

@@ -18,7 +18,7 @@ PATHS = (
 PAGED = ("/products", "/products?short=1", "/products/RQ", "/products/RQ/waiting", "/orders/rq/history")
 OTHER_LIMIT = "limit must be an integer from 1 to 100, not {!r}"
 OTHER_QTY = "qty must be an integer from 1 to 2147483647, not {!r}"
-OTHER_NEXT = "next must be the member `next` of the previous page, not {!r}"
+OTHER_NEXT = "next must be the member `next` of the previous page of the same list, not {!r}"
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_bad_quantity_is_a_400_that_names_it(value: str, shop: Api) -> None:
 
 def test_missing_quantity_is_a_400(shop: Api) -> None:
     for path in ("/products/RQ/promise", "/products/RQ/promise?", "/products/RQ/promise?QTY=1&limit=5"):
-        assert_refused(shop, path, "The parameter qty is missing")
+        assert_refused(shop, path, "The parameter qty is missing, for example ?qty=5")
 
 
 @pytest.mark.parametrize("value", ["2", "yes", "", "-1", "01"])

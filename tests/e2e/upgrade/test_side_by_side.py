@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine
 
+from readmodel.store.errors import BUILT_BY_OLDER_RELEASE
 from readmodel.store.formats import FORMAT_1, format_of
 from readmodel.store.store import Store
 from tests.model.oracle import assert_the_state_is_sound, assert_the_views_are_the_state
@@ -19,7 +20,6 @@ from tests.support.eventually import eventually
 from tests.support.processes import run_to_end, running
 from tests.support.services import web
 
-NEEDS_REBUILD = "An older release has built the views"
 Environment = dict[str, str]
 
 
@@ -98,7 +98,9 @@ def test_both_releases_write_and_read_the_same_views(
     assert format_of(views_of_last_release.generations().live or "") == FORMAT_1
     for path in ("/products", "/orders/new-a/history", "/products/x/waiting", "/products/x/promise?qty=1"):
         answer = new.request("GET", path)
-        assert (answer.status, NEEDS_REBUILD in answer.json["message"]) == (503, True), answer
+        assert (answer.status, BUILT_BY_OLDER_RELEASE in answer.json["message"]) == (503, True), answer
+    assert new.get("health", "ready").json["format"] == BUILT_BY_OLDER_RELEASE
+    assert f"Views: {BUILT_BY_OLDER_RELEASE}" in run_to_end("check queries", environment)[1]
     eventually(partial(is_clean, environment))
     with last_release.running("verify", environment) as verification:
         assert verification.wait() == 0

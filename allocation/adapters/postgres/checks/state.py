@@ -31,7 +31,7 @@ TABLES = {
     "product": "(SELECT sku FROM products WHERE version > 0) AS product",
     "batch": "batches",
     "line": "order_lines",
-    "event": "events",
+    "event": "(SELECT sku, version, data->'line'->>'orderid' AS orderid FROM events) AS event",
     "order": "order_lines",
     "stock": "batches",
 }
@@ -75,6 +75,8 @@ class StateReader:
         columns = ", ".join(COLUMNS[kind])
         given = {name: value for name, value in (("sku", sku), ("orderid", orderid)) if value is not None}
         conditions = [f"{name} = :{name}" for name in given]
+        if kind == "event" and orderid is not None:  # The log has no index of orders.
+            conditions.append("sku IN (SELECT sku FROM order_lines WHERE orderid = :orderid)")
         while True:
             last = {f"after_{number}": value for number, value in enumerate(after)}
             beyond = [f"({columns}) > ({', '.join(f':{name}' for name in last)})"] if last else []
@@ -98,6 +100,8 @@ class StateReader:
 
         Map the name of an event to this event.
         """
+        if not names:
+            return {}
         with translated_errors(), self._engine.connect() as connection:
             rows = connection.execute(READ_ROWS[kind], arrays(COLUMNS[kind], names)).all()
             if kind == "event":

@@ -2,7 +2,7 @@
 
 import pytest
 
-from allocation.entrypoints.relay.relay import format_to_build
+from allocation.entrypoints.relay.formats import format_to_build
 from readmodel.store.formats import FORMAT_1, Format
 from readmodel.store.generations import Generations
 from readmodel.store.store import Store

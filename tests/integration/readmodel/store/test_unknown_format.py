@@ -9,21 +9,28 @@ import pytest
 from allocation.adapters.postgres.event_log import EventLog
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.entrypoints.relay.relay import Relay
+from allocation.entrypoints.relay.shown_position import shown_position
+from allocation.entrypoints.relay.subscription import UNAVAILABLE
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
 from allocation.shutdown import Shutdown
+from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
 from readmodel.store.client import async_redis_client
+from readmodel.store.errors import UnknownFormat
 from readmodel.store.formats import DEFAULT, FORMAT_1, Format, format_of
+from readmodel.store.generations import Generations
 from readmodel.store.names import PLAIN
 from readmodel.store.reads.shared_connection import SharedConnection
 from readmodel.store.store import Store
+from readmodel.views import batches
 from readmodel.web.query_edge import create_query_edge
 from readmodel.web.view_checks import check_views
 from tests.support.e2e.threads import in_threads
 from tests.support.edge_client import EdgeClient
 from tests.support.eventually import eventually
 from tests.support.patience import PATIENCE
+from tests.support.processes import run_to_end
 from tests.support.readmodel.damaged_data import PATHS
 
 NEWER = "g9.3"
@@ -102,3 +109,40 @@ def test_the_relay_keeps_the_format_of_an_older_release(bus: MessageBus, model: 
         eventually(lambda: model.generations().live not in {former, None} and model.generations().other is None)
         shutdown.request()
     assert format_of(model.generations().live or "") == FORMAT_1
+
+
+def test_a_relay_that_waits_announces_nothing(model: Store, log: EventLog) -> None:
+    """So it does not keep the lock of the announcements, and a relay of the newer release announces."""
+    model.redis.set(PLAIN.generations, NEWER)
+    with pytest.raises(UnknownFormat):
+        shown_position(Store(model.redis), log)
+    assert UnknownFormat in UNAVAILABLE
+
+
+def test_a_relay_that_waits_leaves_the_caches_alone(model: Store, log: EventLog) -> None:
+    model.redis.set(PLAIN.generations, NEWER)
+    before, shutdown = model.redis.get(PLAIN.cache_token), Shutdown()
+    relay = Relay(log, Store(model.redis), PROJECTION, shutdown, [], shutdown.request)
+    relay.run()
+    assert model.redis.get(PLAIN.cache_token) == before
+
+
+def test_adopting_keeps_an_unknown_format(database_url: str, redis_url: str, model: Store) -> None:
+    environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    model.redis.set(PLAIN.generations, NEWER)
+    assert run_to_end("adopt", environment) == (1, f"Error: {REASON}\n")
+    assert model.redis.get(PLAIN.generations) == NEWER
+
+
+def test_the_live_views_are_used_beside_a_newer_rebuild(
+    projecting_bus: MessageBus, model: Store, log: EventLog
+) -> None:
+    """A newer release builds a generation in its format, or has died while it did."""
+    live = model.generations().live
+    model.redis.set(PLAIN.generations, f"{live} {NEWER}")
+    projecting_bus.handle(CreateBatch("b1", "S", 5))
+    assert follow(model, log, PROJECTION) > 0
+    assert model.read(lambda snapshot: batches.batch(snapshot, "b1")).value
+    assert not list(model.redis.scan_iter(f"{NEWER}:*"))
+    rebuild(model, log, PROJECTION)
+    assert model.generations() == Generations(model.generations().live)

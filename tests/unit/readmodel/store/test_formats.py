@@ -27,9 +27,15 @@ def test_release_0_2_0_wrote_names_without_a_format() -> None:
 def test_another_format_is_unknown(name: str) -> None:
     with pytest.raises(UnknownFormat, match=name):
         format_of(name)
-    for stored in (name, f"g1 {name}", f"{name} g1"):
+    for stored in (name, f"{name} g1"):
         with pytest.raises(UnknownFormat, match=name):
             Generations.parse(stored)
+
+
+def test_a_newer_release_may_build_another_generation() -> None:
+    """This release reads and writes the live one until the switch, and leaves the other one alone."""
+    found = Generations.parse(f"g1 g7.{NEWEST + 1}")
+    assert (found.live, found.written, str(found)) == ("g1", ["g1"], f"g1 g7.{NEWEST + 1}")
 
 
 @pytest.mark.parametrize("stored", ["7", "g7.", "g7..2", "g7.2 ", "x y z", "g7.2,3", "g1 g2 g3"])

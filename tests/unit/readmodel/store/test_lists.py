@@ -12,6 +12,8 @@ from readmodel.store.lists import (
     ascending,
     decoded,
     descending,
+    encoded,
+    list_key,
     member,
     page_of,
     parse_entry,
@@ -19,6 +21,7 @@ from readmodel.store.lists import (
 )
 from readmodel.store.registers import LARGEST, encode, orders_in, version_in
 
+KEY = list_key("products", "{07}")
 NUMBERS = st.integers(0, LARGEST)
 NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
 
@@ -36,12 +39,12 @@ def test_pages_have_each_entry_once(names: set[str], limit: int, buckets: int) -
     found, after = list[str](), None
     while True:
         wanted = PageRequest(limit, after)
-        start = range_of("list", wanted).start
+        start = range_of(KEY, wanted).start
         parts = [
             [one.decode() for one in members[number::buckets] if start == b"-" or one > start[1:]][: limit + 1]
             for number in range(buckets)
         ]
-        page = page_of(parts, wanted)
+        page = page_of(KEY, parts, wanted)
         assert len(page.entries) <= limit
         found += [entry.name for entry in page.entries]
         after = page.next
@@ -53,13 +56,22 @@ def test_pages_have_each_entry_once(names: set[str], limit: int, buckets: int) -
 @pytest.mark.parametrize("text", ["", "x", "ä", "AA", "====", "MA", "A" * 4_000])
 def test_another_text_is_no_next(text: str) -> None:
     with pytest.raises(BadNext):
-        decoded(text)
+        decoded(text, KEY)
 
 
 @pytest.mark.parametrize("stored", ["", "x", "x\0y"])
 def test_a_member_without_its_parts_is_damage(stored: str) -> None:
     with pytest.raises(ModelDamaged):
         parse_entry(stored)
+
+
+def test_a_next_belongs_to_its_list() -> None:
+    last = ListEntry("0", "S", "1:0 {}")
+    text = encoded(last, KEY)
+    assert decoded(text, list_key("products", "{31}")) == b"0\0S\0", "the list is divided among all buckets"
+    for other in (list_key("short", "{07}"), list_key("waiting", "{07}", "S")):
+        with pytest.raises(BadNext, match=text):
+            decoded(text, other)
 
 
 def test_a_value_names_its_orders() -> None:

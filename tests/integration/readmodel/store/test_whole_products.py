@@ -1,0 +1,52 @@
+"""One call writes the totals and the batches of a product, even if a commit changes a thousand products."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from redis import Redis
+
+from readmodel.store.connection import RedisCommand, ThreadConnection
+from readmodel.store.generations import Generations
+from readmodel.store.store import APPLIED_AT_ONCE, Store
+from tests.support.readmodel.generations import LOG, announce_generation, fold_of
+
+SKUS = [f"S{number:04}" for number in range(1_000)]
+
+
+def event(sku: str) -> dict[str, Any]:
+    batch = {"ref": f"batch of {sku}", "qty": 9, "allocated": 0, "shipped": 0, "eta": None}
+    waiting = {"lines": 0, "units": 0}
+    return {"type": "BatchCreated", "sku": sku, "version": 1, "available": 9, "waiting": waiting, "batches": [batch]}
+
+
+class RecordingConnection(ThreadConnection):
+    """Records the keys of each call, and the number of writes of each trip."""
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__(redis)
+        self.calls: list[list[str]] = []
+        self.trips: list[int] = []
+
+    def send(self, commands: Sequence[RedisCommand]) -> list[Any]:
+        calls = [
+            [str(key) for key in command[3 : 3 + int(command[2])]] for command in commands if command[0] == "FCALL"
+        ]
+        self.calls += calls
+        self.trips.append(sum(sum(":list:" not in key for key in call) - 2 for call in calls))
+        return super().send(commands)
+
+
+def test_one_call_writes_a_product(store: Store) -> None:
+    announce_generation(store, Generations(), "g1.2")
+    store.generations()
+    store._connection = connection = RecordingConnection(store.redis)
+    store.apply(fold_of([event(sku) for sku in SKUS]), LOG)
+    calls_of = defaultdict[str, set[int]](set)
+    for number, call in enumerate(connection.calls):
+        for key in call:
+            if ":product:" in key or ":stock:" in key:
+                calls_of[key.rpartition(":")[2]].add(number)
+    assert calls_of.keys() == set(SKUS)
+    assert {len(calls) for calls in calls_of.values()} == {1}
+    assert max(connection.trips) <= APPLIED_AT_ONCE
