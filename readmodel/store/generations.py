@@ -166,15 +166,16 @@ def open_for_writers(redis: Redis, generation: str, mark: str) -> None:
 
 
 def drop_all_but(redis: Redis, names: Names, *kept: str | None) -> None:
-    """Delete all generations but `kept`, cursors first. Without its cursor, a bucket accepts no late writes."""
-    connection, dropped = ThreadConnection(redis), set[str]()
-    found = redis.scan_iter(match=names.generation("[0-9]*:{[0-9][0-9]}:*"), count=DROPPED_AT_ONCE)
-    while chunk := list(islice(found, DROPPED_AT_ONCE)):
-        doomed = [key for key in chunk if generation_of(key) not in kept and is_generation(generation_of(key), names)]
-        for generation in set(map(generation_of, doomed)) - dropped:
-            delete(connection, [f"{generation}:{keys.cursor(bucket)}" for bucket in keys.BUCKETS])
-            dropped.add(generation)
-        delete(connection, doomed)
+    """Delete all generations but `kept`, cursors first. Without its cursor, a bucket accepts no late writes.
+
+    So no key appears that the second scan could miss.
+    """
+    connection = ThreadConnection(redis)
+    for pattern in ("[0-9]*:{[0-9][0-9]}:cursor", "[0-9]*:{[0-9][0-9]}:*"):
+        found = redis.scan_iter(match=names.generation(pattern), count=DROPPED_AT_ONCE)
+        while chunk := list(islice(found, DROPPED_AT_ONCE)):
+            doomed = (key for key in chunk if generation_of(key) not in kept)
+            delete(connection, [key for key in doomed if is_generation(generation_of(key), names)])
 
 
 def delete(connection: ThreadConnection, names: Iterable[str]) -> None:

@@ -72,7 +72,9 @@ def assert_shows(reader: Api, token: str, name: str) -> None:
 
 
 def is_clean(environment: Environment) -> bool:
-    return run_to_end("verify", environment)[0] == 0
+    code, output = run_to_end("verify", environment)
+    assert code == 0, output
+    return True
 
 
 @pytest.mark.parametrize(

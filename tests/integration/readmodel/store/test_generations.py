@@ -1,12 +1,18 @@
 """Generations are switched and dropped."""
 
+import threading
+
 from allocation.event_handlers import PROJECTION
-from readmodel.store import generations
+from readmodel.store import generations, keys
 from readmodel.store.connection import ThreadConnection
 from readmodel.store.formats import format_of
+from readmodel.store.functions import apply_command
 from readmodel.store.generations import Generations
+from readmodel.store.registers import Register
 from readmodel.store.store import Store
-from tests.support.readmodel.generations import EVENTS, LOG, always, line, stored
+from tests.support.e2e.threads import in_threads
+from tests.support.eventually import eventually
+from tests.support.readmodel.generations import EVENTS, KEY, LOG, always, line, open_generation, stored
 
 
 def test_dropping_keeps_the_live_generation_and_foreign_keys(store: Store, live: str) -> None:
@@ -29,3 +35,23 @@ def test_a_swap_fails_when_the_generations_have_changed(store: Store, live: str)
     store.redis.flushdb()
     assert not generations.swap(store.redis, store.names, Generations("g1"), Generations("g2"))
     assert store.generations() == Generations()
+
+
+def test_dropping_leaves_nothing_behind_late_writers(store: Store, live: str) -> None:
+    """A process of an older release can't read the new generation's name, and still writes the former generation."""
+    for number in range(10):
+        former = f"g{number + 2}"
+        open_generation(store, former)
+        bucket, written = keys.bucket_of(KEY), [0]
+
+        def write(done: threading.Event, former: str = former, written: list[int] = written) -> None:
+            connection = ThreadConnection(store.redis)
+            while not done.is_set():
+                written[0] += 1
+                register = Register(f"{bucket}:order:late{written[0]}", "S", 1, b"1 [1,0]")
+                connection.send([apply_command(store.names, former, bucket, [register], LOG)])
+
+        with in_threads(write):
+            eventually(lambda written=written: written[0] > 20)
+            generations.drop_all_but(store.redis, store.names, live)
+        assert list(store.redis.scan_iter(f"{former}:*")) == []
