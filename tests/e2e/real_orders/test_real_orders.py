@@ -1,13 +1,8 @@
-"""Real order lines: an oracle in plain Python, plain SQL and the views must agree on every line."""
+"""Real order lines: an oracle in plain Python, plain SQL, the views and the answers to queries must agree on them."""
 
-import csv
-import gzip
 import subprocess
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
-from zlib import crc32
 
 import pytest
 from sqlalchemy import Engine, text
@@ -22,76 +17,57 @@ from tests.support.e2e.rebuilds import start_rebuild
 from tests.support.eventually import eventually
 from tests.support.paths import REAL_ORDERS
 from tests.support.processes import allocation, running
+from tests.support.real_orders.answers import Answers
+from tests.support.real_orders.data import copy_data
+from tests.support.real_orders.oracle import Lines, Shop, shop_of
 from tests.support.services import web
-
-NAMES = ("batches.csv", "orders.csv")
 
 pytestmark = pytest.mark.skipif(not REAL_ORDERS.exists(), reason="The data set is not on this machine")
 
-Lines = dict[tuple[str, str], str | None]
-"""Maps (order id, SKU) to the reference of the line's batch, or to None if the line waits."""
-
 
 @pytest.mark.parametrize(
-    ("share", "least_lines"),
+    ("share", "order_share", "least_lines", "least_answers"),
     [
-        pytest.param(30, 15_000, id="every 30th SKU"),
-        pytest.param(1, 500_000, id="every SKU", marks=[pytest.mark.slow, pytest.mark.timeout(0)]),
+        pytest.param(30, 5, 15_000, 2_000, id="every 30th SKU"),
+        pytest.param(1, 1, 500_000, 40_000, id="every SKU", marks=[pytest.mark.slow, pytest.mark.timeout(0)]),
     ],
 )
 def test_every_real_line_gets_the_batch_that_the_rules_demand(
-    share: int, least_lines: int, tmp_path: Path, model: Store, engine: Engine, environment: dict[str, str]
+    share: int,
+    order_share: int,
+    least_lines: int,
+    least_answers: int,
+    tmp_path: Path,
+    model: Store,
+    engine: Engine,
+    environment: dict[str, str],
 ) -> None:
     batches, orders = copy_data(tmp_path, share)
     with running("relay", environment), web({"REDIS_URL": environment["REDIS_URL"]}, "queries") as port:
         load = allocation(f"load --batches {batches} --orders {orders}", environment, stderr=subprocess.DEVNULL)
         assert load.wait() == 0
-        expected = oracle(batches, orders)
+        shop = shop_of(batches, orders)
+        expected = shop.lines
         assert lines_in_database(engine) == expected
         assert_no_batch_has_too_many_lines(engine)
         assert_the_relay_reaches_the_end(model, engine)
         assert lines_in_views(model) == expected
         assert len(expected) > least_lines
         assert None in expected.values(), "no line waits"
+        assert compared_answers(port, shop, order_share) > least_answers
         assert_a_rebuild_changes_nothing_while_queries_succeed(model, environment, port, expected)
 
 
-def copy_data(folder: Path, share: int) -> list[Path]:
-    """Copy the rows of every `share`th SKU. Return the paths of the batches and the orders.
-
-    They are whole SKUs, so that the stock runs short as it really did.
-    """
-    for name in NAMES:
-        with (
-            gzip.open(REAL_ORDERS / f"{name}.gz", "rt", newline="") as source,
-            (folder / name).open("w", newline="") as target,
-        ):
-            reader = csv.reader(source)
-            writer = csv.writer(target)
-            writer.writerow(next(reader))
-            writer.writerows(row for row in reader if crc32(row[1].encode()) % share == 0)
-    return [folder / name for name in NAMES]
-
-
-def rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(newline="") as file:
-        yield from csv.DictReader(file)
-
-
-def oracle(batches: Path, orders: Path) -> Lines:
-    """Apply the rules to the CSV files alone: the first batch with enough stock, by ETA (none first) and reference."""
-    refs, left = defaultdict(list), {}
-    for row in sorted(rows(batches), key=lambda row: (row["eta"], row["ref"])):
-        refs[row["sku"]].append(row["ref"])
-        left[row["ref"]] = int(row["qty"])
-    lines: Lines = {}
-    for row in rows(orders):
-        qty = int(row["qty"])
-        chosen = next((ref for ref in refs[row["sku"]] if left[ref] >= qty), None)
-        if chosen is not None:
-            left[chosen] -= qty
-        lines[row["orderid"], row["sku"]] = chosen
-    return lines
+def compared_answers(port: int, shop: Shop, order_share: int) -> int:
+    """Compare the answers about all products, and about every `order_share`th order. Return their number."""
+    api = Api(port)
+    answers = Answers(api, shop)
+    answers.compare_products()
+    for product in shop.products.values():
+        answers.compare_product(product)
+    answers.compare_histories(list(shop.orders)[::order_share])
+    api.connection.close()
+    return answers.compared
 
 
 def lines_in_database(engine: Engine) -> Lines:
