@@ -14,15 +14,23 @@ from readmodel.store.reads.consistency import ConsistencyToken
 from readmodel.store.reads.reading import Reading, complete
 from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.store import Store
-from readmodel.views import batches, orders, products
+from readmodel.views import batches, order_history, orders, products, promises
 
 Fetch = Callable[[Snapshot], Reading[Any]]
 ORDER: Fetch = lambda snapshot: orders.order(snapshot, "o1")  # noqa: E731
 ALLOCATIONS: Fetch = lambda snapshot: orders.allocations(snapshot, "o1")  # noqa: E731
 BATCH: Fetch = lambda snapshot: batches.batch(snapshot, "b1")  # noqa: E731
 PRODUCT: Fetch = lambda snapshot: products.product(snapshot, "S")  # noqa: E731
+PROMISE: Fetch = lambda snapshot: promises.promise(snapshot, "S", 1)  # noqa: E731
 OTHER: Fetch = lambda snapshot: orders.order(snapshot, "o-other")  # noqa: E731
-VIEWS = {"order": ORDER, "allocations": ALLOCATIONS, "batch": BATCH, "product": PRODUCT}
+VIEWS = {"order": ORDER, "allocations": ALLOCATIONS, "batch": BATCH, "product": PRODUCT, "promise": PROMISE}
+LISTS: dict[str, Fetch] = {
+    "products": products.products,
+    "short products": lambda snapshot: products.products(snapshot, short=True),
+    "waiting list": lambda snapshot: orders.waiting_list(snapshot, "S"),
+    "history": lambda snapshot: order_history.order_history(snapshot, "o1"),
+}
+"""These queries wait for the relay, because a token does not name entries of lists."""
 
 
 def token_after(bus: MessageBus, command: Command) -> ConsistencyToken:

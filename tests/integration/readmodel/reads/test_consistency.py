@@ -25,6 +25,7 @@ from tests.support.patience import PATIENCE
 from tests.support.readmodel.rebuilds import follow_to_the_end
 from tests.support.readmodel.tokens import (
     ALLOCATIONS,
+    LISTS,
     ORDER,
     OTHER,
     PRODUCT,
@@ -48,7 +49,7 @@ def soon(work: Callable[[], object]) -> Iterator[None]:
     thread.join()
 
 
-@pytest.mark.parametrize("fetch", VIEWS.values(), ids=VIEWS)
+@pytest.mark.parametrize("fetch", (VIEWS | LISTS).values(), ids=VIEWS | LISTS)
 def test_a_query_does_not_answer_without_the_write(fetch: Fetch, shop: MessageBus, model: Store) -> None:
     token = token_after(shop, Allocate("o1", "S", 1))
     with pytest.raises(NotYet):
@@ -59,7 +60,7 @@ def test_a_query_of_other_views_does_not_wait(shop: MessageBus, model: Store) ->
     assert read(impatient(model), token_after(shop, Allocate("o1", "S", 1)), OTHER) is None
 
 
-@pytest.mark.parametrize("fetch", VIEWS.values(), ids=VIEWS)
+@pytest.mark.parametrize("fetch", (VIEWS | LISTS).values(), ids=VIEWS | LISTS)
 def test_a_query_waits_for_the_relay(fetch: Fetch, shop: MessageBus, model: Store, log: EventLog) -> None:
     token = token_after(shop, Allocate("o1", "S", 1))
     with soon(lambda: follow(Store(model.redis), log, PROJECTION)):
@@ -86,6 +87,18 @@ def test_a_product_with_a_full_batch_waits_for_the_relay(shop: MessageBus, model
         read(impatient(model), token, PRODUCT)
     follow_to_the_end(model, log)
     assert [batch["ref"] for batch in read(impatient(model), token, PRODUCT)["batches"]] == ["b2"]
+
+
+@pytest.mark.parametrize("fetch", LISTS.values(), ids=LISTS)
+def test_a_list_waits_for_the_relay_after_the_fast_path(
+    fetch: Fetch, shop: MessageBus, model: Store, log: EventLog
+) -> None:
+    token = token_after(shop, Allocate("o1", "S", 1))
+    apply_all(model, log, token)
+    with pytest.raises(NotYet):
+        read(impatient(model), token, fetch)
+    follow_to_the_end(model, log)
+    assert read(impatient(model), token, fetch)
 
 
 def test_newer_totals_do_not_hide_an_older_batch(shop: MessageBus, model: Store, log: EventLog) -> None:
