@@ -15,7 +15,7 @@ class ModelDamaged(ModelAbsent):
 
 
 class UnknownFormat(ModelAbsent):
-    """The views have a format that this release does not know. Nobody may replace them without an operator's order."""
+    """The views have a format that this release does not know. Only `allocation rebuild` replaces them."""
 
     def __init__(self, generation: str) -> None:
         super().__init__(f"This release does not know the format of the views: {generation}")

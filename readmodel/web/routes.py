@@ -94,4 +94,4 @@ ROUTES: dict[str, Route] = {
     "/products/{}/promise": Route(prepare_promise, NO_PRODUCT),
     "/batches/": Route(prepare_batch, "There is no batch {}"),
 }
-"""A name follows a route with a slash at its end. `{}` stands for a name in the middle."""
+"""A name follows a route with a slash at its end. `{}` is a name in the middle."""

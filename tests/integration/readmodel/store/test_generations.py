@@ -37,21 +37,29 @@ def test_a_swap_fails_when_the_generations_have_changed(store: Store, live: str)
     assert store.generations() == Generations()
 
 
+class LateWriter:
+    """Writes new orders to a generation, as long as it accepts them. `written` counts the calls."""
+
+    def __init__(self, store: Store, generation: str) -> None:
+        self._store = store
+        self._generation = generation
+        self.written = 0
+
+    def __call__(self, done: threading.Event) -> None:
+        connection, bucket = ThreadConnection(self._store.redis), keys.bucket_of(KEY)
+        while not done.is_set():
+            self.written += 1
+            register = Register(f"{bucket}:order:late{self.written}", "S", 1, b"1 [1,0]")
+            connection.send([apply_command(self._store.names, self._generation, bucket, [register], LOG)])
+
+
 def test_dropping_leaves_nothing_behind_late_writers(store: Store, live: str) -> None:
     """A process of an older release can't read the new generation's name, and still writes the former generation."""
     for number in range(10):
         former = f"g{number + 2}"
         open_generation(store, former)
-        bucket, written = keys.bucket_of(KEY), [0]
-
-        def write(done: threading.Event, former: str = former, written: list[int] = written) -> None:
-            connection = ThreadConnection(store.redis)
-            while not done.is_set():
-                written[0] += 1
-                register = Register(f"{bucket}:order:late{written[0]}", "S", 1, b"1 [1,0]")
-                connection.send([apply_command(store.names, former, bucket, [register], LOG)])
-
-        with in_threads(write):
-            eventually(lambda written=written: written[0] > 20)
+        writer = LateWriter(store, former)
+        with in_threads(writer):
+            eventually(lambda: writer.written > 20)  # noqa: B023
             generations.drop_all_but(store.redis, store.names, live)
         assert list(store.redis.scan_iter(f"{former}:*")) == []
