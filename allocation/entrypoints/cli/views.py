@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command()
 def rebuild() -> None:
-    """Rebuild the views from the log, in the newest format. Queries read the old views until the new views are complete."""
+    """Rebuild the views from the log, in the newest format. Queries read the old views until the end."""
     from tqdm import tqdm
 
     from allocation.event_handlers import PROJECTION
