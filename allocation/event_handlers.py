@@ -33,8 +33,8 @@ EVENT_HANDLERS: dict[type[Event], tuple[EventHandler, ...]] = {
 The relay announces a line after the views show its event. It sends mails without this delay. A refused command
 causes no event.
 
-Add a new handler to this table. If it is not a view, also add a subscription to `bootstrap.create_relay` and a row to
-the database table `subscriptions`.
+Add a new handler to this table. If it is not a view, also add a subscription to `relay_threads.create_threads` and a
+row to the database table `subscriptions`. A view must handle each event that changes one of its rows.
 """
 
 PROJECTION = Projection(
