@@ -18,7 +18,7 @@ from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
 from readmodel.store.client import async_redis_client
 from readmodel.store.errors import UnknownFormat
-from readmodel.store.formats import DEFAULT, FORMAT_1, Format, format_of
+from readmodel.store.formats import DEFAULT, FORMAT_1, NEWEST, Format, format_of
 from readmodel.store.generations import Generations
 from readmodel.store.names import PLAIN
 from readmodel.store.reads.shared_connection import SharedConnection
@@ -33,8 +33,8 @@ from tests.support.patience import PATIENCE
 from tests.support.processes import run_to_end
 from tests.support.readmodel.damaged_data import PATHS
 
-NEWER = "g9.3"
-REASON = "This release does not know the format of the views: g9.3"
+NEWER = f"g9.{NEWEST + 1}"
+REASON = f"This release does not know the format of the views: {NEWER}"
 
 
 @pytest.fixture
