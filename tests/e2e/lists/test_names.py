@@ -7,7 +7,7 @@ import pytest
 from tests.support.api import Api
 from tests.support.e2e.lists import entries, path_of
 
-WORDS = ("waiting", "promise", "history", "short")
+WORDS = ("waiting", "promise", "history")
 NAMES = (
     *WORDS,
     "n m",

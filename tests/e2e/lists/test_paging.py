@@ -96,3 +96,17 @@ def test_a_page_after_the_last_entry_is_empty(shared_api: Api) -> None:
     shared_api.post("deallocate", {"orderid": "pe-o1", "sku": "PE"})
     found = shared_api.request("GET", f"/products/PE/waiting?limit=1&next={after}").json
     assert (found["lines"], found["next"]) == ([], None)
+
+
+def test_the_next_of_another_list_is_refused(shop: Api) -> None:
+    for number in range(2):
+        shop.add_batch(f"pn-{number}", f"PN-{number}", 1)
+        shop.allocate(f"pn-o{number}", f"PN-{number}", 5)
+    paths = ["/products", "/products?short=1", *(path for path, *_ in LISTS.values())]
+    following = {
+        path: shop.request("GET", f"{path}{'&' if '?' in path else '?'}limit=1").json["next"] for path in paths
+    }
+    for path in paths:
+        for other, after in following.items():
+            answer = shop.request("GET", f"{path}{'&' if '?' in path else '?'}next={after}")
+            assert answer.status == (200 if other == path else 400), (path, other)
