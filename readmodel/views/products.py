@@ -152,10 +152,10 @@ def products(snapshot: Snapshot, wanted: PageRequest = FIRST_PAGE, *, short: boo
 
 
 def totals_and_room(snapshot: Snapshot, sku: str, wanted: PageRequest) -> Reading[tuple[State, Page] | None]:
-    """Return the totals and a page of the batches with room, as they were at the same time, or None.
+    """Return the totals and a page of the batches with room, or None.
 
-    One call writes both. So they match if the totals are the same before and after the batches. Otherwise, raise
-    TornRead.
+    One call writes both. So they match if the totals are the same before and after the batches, unless an older event
+    of the product is late. Otherwise, raise TornRead.
     """
     own, room = totals_range(sku), range_of(room_key(sku), wanted)
     before, batches, after = yield from snapshot.ranges(own, room, own, registers=registers_of)

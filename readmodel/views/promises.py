@@ -1,5 +1,6 @@
 """What a line of some quantity would get now, from the view of its product."""
 
+from readmodel.store.errors import TornRead
 from readmodel.store.lists import PageRequest
 from readmodel.store.reads.reading import Reading
 from readmodel.store.reads.snapshot import Snapshot
@@ -15,14 +16,17 @@ def promise(snapshot: Snapshot, sku: str, qty: int) -> Reading[State | None]:
 
     If no batch has room for it, the status is "waiting", and `behind` is the {"lines", "units"} that already wait.
     Return None if the SKU never had a batch. Each trip reads the next batches with room, in order of preference, until
-    one has enough.
+    one has enough. Raise TornRead if the product changes between two trips: a batch could get room behind the reader.
     """
-    wanted = PageRequest(FIRST_BATCHES)
+    wanted, version = PageRequest(FIRST_BATCHES), None
     while True:
         found = yield from totals_and_room(snapshot, sku, wanted)
         if found is None:
             return None
         state, page = found
+        if version not in {None, state["version"]}:
+            raise TornRead
+        version = state["version"]
         chosen = next((one for one in map(batch_with_room, page.entries) if one["available"] >= qty), None)
         if chosen is not None:
             return promised(sku, qty, "allocated", chosen["ref"], chosen["eta"], None)
