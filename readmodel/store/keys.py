@@ -41,6 +41,11 @@ def history(bucket: str) -> str:
     return f"{bucket}:history"
 
 
+def identifier_in(key: str) -> str:
+    """Return the identifier in the key of a view's hash."""
+    return key.split(":", 2)[2]
+
+
 def view_key(kind: str, identifier: str) -> str:
     """Return the key of a view's hash, for example {07}:order:o1."""
     return f"{bucket_for(identifier)}:{kind}:{identifier}"

@@ -6,6 +6,7 @@ writes can't restore parts of the views.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import groupby
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
@@ -162,22 +163,34 @@ class Store:
 
 
 def parts(target: Generations, fold: Fold) -> Iterator[tuple[str, dict[str, list[Write]]]]:
-    """Yield the writes of each trip, by bucket, for each generation. More of them would keep Redis busy for too long.
-
-    One call writes all registers of a product, unless its bucket has more than APPLIED_AT_ONCE writes.
-    """
+    """Yield the writes of each trip, by bucket, for each generation."""
     for generation in target.written:
         buckets = by_bucket(fold(format_of(generation)))
         part, size = dict[str, list[Write]](), 0
         for bucket, writes in buckets.items():
-            for start in range(0, len(writes), APPLIED_AT_ONCE):
-                chunk = writes[start : start + APPLIED_AT_ONCE]
+            for chunk in chunks(writes):
                 if part and (size + len(chunk) > APPLIED_AT_ONCE or bucket in part):
                     yield generation, part
                     part, size = {}, 0
                 part[bucket], size = chunk, size + len(chunk)
         if part:
             yield generation, part
+
+
+def chunks(writes: Sequence[Write]) -> Iterator[list[Write]]:
+    """Yield the writes of each call: about APPLIED_AT_ONCE, because more would keep Redis busy for too long.
+
+    All registers of a product are in one call, however many they are.
+    """
+    chunk = list[Write]()
+    for _, group in groupby(writes, key=lambda write: keys.identifier_in(write.key)):
+        together = list(group)
+        if chunk and len(chunk) + len(together) > APPLIED_AT_ONCE:
+            yield chunk
+            chunk = []
+        chunk += together
+    if chunk:
+        yield chunk
 
 
 def invalidates_caches(buckets: Mapping[str, list[Write]]) -> bool:

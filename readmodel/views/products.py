@@ -7,6 +7,7 @@
 {<bucket>}:list:short:      list  the totals of those with waiting lines: the most waiting units first, then by SKU
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -76,10 +77,13 @@ class ProductView:
                 self._batches[name] = version, state
 
     def writes(self) -> Iterator[Register]:
+        """Yield the registers of each product together, because one call must write them."""
+        batches_of = defaultdict[str, list[Register]](list)
+        for (sku, _), (version, state) in self._batches.items():
+            batches_of[sku].append(self._batch_of(sku, version, state))
         for sku, (version, event) in self._totals.items():
             yield self._totals_of(sku, version, event["available"], event["waiting"])
-        for (sku, _), (version, state) in self._batches.items():
-            yield self._batch_of(sku, version, state)
+            yield from batches_of[sku]
 
     @staticmethod
     def written(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
