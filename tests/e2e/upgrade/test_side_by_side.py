@@ -77,9 +77,8 @@ def is_clean(environment: Environment) -> bool:
     return True
 
 
-@pytest.mark.parametrize(
-    "relay_is_old", [pytest.param(True, marks=pytest.mark.slow), False], ids=["old-relay", "new-relay"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("relay_is_old", [True, False], ids=["old-relay", "new-relay"])
 def test_both_releases_write_and_read_the_same_views(
     relay_is_old: bool,
     last_release: Release,

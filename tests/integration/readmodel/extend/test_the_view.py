@@ -63,6 +63,7 @@ def test_the_examples_of_the_document_have_its_answers(document: str, service: S
         assert f"# {reply.body.strip()}" == answer
 
 
+@pytest.mark.slow
 def test_the_fast_path_fills_the_new_view(stocked: Stepwise) -> None:
     assert arrivals(stocked) == [SHIP_1, SHIP_2]
     first = stocked.get("/arrivals?limit=1").json
@@ -72,6 +73,7 @@ def test_the_fast_path_fills_the_new_view(stocked: Stepwise) -> None:
     stocked.do("compare_with_the_tables")
 
 
+@pytest.mark.slow
 def test_every_kind_of_event_changes_the_new_view(stocked: Stepwise) -> None:
     allocate(stocked, "S", 4)
     for path, body in {
@@ -100,6 +102,7 @@ def test_the_relay_and_a_rebuild_create_the_same_view(service: Stepwise) -> None
     assert arrivals(service) == [SHIP_1]
 
 
+@pytest.mark.slow
 def test_a_query_with_a_token_waits_for_the_relay(stocked: Stepwise) -> None:
     token = allocate(stocked, "S", 4)
     assert stocked.get("/arrivals", **{"allocation-token": token}).status == 503
@@ -124,6 +127,7 @@ def test_verify_finds_damages_and_repair_restores(stocked: Stepwise, redis: Redi
     assert arrivals(stocked) == [SHIP_1, SHIP_2]
 
 
+@pytest.mark.slow
 def test_both_releases_share_the_former_format(stocked: Stepwise, store: Store, engine: Engine) -> None:
     """This process has the former release: the repository without the edits."""
     stocked.do("rebuild", NEWEST)
@@ -137,6 +141,7 @@ def test_both_releases_share_the_former_format(stocked: Stepwise, store: Store, 
     assert arrivals(stocked) == [SHIP_1 | {"eta": "2026-12-31", "ref": "ship-0", "available": 1}, SHIP_1, SHIP_2]
 
 
+@pytest.mark.slow
 def test_the_former_release_reports_the_new_format(stocked: Stepwise, store: Store, log: EventLog) -> None:
     with pytest.raises(UnknownFormat):
         store.read(lambda snapshot: snapshot.hashes())
