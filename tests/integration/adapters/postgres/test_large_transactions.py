@@ -12,7 +12,7 @@ from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, C
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done
 from allocation.service_layer.unit_of_work import StoreUnavailable
-from readmodel.projector import fast_path
+from readmodel.store import store
 from readmodel.store.store import Store
 from tests.model.oracle import assert_the_state_is_sound, assert_the_views_are_the_state
 
@@ -29,7 +29,7 @@ def test_readers_see_a_large_transaction_as_a_whole(
 ) -> None:
     monkeypatch.setattr(repository, "LINES_PAGE", PAGE)
     monkeypatch.setattr(event_log, "APPENDED_AT_ONCE", PAGE)
-    monkeypatch.setattr(fast_path, "APPLIED_AT_ONCE", PAGE)
+    monkeypatch.setattr(store, "APPLIED_AT_ONCE", PAGE)
     lines: list[Command] = [Allocate(f"o{n}", "S", 1) for n in range(LINES)]
     projecting_bus.handle(CreateBatch("b1", "S", LINES))
     projecting_bus.handle(CreateBatch("b2", "S", LINES))
