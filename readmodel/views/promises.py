@@ -1,4 +1,4 @@
-"""What a line of some quantity would get now, from the view of its product."""
+"""A promise: the batch that a line of some quantity would get now. The view of its product has the answer."""
 
 from readmodel.store.errors import TornRead
 from readmodel.store.lists import PageRequest

@@ -1,4 +1,4 @@
-"""What the relay does about the format of the views: see docs/adr/0032."""
+"""The relay keeps an older format of the views, and waits before an unknown one: see docs/adr/0032."""
 
 import logging
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What the views must hold, given the writes that follow from the state."""
+"""The registers and the entries that the views must hold, according to the state."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
