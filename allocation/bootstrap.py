@@ -1,30 +1,35 @@
 """Builds every process from its settings. This module is the only composition root. It opens no connection.
 
 Each function imports only the modules that its process needs. So a query worker loads no database driver, and the relay
-loads no web framework. `relay_threads.py` builds the background threads of the relay.
+loads no web framework. `components.py` builds what several processes share. `relay_threads.py` builds the background
+threads of the relay.
 """
 
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from allocation.config import BadSettings, Settings, load_settings
+from allocation.components import (
+    create_engine,
+    create_fast_path,
+    create_log,
+    create_message_bus,
+    create_names,
+    create_redis,
+    create_shared_connection,
+    create_sign_of_life,
+    create_store,
+    leave_to_relay,
+)
+from allocation.config import Settings, load_settings
 
 if TYPE_CHECKING:
-    from redis import Redis
-    from sqlalchemy import Engine
-
-    from allocation.adapters.postgres.event_log import EventLog
     from allocation.entrypoints.consumer import Consumer
     from allocation.entrypoints.http.app import Threads
     from allocation.entrypoints.load import Loader
     from allocation.entrypoints.relay.relay import Relay
     from allocation.entrypoints.verification import Scope, Verification
-    from allocation.service_layer.messagebus import MessageBus, Publish
     from allocation.shutdown import Shutdown
-    from readmodel.store.names import Names
-    from readmodel.store.reads.shared_connection import SharedConnection
-    from readmodel.store.store import Store
     from readmodel.web.edge.edge import Edge
 
 RELAY_CONNECTIONS = 12
@@ -107,21 +112,11 @@ def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":
     return Consumer(bus, inbox, shutdown, create_sign_of_life(settings, "consumer"))
 
 
-def create_sign_of_life(settings: Settings, process: str) -> Callable[[], None]:
-    from readmodel.store.records.signs_of_life import SignOfLife
-
-    return SignOfLife(create_redis(settings, timeout=1.0, retries=0), create_names(settings).alive(process)).show
-
-
 def create_loader(settings: Settings, report: Callable[[str], None], done: Callable[[], object]) -> "Loader":
     """Build a loader. The relay updates the views, because its pages cost less than an update after each commit."""
     from allocation.entrypoints.load import Loader
 
     return Loader(create_message_bus(create_engine(settings), leave_to_relay), report, done)
-
-
-def leave_to_relay(_: object) -> None:
-    """Publish nothing: the relay reads the events from the log."""
 
 
 def create_verification(settings: Settings, scope: "Scope") -> "Verification":
@@ -131,67 +126,3 @@ def create_verification(settings: Settings, scope: "Scope") -> "Verification":
 
     engine = create_engine(settings, direct=True)
     return Verification(create_store(settings), create_log(settings, engine), PROJECTION, StateReader(engine), scope)
-
-
-def create_message_bus(engine: "Engine", publish: "Publish", commands_together: int = 1) -> "MessageBus":
-    from allocation.adapters.postgres.migrations.revision import SchemaGate
-    from allocation.adapters.postgres.unit_of_work import unit_of_work
-    from allocation.service_layer.messagebus import MessageBus
-
-    return MessageBus(partial(unit_of_work, engine, SchemaGate(engine)), publish, commands_together)
-
-
-def create_fast_path(settings: Settings) -> "Publish":
-    from allocation.event_handlers import PROJECTION
-    from readmodel.projector import fast_path
-
-    return fast_path.FastPath(create_store(settings, timeout=fast_path.TIMEOUT), PROJECTION)
-
-
-def create_engine(settings: Settings, *, connections: int = 5, direct: bool = False) -> "Engine":
-    """Build an engine. A `direct` engine must not use a pooler: its locks and settings outlive transactions."""
-    from allocation.adapters.postgres.driver.engine import create_postgres_engine
-
-    return create_postgres_engine(
-        required(settings.database_url, "DATABASE_URL"), connections=connections, direct=direct
-    )
-
-
-def create_log(settings: Settings, engine: "Engine") -> "EventLog":
-    from allocation.adapters.postgres.event_log import EventLog
-
-    return EventLog(engine, synchronous=settings.synchronous_replication)
-
-
-def create_redis(settings: Settings, *, timeout: float = 5.0, retries: int = 1, decode: bool = True) -> "Redis":
-    from readmodel.store.client import redis_client
-
-    url = required(settings.redis_url, "REDIS_URL")
-    return redis_client(url, timeout=timeout, retries=retries, decode=decode)
-
-
-def create_shared_connection(settings: Settings, timeout: float) -> "SharedConnection":
-    from readmodel.store.client import async_redis_client
-    from readmodel.store.reads.shared_connection import SharedConnection
-
-    client = async_redis_client(required(settings.redis_url, "REDIS_URL"), timeout=timeout)
-    return SharedConnection(client, create_names(settings), timeout)
-
-
-def create_names(settings: Settings) -> "Names":
-    from readmodel.store.names import Names
-
-    return Names(settings.redis_prefix)
-
-
-def create_store(settings: Settings, *, timeout: float = 5.0) -> "Store":
-    from readmodel.store.store import Store
-
-    redis, names = create_redis(settings, timeout=timeout), create_names(settings)
-    return Store(redis, names, settings.views_stale, settings.read_patience)
-
-
-def required(url: str | None, name: str) -> str:
-    if url is None:
-        raise BadSettings(f"{name} must be set")
-    return url

@@ -6,17 +6,17 @@ from functools import partial
 from sqlalchemy import Engine
 
 from allocation.adapters.announcements import CHANNEL, announce_lines
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.adapters.postgres.notices import SqlNoticeHistory
 from allocation.adapters.smtp import LogLines, Mail
 from allocation.config import Settings
 from allocation.entrypoints.relay.background import BackgroundThread
-from allocation.entrypoints.relay.continuous_verification import ContinuousVerification
 from allocation.entrypoints.relay.fence_watch import FenceWatch
 from allocation.entrypoints.relay.handled_events import HandledEvents
 from allocation.entrypoints.relay.key_expiry import KeyExpiry
 from allocation.entrypoints.relay.shown_position import shown_position
 from allocation.entrypoints.relay.subscription import Subscription
+from allocation.entrypoints.relay.verification.continuous_verification import ContinuousVerification
 from allocation.event_handlers import PROJECTION, events_of
 from allocation.service_layer.out_of_stock import Notifications, notify_stock_team
 from allocation.shutdown import Shutdown

@@ -6,9 +6,9 @@ import pytest
 from redis import Redis as RedisClient
 from sqlalchemy import Engine
 
-from allocation import bootstrap
+from allocation import components
 from allocation.adapters.postgres.driver.engine import TIMEOUTS, create_postgres_engine
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.config import Settings
 from allocation.event_handlers import PROJECTION
 from allocation.local.postgres import Postgres
@@ -95,12 +95,12 @@ def model(store: Store, log: EventLog) -> Store:
 @pytest.fixture
 def bus(engine: Engine) -> MessageBus:
     """Return a bus that handles commands and leaves the views to the relay."""
-    return bootstrap.create_message_bus(engine, bootstrap.leave_to_relay, commands_together=100)
+    return components.create_message_bus(engine, components.leave_to_relay, commands_together=100)
 
 
 @pytest.fixture
 def projecting_bus(engine: Engine, model: Store, redis_url: str) -> MessageBus:
     """Return a bus that handles commands and then updates the views, as a web worker does."""
-    return bootstrap.create_message_bus(
-        engine, bootstrap.create_fast_path(Settings(redis_url=redis_url)), commands_together=100
+    return components.create_message_bus(
+        engine, components.create_fast_path(Settings(redis_url=redis_url)), commands_together=100
     )

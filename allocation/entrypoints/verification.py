@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from allocation.adapters.postgres.checks.state import StateReader
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from readmodel.projector.fold import Projection
 from readmodel.projector.rebuild import rebuild
 from readmodel.projector.verification.differences import Difference

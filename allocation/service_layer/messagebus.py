@@ -128,7 +128,7 @@ class MessageBus:
             executed = [execute_for_actor(request, transaction) for request in group]
             committed = transaction.commit()
         if committed.events:
-            self._publish(committed)  # In a web worker, this is the fast path: see `bootstrap.create_fast_path`.
+            self._publish(committed)  # In a web worker, this is the fast path: see `components.create_fast_path`.
         return outcomes_of(executed, committed, len(transaction.changes.events))
 
     def _preview(self, command: Command) -> Preview:

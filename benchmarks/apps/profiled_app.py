@@ -13,8 +13,9 @@ from typing import Any
 from unittest.mock import patch
 
 from allocation import bootstrap
-from allocation.adapters.postgres import event_log, repository, unit_of_work
+from allocation.adapters.postgres import repository, unit_of_work
 from allocation.adapters.postgres.driver.transaction import PostgresTransaction
+from allocation.adapters.postgres.log import event_log
 from allocation.adapters.postgres.repository import SqlProducts
 from allocation.adapters.schemas.commands import CommandSchema
 from allocation.entrypoints.http import app

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from redis import Redis
 
-from allocation import bootstrap
+from allocation import bootstrap, components
 from allocation.config import Settings
 from allocation.event_handlers import PROJECTION
 from readmodel.projector import fast_path
@@ -57,7 +57,7 @@ def create_app() -> Edge:
 
 
 def create_timed_fast_path(settings: Settings) -> TimedFastPath:
-    store = ObservedStore(bootstrap.create_redis(settings, timeout=fast_path.TIMEOUT))
+    store = ObservedStore(components.create_redis(settings, timeout=fast_path.TIMEOUT))
     return TimedFastPath(store, Path(os.environ[FOLDER]) / str(os.getpid()))
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import count
 
-from allocation import bootstrap
+from allocation import components
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.domain.commands import Allocate
 from benchmarks.peers.contenders import Stock
@@ -54,7 +54,7 @@ def create_bus(stack: Stack, cleanup: ExitStack) -> Execute:
     """Return the bus of an engine as web workers have it. It leaves the views to a relay, and no relay runs."""
     engine = create_postgres_engine(stack.database_url, connections=1)
     cleanup.callback(engine.dispose)
-    bus = bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
+    bus = components.create_message_bus(engine, components.leave_to_relay)
     return lambda orderid, sku: bus.handle(Allocate(orderid, sku, 1))
 
 

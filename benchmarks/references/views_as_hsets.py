@@ -13,7 +13,7 @@ from typing import cast
 import psycopg2
 from psycopg2.extras import execute_values
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.event_handlers import PROJECTION
 from benchmarks.references.log_to_hsets import GENERATION, HSETS_OF_LOG
 from benchmarks.references.redis_pipe import run_pipe, target_url

@@ -3,7 +3,7 @@
 import time
 from typing import NamedTuple
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.event_handlers import PROJECTION
 from benchmarks.references import redis_pipe, views_as_hsets
 from benchmarks.report.progress import print_progress

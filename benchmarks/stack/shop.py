@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import orjson
 from sqlalchemy import Engine
 
-from allocation import bootstrap
+from allocation import components
 from allocation.domain.commands import Allocate, Command, CreateBatch
 from allocation.service_layer.outcomes import Done
 from benchmarks.load_generator.traffic import Traffic
@@ -39,7 +39,7 @@ def lines_of_orders(number: int) -> Iterator[Allocate]:
 
 def execute(engine: Engine, commands: Iterator[Command]) -> None:
     """Execute the commands on a message bus of the service. The relay updates the views."""
-    bus = bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
+    bus = components.create_message_bus(engine, components.leave_to_relay)
     for outcome in bus.handle_all(commands):
         assert isinstance(outcome, Done), outcome
 

@@ -5,9 +5,9 @@ from typing import Any
 from sqlalchemy import Engine
 
 from allocation.adapters.clock import utc_now
-from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.driver.transaction import PostgresTransaction, Values
 from allocation.adapters.postgres.idempotency import lock_keys
+from allocation.adapters.postgres.log import event_log
 from allocation.adapters.postgres.unit_of_work import SqlUnitOfWork
 from allocation.domain.commands import Allocate
 from allocation.service_layer.command_requests import CommandRequest

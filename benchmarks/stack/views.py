@@ -2,7 +2,7 @@
 
 import time
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from benchmarks.stack.throwaway import Stack
 from readmodel.store.client import redis_client
 from readmodel.store.store import Store

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 from sqlalchemy import text
 
-from allocation import bootstrap
+from allocation import components
 from allocation.domain.commands import Allocate, CreateBatch
 from benchmarks.stack.observer import Observer
 from benchmarks.stack.requests import request
@@ -50,7 +50,7 @@ def all_lines_announced(stack: Stack) -> bool:
 
 def main(lines: int) -> None:
     with throwaway_stack() as stack, stack.relay() as relay, stack.web_server(ALLOCATION_WORKERS="1") as server:
-        bus = bootstrap.create_message_bus(stack.engine, bootstrap.leave_to_relay)
+        bus = components.create_message_bus(stack.engine, components.leave_to_relay)
         list(bus.handle_all([CreateBatch("b1", "S", lines), CreateBatch("other", "OTHER", 1_000_000)]))
         list(bus.handle_all(Allocate(f"o{n}", "S", 1) for n in range(lines)))
         while not all_lines_announced(stack):

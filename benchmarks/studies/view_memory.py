@@ -10,7 +10,7 @@ from collections import Counter
 from redis import Redis
 from sqlalchemy import text
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.event_handlers import PROJECTION
 from benchmarks.stack.throwaway import CLI, Stack, throwaway_stack
 from readmodel.projector.rebuild import rebuild

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import Engine, text
 
-from allocation import bootstrap
+from allocation import components
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.schema import migrate
 from allocation.domain.commands import CreateBatch
@@ -133,7 +133,7 @@ def test_a_message_waits_while_the_database_is_unavailable(redis_url: str, tmp_p
     with serving(postgres_in(tmp_path / "postgres", durable=True)) as server:
         engine = create_postgres_engine(server.url)
         migrate(engine)
-        bootstrap.create_message_bus(engine, bootstrap.leave_to_relay).handle(CreateBatch("b1", "S", 10))
+        components.create_message_bus(engine, components.leave_to_relay).handle(CreateBatch("b1", "S", 10))
         engine.dispose()
         environment = {"DATABASE_URL": server.url, "REDIS_URL": redis_url}
         with (

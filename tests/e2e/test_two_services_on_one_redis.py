@@ -9,7 +9,7 @@ from redis import Redis
 from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.entrypoints.relay.relay import Relay
 from allocation.event_handlers import PROJECTION
 from allocation.local.ports import free_port

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy import Engine, text
 
-from allocation import bootstrap
+from allocation import components
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import LoggedEvent
 from tests.support.service_layer.fakes import FakeStore
@@ -89,7 +89,7 @@ class OverPostgres:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.bus = bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
+        self.bus = components.create_message_bus(engine, components.leave_to_relay)
         with engine.begin() as connection:
             connection.execute(text("TRUNCATE products, batches, order_lines, events, idempotency_keys"))
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
 from allocation.adapters.postgres.driver.errors import NOT_MIGRATED, translated_errors
-from allocation.adapters.postgres.event_log import last_of, read_types
+from allocation.adapters.postgres.log.event_log import last_of, read_types
 from allocation.service_layer.unit_of_work import LoggedEvent, StoreUnavailable
 
 SUBSCRIPTION_LOCK = 0x2A14 << 48

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 
 from allocation.adapters.clock import Clock, utc_now
-from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.driver.errors import translated_errors
 from allocation.adapters.postgres.driver.transaction import PostgresTransaction, open_transaction
-from allocation.adapters.postgres.history import find_history
 from allocation.adapters.postgres.idempotency import SqlIdempotencyKeys, lock_keys
+from allocation.adapters.postgres.log import event_log
+from allocation.adapters.postgres.log.history import find_history
 from allocation.adapters.postgres.migrations.revision import SchemaGate
 from allocation.adapters.postgres.repository import SqlProducts, load_products
 from allocation.adapters.postgres.statements import READ_OWN_POSITION

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
-from allocation import bootstrap
+from allocation import components
 from allocation.config import Settings
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from readmodel.store.records import presence
@@ -15,10 +15,10 @@ def require_alone(settings: Settings) -> None:
 
     If a store is unavailable, do nothing: processes start without their stores, too.
     """
-    engine = bootstrap.create_engine(settings, connections=1)
+    engine = components.create_engine(settings, connections=1)
     try:
         with suppress(RedisError, RetryableError, StoreUnavailable):
-            database = bootstrap.create_log(settings, engine).database()
-            presence.require_alone(bootstrap.create_redis(settings), bootstrap.create_names(settings), database)
+            database = components.create_log(settings, engine).database()
+            presence.require_alone(components.create_redis(settings), components.create_names(settings), database)
     finally:
         engine.dispose()

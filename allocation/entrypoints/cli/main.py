@@ -10,7 +10,7 @@ from readmodel import logs
 
 EXPECTED = (
     ("allocation.adapters.csv.rows", "BadFile"),
-    ("allocation.adapters.postgres.event_log", "LogBehind"),
+    ("allocation.adapters.postgres.log.event_log", "LogBehind"),
     ("allocation.adapters.postgres.schema", "MigrationFailed"),
     ("allocation.config", "BadSettings"),
     ("allocation.entrypoints.verification", "StillDifferent"),

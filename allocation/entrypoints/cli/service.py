@@ -45,22 +45,22 @@ def check(role: str | None) -> None:
 
 
 def check_commands() -> list[str]:
-    from allocation import bootstrap
+    from allocation import components
     from allocation.adapters.postgres.checks.readiness import reason_not_ready
 
-    reason = reason_not_ready(bootstrap.create_engine(settings_with("database_url"), connections=1))
+    reason = reason_not_ready(components.create_engine(settings_with("database_url"), connections=1))
     return report("Commands", reason)
 
 
 def check_queries() -> list[str]:
     from redis.exceptions import RedisError
 
-    from allocation import bootstrap
+    from allocation import components
     from readmodel.web.queries import reason_of
     from readmodel.web.view_checks import check_views
 
     settings = settings_with("redis_url")
-    store = bootstrap.create_store(settings, timeout=TIMEOUT)
+    store = components.create_store(settings, timeout=TIMEOUT)
     try:
         is_primary = store.redis.info("replication").get("role") == "master"  # A replica serves queries, too.
     except RedisError as error:
@@ -72,30 +72,32 @@ def check_queries() -> list[str]:
 
 
 def check_relay() -> list[str]:
-    from allocation import bootstrap
-    from allocation.entrypoints.relay.drift import corrected_registers
+    from allocation import components
+    from allocation.entrypoints.relay.verification.drift import corrected_registers
 
     settings = settings_with("redis_url")
-    names, redis = bootstrap.create_names(settings), bootstrap.create_redis(settings, timeout=TIMEOUT)
+    names, redis = components.create_names(settings), components.create_redis(settings, timeout=TIMEOUT)
     reasons = report("Relay", silence(redis, names, "relay", names.committed))
     click.echo(f"Corrected registers: {corrected_registers(redis, names)}")
     return reasons
 
 
 def check_consumer() -> list[str]:
-    from allocation import bootstrap
+    from allocation import components
     from allocation.entrypoints.consumer import CHANNEL
 
     settings = settings_with("redis_url")
-    names, redis = bootstrap.create_names(settings), bootstrap.create_redis(settings, timeout=TIMEOUT)
+    names, redis = components.create_names(settings), components.create_redis(settings, timeout=TIMEOUT)
     return report("Consumer", silence(redis, names, "consumer", names.channel(CHANNEL)))
 
 
 def check_known_consumer() -> list[str]:
-    from allocation import bootstrap
+    from allocation import components
 
     settings = settings_with("redis_url")
-    known = bootstrap.create_redis(settings, timeout=TIMEOUT).exists(bootstrap.create_names(settings).alive("consumer"))
+    known = components.create_redis(settings, timeout=TIMEOUT).exists(
+        components.create_names(settings).alive("consumer")
+    )
     return check_consumer() if known else []
 
 

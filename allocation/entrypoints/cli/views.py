@@ -8,7 +8,7 @@ from allocation.entrypoints.cli.settings import settings_with
 from readmodel.logs import visible
 
 if TYPE_CHECKING:
-    from allocation.adapters.postgres.event_log import EventLog
+    from allocation.adapters.postgres.log.event_log import EventLog
     from readmodel.store.store import Store
 
 
@@ -56,12 +56,12 @@ def adopt() -> None:
 
 def log_and_store() -> "tuple[EventLog, Store]":
     """Return the log and the views. Raise RedisShared if another service uses the names in Redis."""
-    from allocation import bootstrap
+    from allocation import components
     from readmodel.store.records.presence import require_alone
 
     settings = settings_with("database_url", "redis_url")
-    log = bootstrap.create_log(settings, bootstrap.create_engine(settings, direct=True))
-    store = bootstrap.create_store(settings)
+    log = components.create_log(settings, components.create_engine(settings, direct=True))
+    store = components.create_store(settings)
     require_alone(store.redis, store.names, log.database())
     return log, store
 
@@ -69,10 +69,10 @@ def log_and_store() -> "tuple[EventLog, Store]":
 @click.command()
 def digest() -> None:
     """Print a fingerprint of the views. Equal views have equal fingerprints, for example before and after a rebuild."""
-    from allocation import bootstrap
+    from allocation import components
     from readmodel.projector.digest import digest
 
-    store = bootstrap.create_store(settings_with("redis_url"))
+    store = components.create_store(settings_with("redis_url"))
     live = store.generations().live
     if live is None:
         raise click.ClickException("Redis has no read model")

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.fence import Holder, holders
+from allocation.adapters.postgres.log.fence import Holder, holders
 from allocation.entrypoints.relay.background import BackgroundThread
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown

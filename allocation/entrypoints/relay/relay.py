@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from redis.client import PubSub
 from redis.exceptions import RedisError
 
-from allocation.adapters.postgres.event_log import READ_AT_ONCE, EventLog, LogBehind
+from allocation.adapters.postgres.log.event_log import READ_AT_ONCE, EventLog, LogBehind
 from allocation.entrypoints.relay.background import BackgroundThread
 from allocation.entrypoints.relay.formats import format_to_build, require_known_format, warn_of_older_format
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable

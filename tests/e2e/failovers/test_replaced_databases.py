@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from allocation import bootstrap
+from allocation import components
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.domain.commands import CreateBatch
 from allocation.local.postgres import Postgres
@@ -42,7 +42,7 @@ def test_the_views_follow_another_database_in_its_place(postgres: Postgres, data
     with service_on(database_url, redis_url) as service, fresh_database(postgres) as other:
         engine = create_postgres_engine(other)
         batches = [CreateBatch(f"other-{number}", "OTHER", 10) for number in range(50)]
-        list(bootstrap.create_message_bus(engine, bootstrap.leave_to_relay).handle_all(batches))
+        list(components.create_message_bus(engine, components.leave_to_relay).handle_all(batches))
         engine.dispose()
         assert [(service.value(READ_IDENTITY),)] == execute_at(other, READ_IDENTITY)
         lost_commands.execute(service.api, [*SHARED, *LOST])

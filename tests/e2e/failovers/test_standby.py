@@ -3,7 +3,7 @@
 import pytest
 
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.adapters.postgres.subscriptions import locked_cursor
 from allocation.service_layer.unit_of_work import StoreUnavailable
 from tests.support.failovers.replication import ReplicatedPostgres

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from tests.support.api import Api
 from tests.support.eventually import eventually
 from tests.support.failovers import lost_commands

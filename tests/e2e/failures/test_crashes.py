@@ -9,7 +9,7 @@ from itertools import count, islice
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
 from allocation.entrypoints.http.idempotency_keys import key_of
 from allocation.service_layer.messagebus import MessageBus
@@ -35,10 +35,10 @@ ALLOCATES = [sys.executable, "-m", "tests.support.programs.dies_after_its_commit
 
 SHRINKS = """
 import os
-from allocation import bootstrap
+from allocation import components
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.domain.commands import ChangeBatchQuantity
-bus = bootstrap.create_message_bus(create_postgres_engine(os.environ["DATABASE_URL"]), bootstrap.leave_to_relay)
+bus = components.create_message_bus(create_postgres_engine(os.environ["DATABASE_URL"]), components.leave_to_relay)
 bus.handle(ChangeBatchQuantity("b1", 0))
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from allocation import bootstrap
+from allocation import components
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.schema import migrate
 from allocation.domain.commands import CreateBatch
@@ -116,7 +116,7 @@ def test_the_relay_rebuilds_the_views_of_a_replaced_database(service: Service, t
     with servers.running(servers.postgres_in(tmp_path / "other")) as other:
         engine = create_postgres_engine(other.url)
         migrate(engine)
-        bus = bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
+        bus = components.create_message_bus(engine, components.leave_to_relay)
         list(bus.handle_all(CreateBatch(f"other-{n}", "S", 10) for n in range(events)))
         engine.dispose()
         environment = {"DATABASE_URL": other.url, "REDIS_URL": service.redis.url}

@@ -3,7 +3,7 @@
 import pytest
 from redis import Redis
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from readmodel.store.names import PLAIN
 from readmodel.store.store import Store
 from tests.support.processes import run_to_end

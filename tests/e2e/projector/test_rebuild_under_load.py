@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.digest import digest

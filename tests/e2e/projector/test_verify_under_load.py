@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from allocation.adapters.postgres.checks.state import StateReader
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.entrypoints.verification import Scope, Verification
 from allocation.event_handlers import PROJECTION

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from readmodel.projector.digest import digest
 from readmodel.store.store import Store
 from readmodel.views.orders import decode_line

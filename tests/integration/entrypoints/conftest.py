@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import (
     Allocate,
     CancelOrder,

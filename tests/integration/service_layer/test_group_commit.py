@@ -8,7 +8,7 @@ from random import Random
 
 from sqlalchemy import Engine, text
 
-from allocation import bootstrap
+from allocation import components
 from allocation.domain.commands import Allocate, Command, CreateBatch, Deallocate
 from allocation.domain.errors import LineConflict, UnknownLine, UnknownSku
 from allocation.event_handlers import PROJECTION
@@ -73,7 +73,7 @@ def test_a_group_of_100_costs_as_many_trips_as_one_command(database_url: str, mo
     connection = Counting(model.redis)
     store = ConnectedStore(model.redis, connection)
     with recorded_engine(database_url) as (engine, strings):
-        bus = bootstrap.create_message_bus(engine, FastPath(store, PROJECTION))
+        bus = components.create_message_bus(engine, FastPath(store, PROJECTION))
         list(bus.handle_all(CreateBatch(f"b{n}", f"S{n}", 10) for n in range(100)))
 
         def cost_of(orders: range) -> tuple[int, int]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from allocation.adapters.postgres import event_log
 from allocation.adapters.postgres.driver.transaction import PostgresTransaction
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log import event_log
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.events import Allocated, Event, OutOfStock, Totals
 from allocation.service_layer.unit_of_work import FIRST_EPOCH, LoggedEvent
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, text
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.service_layer.unit_of_work import FIRST_EPOCH
 
 

@@ -7,12 +7,12 @@ import os
 import signal
 import sys
 
-from allocation import bootstrap
+from allocation import components
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.domain.commands import Allocate
 from allocation.entrypoints.http.idempotency_keys import key_of
 
-bus = bootstrap.create_message_bus(
+bus = components.create_message_bus(
     create_postgres_engine(os.environ["DATABASE_URL"]), publish=lambda events: os.kill(os.getpid(), signal.SIGKILL)
 )
 orderid, sku, qty, *keys = sys.argv[1:]

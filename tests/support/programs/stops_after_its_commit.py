@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from allocation import bootstrap
+from allocation import components
 from allocation.config import load_settings
 from allocation.domain.commands import Allocate
 from allocation.service_layer.unit_of_work import CommittedEvents
@@ -15,13 +15,13 @@ from allocation.service_layer.unit_of_work import CommittedEvents
 
 def main() -> None:
     settings = load_settings()
-    fast_path = bootstrap.create_fast_path(settings)
+    fast_path = components.create_fast_path(settings)
 
     def stop_and_publish(events: CommittedEvents) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
         fast_path(events)
 
-    bus = bootstrap.create_message_bus(bootstrap.create_engine(settings), stop_and_publish)
+    bus = components.create_message_bus(components.create_engine(settings), stop_and_publish)
     orderid, sku, qty = sys.argv[1:]
     bus.handle(Allocate(orderid, sku, int(qty)))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import allocation
 import readmodel
-from allocation import bootstrap
+from allocation import bootstrap, components
 from allocation.adapters.schemas.commands import COMMANDS
 from allocation.config import load_settings
 from allocation.entrypoints.verification import Scope
@@ -28,11 +28,11 @@ class Steps:
 
     def __init__(self) -> None:
         self._settings = load_settings()
-        self._engine = bootstrap.create_engine(self._settings)
-        self._log = bootstrap.create_log(self._settings, self._engine)
-        self._store = bootstrap.create_store(self._settings)
+        self._engine = components.create_engine(self._settings)
+        self._log = components.create_log(self._settings, self._engine)
+        self._store = components.create_store(self._settings)
         self._client = EdgeClient(bootstrap.create_web_app(self._settings))
-        self._quiet_bus = bootstrap.create_message_bus(self._engine, bootstrap.leave_to_relay)
+        self._quiet_bus = components.create_message_bus(self._engine, components.leave_to_relay)
 
     def packages(self) -> list[str]:
         """Return the folders of the packages."""

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.event_log import EventLog
-from allocation.entrypoints.relay.continuous_verification import ContinuousVerification
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.entrypoints.relay.relay import Relay
+from allocation.entrypoints.relay.verification.continuous_verification import ContinuousVerification
 from allocation.event_handlers import PROJECTION
 from allocation.shutdown import Shutdown
 from readmodel.store.store import Store

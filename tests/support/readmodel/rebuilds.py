@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus

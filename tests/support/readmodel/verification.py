@@ -3,7 +3,7 @@
 from sqlalchemy import Engine
 
 from allocation.adapters.postgres.checks.state import StateReader
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.entrypoints.verification import Scope, Verification
 from allocation.event_handlers import PROJECTION
 from readmodel.projector.verification.verifier import Verifier

@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.service_layer.unit_of_work import History
 from tests.support.adapters.event_log import append, out_of_stock
 

@@ -5,9 +5,10 @@ import threading
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.adapters.postgres import event_log, repository
+from allocation.adapters.postgres import repository
 from allocation.adapters.postgres.driver.engine import TIMEOUTS, create_postgres_engine
-from allocation.bootstrap import create_message_bus, leave_to_relay
+from allocation.adapters.postgres.log import event_log
+from allocation.components import create_message_bus, leave_to_relay
 from allocation.domain.commands import Allocate, ChangeBatchQuantity, Command, CreateBatch
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres import statements
-from allocation.bootstrap import create_message_bus, leave_to_relay
+from allocation.components import create_message_bus, leave_to_relay
 from allocation.domain import commands
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.domain.errors import UnknownSku

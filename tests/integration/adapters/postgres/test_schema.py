@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from allocation import bootstrap
+from allocation import components
 from allocation.adapters.postgres.driver.engine import TIMEOUTS, create_postgres_engine
 from allocation.adapters.postgres.migrations.revision import SchemaGate, revisions
 from allocation.adapters.postgres.schema import configuration, migrate
@@ -96,7 +96,7 @@ def test_migration_keeps_the_lines_of_an_older_schema(postgres: Postgres) -> Non
             config = configuration()
             config.attributes["connection"] = connection
             command.upgrade(config, "0001")
-        bus = bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
+        bus = components.create_message_bus(engine, components.leave_to_relay)
         with engine.begin() as connection:
             connection.execute(text("INSERT INTO products (sku, version, available) VALUES ('S', 3, 0)"))
             connection.execute(text(BATCH + "('b1', 'S', 5, 5, 5, 3)"))

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation import bootstrap
+from allocation import components
 from allocation.adapters.postgres import repository, statements
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import Allocate, CancelOrder, ChangeBatchQuantity, Command, CreateBatch
 from allocation.domain.errors import BatchConflict, Refusal, UnknownBatch, UnknownSku
 from allocation.domain.events import Event
@@ -112,7 +112,7 @@ def test_number_of_statements_is_constant(bus: MessageBus, database_url: str, li
         list(bus.handle_all(Allocate(f"used-{n}", "S0", 1) for n in range(50)))
         list(bus.handle_all(Allocate(f"waiting-{n}", "S0", 5_000) for n in range(50)))
     with recorded_engine(database_url) as (recorded, strings):
-        other = bootstrap.create_message_bus(recorded, bootstrap.leave_to_relay)
+        other = components.create_message_bus(recorded, components.leave_to_relay)
         list(other.handle_all(Allocate(f"o{n}", skus[n % 10], 1) for n in range(lines)))
     written = strings[-1].split(";\n")
     assert len(written) == 6, "Four statements write, one commits, and one reads the position"
@@ -133,7 +133,7 @@ def test_lock_on_a_product_blocks_no_other_product(bus: MessageBus, engine: Engi
 def test_events_have_the_epoch_of_the_log(engine: Engine) -> None:
     """The bus also publishes the identity, which the views compare with their own."""
     published: list[CommittedEvents] = []
-    bus = bootstrap.create_message_bus(engine, published.append)
+    bus = components.create_message_bus(engine, published.append)
     bus.handle(CreateBatch("b1", "S", 10))
     before, after = EventLog(engine).identity(), EventLog(engine).adopt([])
     request = keyed("k1", Allocate("o1", "S", 1))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation import bootstrap
+from allocation import components
 from allocation.domain.commands import Allocate, CreateBatch
 from benchmarks.peers.book.handlers import add_batch, allocate
 from benchmarks.peers.book.model import Batch, OutOfStock, UnknownSku
@@ -49,7 +49,7 @@ def empty_engine(engine: Engine) -> Engine:
 
 
 def test_lines_that_the_service_oversold_are_found(engine: Engine) -> None:
-    bus = bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
+    bus = components.create_message_bus(engine, components.leave_to_relay)
     for ref, qty in STOCK.items():
         bus.handle(CreateBatch(ref, SKU, qty))
     for line in LINES:

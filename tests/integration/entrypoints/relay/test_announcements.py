@@ -1,6 +1,6 @@
 from redis import Redis
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.entrypoints.relay.shown_position import shown_position
 from readmodel.store.names import PLAIN
 from readmodel.store.store import Store

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation import bootstrap
+from allocation import components
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
-from allocation.adapters.postgres.event_log import EventLog
-from allocation.adapters.postgres.fence import holders
+from allocation.adapters.postgres.log.event_log import EventLog
+from allocation.adapters.postgres.log.fence import holders
 from allocation.domain.commands import CreateBatch
 from allocation.entrypoints.relay.fence_watch import FenceWatch
 from allocation.service_layer.messagebus import MessageBus
@@ -58,7 +58,7 @@ def test_a_transaction_without_events_holds_nothing(engine: Engine) -> None:
 def test_postgresql_ends_an_idle_transaction_that_has_appended(database_url: str, log: EventLog) -> None:
     """Otherwise a stopped worker would hold back all views and announcements."""
     production = create_postgres_engine(database_url)
-    bus = bootstrap.create_message_bus(production, bootstrap.leave_to_relay)
+    bus = components.create_message_bus(production, components.leave_to_relay)
     stopped = production.connect()
     append(stopped, out_of_stock("HELD", 1))
     bus.handle(CreateBatch("b1", "S", 1))

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import Engine, text
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.adapters.postgres.subscriptions import SUBSCRIPTION_LOCK
 from allocation.domain.commands import CreateBatch
 from allocation.entrypoints.relay.handled_events import HandledEvents

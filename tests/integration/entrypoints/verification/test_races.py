@@ -6,7 +6,7 @@ import threading
 import pytest
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import (
     Allocate,
     CreateBatch,

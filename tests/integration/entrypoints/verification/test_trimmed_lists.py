@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import Allocate, ChangeLineQuantity, CreateBatch
 from allocation.entrypoints.verification import Scope
 from allocation.event_handlers import PROJECTION

@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.event_handlers import PROJECTION
 from readmodel.projector.rebuild import rebuild
 from readmodel.store.errors import NeedsRebuild, UnknownFormat

@@ -1,4 +1,4 @@
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.store.store import Store
 from readmodel.views import orders

@@ -1,4 +1,4 @@
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import FIRST_EPOCH

@@ -3,7 +3,7 @@ import threading
 import pytest
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.event_log import EventLog, LogBehind
+from allocation.adapters.postgres.log.event_log import EventLog, LogBehind
 from allocation.domain.events import LineState, OutOfStock, Totals
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus

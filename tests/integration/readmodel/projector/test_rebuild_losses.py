@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.rebuild import RebuildFailed, rebuild

@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection
 import pytest
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.event_log import EventLog
-from allocation.adapters.postgres.history import Applied
+from allocation.adapters.postgres.log.event_log import EventLog
+from allocation.adapters.postgres.log.history import Applied
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import History

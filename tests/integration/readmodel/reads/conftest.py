@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import CreateBatch
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.store.generations import Generations

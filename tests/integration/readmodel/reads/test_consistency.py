@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain import commands
 from allocation.domain.commands import Allocate, ChangeBatchEta, CreateBatch
 from allocation.event_handlers import PROJECTION

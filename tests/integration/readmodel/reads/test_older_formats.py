@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.rebuild import rebuild

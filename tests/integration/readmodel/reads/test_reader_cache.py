@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as ConnectionLost
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import Allocate, ChangeBatchEta, CreateBatch
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain import commands
 from allocation.domain.commands import Allocate, AllocateOrder, ChangeBatchEta, CreateBatch
 from allocation.service_layer.messagebus import MessageBus

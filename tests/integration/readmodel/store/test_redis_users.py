@@ -10,7 +10,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from sqlalchemy import Engine
 
 from allocation.adapters.postgres.checks.state import StateReader
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.event_handlers import PROJECTION
 from allocation.local.ports import free_port
 from allocation.local.redis import find_binary

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.entrypoints.relay.relay import Relay
 from allocation.entrypoints.relay.shown_position import shown_position

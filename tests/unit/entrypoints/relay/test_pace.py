@@ -1,6 +1,6 @@
 import pytest
 
-from allocation.entrypoints.relay.pace import INTERVAL, LARGEST_PAGE, Pace
+from allocation.entrypoints.relay.verification.pace import INTERVAL, LARGEST_PAGE, Pace
 
 
 class Clock:

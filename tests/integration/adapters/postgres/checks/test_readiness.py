@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation import bootstrap
+from allocation import components
 from allocation.adapters.postgres.checks.readiness import COLUMNS, PRIVILEGES, reason_not_ready
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.domain.commands import Allocate, CreateBatch
@@ -27,7 +27,7 @@ NEEDING_EVERY_PRIVILEGE = [
 
 
 def bus_over(engine: Engine) -> MessageBus:
-    return bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
+    return components.create_message_bus(engine, components.leave_to_relay)
 
 
 def run(engine: Engine, statement: str) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.driver.errors import translated_errors
 from allocation.adapters.postgres.driver.transaction import open_transaction
-from allocation.adapters.postgres.event_log import REBUILD_LOCK, EventLog
+from allocation.adapters.postgres.log.event_log import REBUILD_LOCK, EventLog
 from allocation.adapters.postgres.migrations.revision import SchemaGate
 from allocation.adapters.postgres.unit_of_work import unit_of_work
 from allocation.service_layer.unit_of_work import LockSet, RetryableError, StoreUnavailable

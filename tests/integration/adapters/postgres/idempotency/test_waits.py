@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres.driver.engine import TIMEOUTS, create_postgres_engine
-from allocation.bootstrap import create_message_bus, leave_to_relay
+from allocation.components import create_message_bus, leave_to_relay
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.domain.errors import UnknownSku
 from allocation.service_layer.command_requests import CommandRequest

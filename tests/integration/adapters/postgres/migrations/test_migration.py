@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation import bootstrap
+from allocation import components
 from allocation.adapters.postgres import schema
 from allocation.adapters.postgres.checks.readiness import reason_not_ready
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.adapters.postgres.migrations.revision import revisions
 from allocation.adapters.postgres.schema import MigrationFailed, migrate
 from allocation.domain.commands import Allocate, CreateBatch
@@ -43,7 +43,7 @@ def empty(postgres: Postgres) -> Iterator[Engine]:
 
 
 def bus_over(engine: Engine) -> MessageBus:
-    return bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
+    return components.create_message_bus(engine, components.leave_to_relay)
 
 
 def revision(engine: Engine) -> str:

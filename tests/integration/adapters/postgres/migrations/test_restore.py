@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation import bootstrap
+from allocation import components
 from allocation.adapters.postgres.checks.audit import audit
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.schema import migrate
@@ -29,7 +29,7 @@ def used_database(url: str) -> Engine:
 
 
 def allocate_lines(engine: Engine, orders: range) -> None:
-    bus = bootstrap.create_message_bus(engine, bootstrap.leave_to_relay)
+    bus = components.create_message_bus(engine, components.leave_to_relay)
     for number in orders:
         bus.handle(Allocate(f"o{number}", "S", 1))
 
@@ -61,7 +61,7 @@ def test_the_audit_passes_after_a_restore(tmp_path: Path) -> None:
         servers.running(servers.postgres_in(tmp_path / "new")) as new,
     ):
         before, after = used_database(old.url), used_database(new.url)
-        bootstrap.create_message_bus(before, bootstrap.leave_to_relay).handle(CreateBatch("b1", "S", 1_000))
+        components.create_message_bus(before, components.leave_to_relay).handle(CreateBatch("b1", "S", 1_000))
         allocate_lines(before, range(40))
         copy_rows(old.url, new.url)
         eventually(lambda: scalar(after, IS_LATER))  # A restore takes longer than the second in which names can repeat.

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.adapters.postgres import event_log
-from allocation.adapters.postgres.event_log import EventLog, LogBehind
+from allocation.adapters.postgres.log import event_log
+from allocation.adapters.postgres.log.event_log import EventLog, LogBehind
 from tests.support.adapters.event_log import allocated, append, out_of_stock, pages, read_all, read_all_of_types
 
 

@@ -4,10 +4,10 @@ import pytest
 from redis import Redis
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.config import Settings, load_settings
-from allocation.entrypoints.relay.continuous_verification import ContinuousVerification
-from allocation.entrypoints.relay.drift import corrected_registers
+from allocation.entrypoints.relay.verification.continuous_verification import ContinuousVerification
+from allocation.entrypoints.relay.verification.drift import corrected_registers
 from allocation.relay_threads import create_threads
 from allocation.service_layer.messagebus import MessageBus
 from allocation.shutdown import Shutdown

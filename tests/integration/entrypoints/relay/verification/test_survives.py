@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres.checks.verification_lock import VERIFICATION_LOCK
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import Allocate
-from allocation.entrypoints.relay import continuous_verification
-from allocation.entrypoints.relay.drift import corrected_registers
+from allocation.entrypoints.relay.verification import continuous_verification
+from allocation.entrypoints.relay.verification.drift import corrected_registers
 from allocation.event_handlers import PROJECTION
 from allocation.local.ports import free_port
 from allocation.service_layer.messagebus import MessageBus

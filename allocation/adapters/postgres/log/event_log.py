@@ -21,9 +21,9 @@ from allocation.adapters.postgres.driver.arrays import array, arrays
 from allocation.adapters.postgres.driver.errors import translated_errors
 from allocation.adapters.postgres.driver.server import ServerDescription, database_in
 from allocation.adapters.postgres.driver.transaction import PostgresTransaction
-from allocation.adapters.postgres.event_pages import EventPage, read_whole_transactions
-from allocation.adapters.postgres.fence import last_position, last_position_and_fence
-from allocation.adapters.postgres.history import (
+from allocation.adapters.postgres.log.event_pages import EventPage, read_whole_transactions
+from allocation.adapters.postgres.log.fence import last_position, last_position_and_fence
+from allocation.adapters.postgres.log.history import (
     Applied,
     begin_epoch,
     confirm,

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres import history
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log import history
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import CreateBatch
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import History

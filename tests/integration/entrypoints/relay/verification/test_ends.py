@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from allocation.domain.commands import Allocate
-from allocation.entrypoints.relay import continuous_verification
+from allocation.entrypoints.relay.verification import continuous_verification
 from allocation.service_layer.messagebus import MessageBus
 from allocation.shutdown import Shutdown
 from readmodel.projector.verification import differences

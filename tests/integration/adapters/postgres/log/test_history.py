@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.adapters.postgres import history
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log import history
+from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.service_layer.unit_of_work import FIRST_EPOCH, History
 from tests.support.adapters.event_log import append, out_of_stock
 from tests.support.adapters.history import Place, applied, described_otherwise, execute

@@ -8,9 +8,9 @@ from sqlalchemy import Engine
 from allocation.adapters.postgres.checks.state import StateReader
 from allocation.adapters.postgres.checks.verification_lock import HeldLock, verification_lock
 from allocation.entrypoints.relay.background import BackgroundThread
-from allocation.entrypoints.relay.drift import count_corrected
-from allocation.entrypoints.relay.pace import Pace
-from allocation.entrypoints.relay.walk import Walk
+from allocation.entrypoints.relay.verification.drift import count_corrected
+from allocation.entrypoints.relay.verification.pace import Pace
+from allocation.entrypoints.relay.verification.walk import Walk
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown, ShutdownRequested
 from readmodel.logs import visible

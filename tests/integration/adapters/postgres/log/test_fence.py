@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Engine, text
 
-from allocation.adapters.postgres.event_log import EventLog
+from allocation.adapters.postgres.log.event_log import EventLog
 from tests.support.adapters.event_log import append, out_of_stock, read_all, read_all_of_types
 
 WRITERS, TRANSACTIONS = 16, 150

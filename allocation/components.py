@@ -1,0 +1,94 @@
+"""Builds the components that several processes share, for `bootstrap.py`. It opens no connection.
+
+Each function imports only the modules that its component needs.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from allocation.config import BadSettings, Settings
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from sqlalchemy import Engine
+
+    from allocation.adapters.postgres.log.event_log import EventLog
+    from allocation.service_layer.messagebus import MessageBus, Publish
+    from readmodel.store.names import Names
+    from readmodel.store.reads.shared_connection import SharedConnection
+    from readmodel.store.store import Store
+
+
+def create_sign_of_life(settings: Settings, process: str) -> Callable[[], None]:
+    from readmodel.store.records.signs_of_life import SignOfLife
+
+    return SignOfLife(create_redis(settings, timeout=1.0, retries=0), create_names(settings).alive(process)).show
+
+
+def create_message_bus(engine: "Engine", publish: "Publish", commands_together: int = 1) -> "MessageBus":
+    from allocation.adapters.postgres.migrations.revision import SchemaGate
+    from allocation.adapters.postgres.unit_of_work import unit_of_work
+    from allocation.service_layer.messagebus import MessageBus
+
+    return MessageBus(partial(unit_of_work, engine, SchemaGate(engine)), publish, commands_together)
+
+
+def leave_to_relay(_: object) -> None:
+    """Publish nothing: the relay reads the events from the log."""
+
+
+def create_fast_path(settings: Settings) -> "Publish":
+    from allocation.event_handlers import PROJECTION
+    from readmodel.projector import fast_path
+
+    return fast_path.FastPath(create_store(settings, timeout=fast_path.TIMEOUT), PROJECTION)
+
+
+def create_engine(settings: Settings, *, connections: int = 5, direct: bool = False) -> "Engine":
+    """Build an engine. A `direct` engine must not use a pooler: its locks and settings outlive transactions."""
+    from allocation.adapters.postgres.driver.engine import create_postgres_engine
+
+    return create_postgres_engine(
+        required(settings.database_url, "DATABASE_URL"), connections=connections, direct=direct
+    )
+
+
+def create_log(settings: Settings, engine: "Engine") -> "EventLog":
+    from allocation.adapters.postgres.log.event_log import EventLog
+
+    return EventLog(engine, synchronous=settings.synchronous_replication)
+
+
+def create_redis(settings: Settings, *, timeout: float = 5.0, retries: int = 1, decode: bool = True) -> "Redis":
+    from readmodel.store.client import redis_client
+
+    url = required(settings.redis_url, "REDIS_URL")
+    return redis_client(url, timeout=timeout, retries=retries, decode=decode)
+
+
+def create_shared_connection(settings: Settings, timeout: float) -> "SharedConnection":
+    from readmodel.store.client import async_redis_client
+    from readmodel.store.reads.shared_connection import SharedConnection
+
+    client = async_redis_client(required(settings.redis_url, "REDIS_URL"), timeout=timeout)
+    return SharedConnection(client, create_names(settings), timeout)
+
+
+def create_names(settings: Settings) -> "Names":
+    from readmodel.store.names import Names
+
+    return Names(settings.redis_prefix)
+
+
+def create_store(settings: Settings, *, timeout: float = 5.0) -> "Store":
+    from readmodel.store.store import Store
+
+    redis, names = create_redis(settings, timeout=timeout), create_names(settings)
+    return Store(redis, names, settings.views_stale, settings.read_patience)
+
+
+def required(url: str | None, name: str) -> str:
+    if url is None:
+        raise BadSettings(f"{name} must be set")
+    return url
