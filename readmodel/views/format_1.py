@@ -9,9 +9,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from readmodel.store import keys
+from readmodel.store.errors import ModelDamaged
 from readmodel.store.reads.reading import Reading
 from readmodel.store.reads.snapshot import Snapshot
-from readmodel.store.registers import Register, Shape, State, decode, encode, is_number, is_text, is_text_or_null
+from readmodel.store.registers import (
+    LONGEST_SHOWN,
+    Register,
+    Shape,
+    State,
+    decode,
+    encode,
+    is_number,
+    is_text,
+    is_text_or_null,
+)
+from readmodel.views import passed_over
 from readmodel.views.kinds import Kind, Registers, Row
 
 STATUSES = ("allocated", "waiting", "deallocated", "shipped")
@@ -39,7 +51,10 @@ def encode_line(version: int, line: Mapping[str, Any], why: Sequence[Mapping[str
 
 def decode_line(sku: str, value: str) -> State:
     version, state = decode(value, LINE)
-    return {"sku": sku} | {name: state[name] for name in LINE} | {"version": version, "why": state.get("why")}
+    why = state.get("why")
+    if not passed_over.is_why(why):
+        raise ModelDamaged(f"the reason of a line has another shape: {value[:LONGEST_SHOWN]!r}")
+    return {"sku": sku} | {name: state[name] for name in LINE} | {"version": version, "why": why}
 
 
 def totals(sku: str, version: int, available: int, waiting: Mapping[str, int]) -> Register:

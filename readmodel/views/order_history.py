@@ -41,6 +41,7 @@ from readmodel.store.registers import (
     is_text_or_null,
     number_of,
 )
+from readmodel.views import passed_over
 from readmodel.views.kinds import Kind, ListOfEvents
 
 HISTORY = "order-history"
@@ -54,7 +55,6 @@ CODES = {
 }
 """The stored name of each event. It never changes. An event of a newer release keeps its own name."""
 EVENTS = {code: event for event, code in CODES.items()}
-PASSED_OVER = ("ref", "eta", "available")
 EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
@@ -95,8 +95,7 @@ class OrderHistoryView:
 
 def encode_entry(event: Mapping[str, Any], line: Mapping[str, Any]) -> bytes:
     kind, why = event["type"], event.get("why")
-    passed_over = None if why is None else [[batch[name] for name in PASSED_OVER] for batch in why]
-    content = [CODES.get(kind, kind), line["qty"], line["batchref"], passed_over, event.get("actor")]
+    content = [CODES.get(kind, kind), line["qty"], line["batchref"], passed_over.pack(why), event.get("actor")]
     while content[-1] is None:
         content.pop()
     at = (datetime.fromisoformat(event["at"]) - EPOCH) // MILLISECOND
@@ -140,16 +139,12 @@ def decode_entry(entry: ListEntry) -> State:
         "version": version,
         "qty": qty,
         "batchref": batchref,
-        "why": why and [dict(zip(PASSED_OVER, batch, strict=True)) for batch in why],
+        "why": passed_over.unpack(why),
         "actor": actor,
     }
 
 
-def is_why(why: Any) -> bool:
-    return why is None or all(isinstance(batch, list) and len(batch) == len(PASSED_OVER) for batch in why)
-
-
-SHAPE: Shape = {0: is_text, 1: is_number, 2: is_text_or_null, 3: is_why, 4: is_text_or_null}
+SHAPE: Shape = {0: is_text, 1: is_number, 2: is_text_or_null, 3: passed_over.is_packed, 4: is_text_or_null}
 
 
 def event_of(entry: ListEntry) -> tuple[str, int]:

@@ -24,12 +24,10 @@ from readmodel.store.registers import (
     State,
     decode,
     encode,
-    has_shape,
     is_number,
-    is_text,
     is_text_or_null,
 )
-from readmodel.views import format_1
+from readmodel.views import format_1, passed_over
 from readmodel.views.batches import add_etas
 from readmodel.views.kinds import Kind, ListOfRegisters, Registers
 from readmodel.views.products import product_totals, totals_range
@@ -37,7 +35,6 @@ from readmodel.views.products import product_totals, totals_range
 STATUSES = ("allocated", "waiting", "deallocated", "shipped")
 """A register stores the index of the status. So the order never changes."""
 SHAPE: Shape = {0: is_number, 1: lambda status: is_number(status) and status < len(STATUSES)}
-WHY_SHAPE: Shape = {"ref": is_text, "eta": is_text_or_null, "available": is_number}
 WAITING_LIST = "waiting"
 
 
@@ -108,7 +105,7 @@ def encode_line(version: int, line: Mapping[str, Any], why: Sequence[Mapping[str
     status, batchref = line["status"], line["batchref"]
     state = [line["qty"], STATUSES.index(status)]
     if why is not None:
-        state += (batchref, [[batch[name] for name in WHY_SHAPE] for batch in why])
+        state += (batchref, passed_over.pack(why))
     elif batchref is not None:
         state.append(batchref)
     return encode(version, state, ascending(line.get("place", version)) if status == "waiting" else "")
@@ -163,29 +160,23 @@ def waiting_list(snapshot: Snapshot, sku: str, wanted: PageRequest = FIRST_PAGE)
 def stored_lines(stored: Mapping[str, str], found: Format) -> list[State]:
     """Return the lines of an order, sorted by SKU, each with its `why`: None if the event had no reason."""
     decode_any = decode_line if found.has_lists else format_1.decode_line
-    return [checked(decode_any(sku, stored[sku])) for sku in sorted(stored)]
+    return [decode_any(sku, stored[sku]) for sku in sorted(stored)]
 
 
 def decode_line(sku: str, value: str) -> State:
     """Return {"sku", "qty", "status", "batchref", "version", "why"}. Raise ModelDamaged."""
     version, (qty, status, *rest) = decode(value, SHAPE)
     batchref, why = [*rest, None, None][:2]
-    if isinstance(why, list):
-        why = [dict(zip(WHY_SHAPE, batch, strict=False)) if isinstance(batch, list) else batch for batch in why]
-    return {"sku": sku, "qty": qty, "status": STATUSES[status], "batchref": batchref, "version": version, "why": why}
-
-
-def checked(line: State) -> State:
-    """Return the line. Raise ModelDamaged if its batch or its reason has another shape."""
-    batchref, why = line["batchref"], line["why"]
-    if not is_text_or_null(batchref) or (why is not None and not is_why(why)):
-        shown = f"{batchref} {why}"[:LONGEST_SHOWN]
-        raise ModelDamaged(f"the batch or the reason of a line has another shape: {shown}")
-    return line
-
-
-def is_why(why: Any) -> bool:
-    return isinstance(why, list) and all(isinstance(batch, dict) and has_shape(batch, WHY_SHAPE) for batch in why)
+    if not is_text_or_null(batchref) or not passed_over.is_packed(why):
+        raise ModelDamaged(f"the batch or the reason of a line has another shape: {value[:LONGEST_SHOWN]!r}")
+    return {
+        "sku": sku,
+        "qty": qty,
+        "status": STATUSES[status],
+        "batchref": batchref,
+        "version": version,
+        "why": passed_over.unpack(why),
+    }
 
 
 def with_eta(line: State, etas: Mapping[str, str | None], explain: bool) -> State:

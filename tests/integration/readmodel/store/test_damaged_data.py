@@ -1,8 +1,5 @@
 """Data in Redis that the service can't have written counts as a damaged model: readers wait, and the relay rebuilds."""
 
-from collections.abc import Iterator
-from functools import partial
-
 import pytest
 from sqlalchemy import Engine
 
@@ -14,17 +11,12 @@ from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.digest import digest
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
-from readmodel.store.client import async_redis_client
 from readmodel.store.errors import ModelAbsent
-from readmodel.store.reads.shared_connection import SharedConnection
 from readmodel.store.store import Store
 from readmodel.views import orders
 from readmodel.views.orders import order_key
-from readmodel.web.query_edge import create_query_edge
-from readmodel.web.view_checks import check_views
 from tests.model.oracle import views_are_the_state
 from tests.support.edge_client import EdgeClient
-from tests.support.patience import PATIENCE
 from tests.support.readmodel.damaged_data import FOUND_BY_A_QUERY, OF_THE_WHOLE_MODEL, PATHS, Damage
 
 
@@ -63,17 +55,6 @@ def test_a_damaged_model_fails_no_command(
 def test_a_damaged_model_stops_no_subscription(damage: Damage, damaged: Store, log: EventLog) -> None:
     damage(damaged.redis, damaged.generations().live or "")
     assert shown_position(Store(damaged.redis), log) <= log.end()  # Raises nothing: the relay goes on.
-
-
-@pytest.fixture
-def client(damaged: Store, redis_url: str) -> Iterator[EdgeClient]:
-    store = Store(damaged.redis)
-    connection = SharedConnection(async_redis_client(redis_url, timeout=PATIENCE), store.names, PATIENCE)
-    check = partial(check_views, store, suspect_is_ready=True, too_old=300, writes=True)
-    client = EdgeClient(create_query_edge(store, connection, 1, check))
-    yield client
-    client.run(connection.close())
-    client.close()
 
 
 @pytest.mark.parametrize("damage", OF_THE_WHOLE_MODEL.values(), ids=OF_THE_WHOLE_MODEL)

@@ -1,8 +1,6 @@
 """A process that does not know the format of the views reports it. Only an operator replaces them."""
 
 import logging
-from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
@@ -16,36 +14,20 @@ from allocation.service_layer.messagebus import MessageBus
 from allocation.shutdown import Shutdown
 from readmodel.projector.follow import follow
 from readmodel.projector.rebuild import rebuild
-from readmodel.store.client import async_redis_client
 from readmodel.store.errors import UnknownFormat
 from readmodel.store.formats import DEFAULT, FORMAT_1, NEWEST, Format, format_of
 from readmodel.store.generations import Generations
 from readmodel.store.names import PLAIN
-from readmodel.store.reads.shared_connection import SharedConnection
 from readmodel.store.store import Store
 from readmodel.views import batches
-from readmodel.web.query_edge import create_query_edge
-from readmodel.web.view_checks import check_views
 from tests.support.e2e.threads import in_threads
 from tests.support.edge_client import EdgeClient
 from tests.support.eventually import eventually
-from tests.support.patience import PATIENCE
 from tests.support.processes import run_to_end
 from tests.support.readmodel.damaged_data import PATHS
 
 NEWER = f"g9.{NEWEST + 1}"
 REASON = f"This release does not know the format of the views: {NEWER}"
-
-
-@pytest.fixture
-def client(model: Store, redis_url: str) -> Iterator[EdgeClient]:
-    store = Store(model.redis)
-    connection = SharedConnection(async_redis_client(redis_url, timeout=PATIENCE), store.names, PATIENCE)
-    check = partial(check_views, store, suspect_is_ready=True, too_old=300, writes=True)
-    client = EdgeClient(create_query_edge(store, connection, 1, check))
-    yield client
-    client.run(connection.close())
-    client.close()
 
 
 def test_queries_report_an_unknown_format(model: Store, client: EdgeClient) -> None:
