@@ -35,7 +35,7 @@ ADDRESS = r"^[!-+\--:=?A-~]+@[A-Za-z0-9.-]+$"
 
 
 class Settings(BaseSettings):
-    """Each field comes from its own environment variable. README.md describes the variables.
+    """Each field comes from its own environment variable. docs/reference.md describes the variables.
 
     `database_migration_url` has the role that owns the tables; by default, that is the role of `database_url`.
 

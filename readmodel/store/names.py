@@ -1,4 +1,4 @@
-"""The names that the processes of one service share on a Redis server. README.md describes the prefix.
+"""The names that the processes of one service share on a Redis server. docs/operate.md describes the prefix.
 
     allocation:generations      string   "<live> <other>": readers use the live generation. Writers also write the other
                                          one: a generation under rebuild, or the former generation
@@ -54,7 +54,7 @@ class Names:
         return f"{self._start}g{number}{suffix}"
 
     def channel(self, name: str) -> str:
-        """Return the channel that README.md lists under this name."""
+        """Return the channel that docs/reference.md lists under this name."""
         return f"{self._start}{name}"
 
     def handled(self, subscription: str) -> str:

@@ -97,7 +97,7 @@ def test_commands_of_one_transaction_get_tokens_of_their_own(shop: MessageBus) -
 
 @pytest.mark.parametrize(("lines", "has_registers"), [(4, True), (5, False)])
 def test_a_token_names_the_registers_of_four_lines(lines: int, has_registers: bool, shop: MessageBus) -> None:
-    """The README says so. Each line changes an order, a batch, and the totals and a batch of a product."""
+    """docs/reference.md says so. Each line changes an order, a batch, and the totals and a batch of a product."""
     skus = [f"T{number}" for number in range(lines)]
     list(shop.handle_all(CreateBatch(f"b-{sku}", sku, 5) for sku in skus))
     token = token_after(shop, AllocateOrder("o1", tuple((sku, 1) for sku in skus)))
