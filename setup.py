@@ -12,7 +12,7 @@ setup(
     },
     install_requires=[
         "alembic>=1.16",
-        "click>=8.1",
+        "click>=8.5",
         "flask>=3.1",
         "granian>=2.5",
         "orjson>=3.10",

@@ -119,10 +119,14 @@ def create_loader(settings: Settings, report: Callable[[str], None], done: Calla
     return Loader(create_message_bus(create_engine(settings), leave_to_relay), report, done)
 
 
-def create_verification(settings: Settings, scope: "Scope") -> "Verification":
+def create_verification(
+    settings: Settings, scope: "Scope", compared: Callable[[int], object] = lambda _: None
+) -> "Verification":
+    """Build a verification of this scope. It calls `compared` with each number of rows that it has compared."""
     from allocation.adapters.postgres.checks.state import StateReader
     from allocation.entrypoints.verification import Verification
     from allocation.event_handlers import PROJECTION
 
     engine = create_engine(settings, direct=True)
-    return Verification(create_store(settings), create_log(settings, engine), PROJECTION, StateReader(engine), scope)
+    log, state = create_log(settings, engine), StateReader(engine)
+    return Verification(create_store(settings), log, PROJECTION, state, scope, compared)

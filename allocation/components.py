@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from allocation.config import BadSettings, Settings
+from allocation.config import EXAMPLES, BadSettings, Settings
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -90,5 +90,5 @@ def create_store(settings: Settings, *, timeout: float = 5.0) -> "Store":
 
 def required(url: str | None, name: str) -> str:
     if url is None:
-        raise BadSettings(f"{name} must be set")
+        raise BadSettings(f"{name} must be set, for example: export {name}={EXAMPLES[name]}")
     return url

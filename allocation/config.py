@@ -31,6 +31,10 @@ PrintablePath = Annotated[Path, AfterValidator(check_path)]
 YEAR = 31_536_000
 MOST_WORKERS, MOST_THREADS = 256, 1_000
 REDIS_PREFIX = "^[a-z0-9_]{0,40}$"
+EXAMPLES = {
+    "DATABASE_URL": "postgresql://user:password@host:5432/allocation",
+    "REDIS_URL": "redis://user:password@host:6379/0",
+}
 ADDRESS = r"^[!-+\--:=?A-~]+@[A-Za-z0-9.-]+$"
 
 
@@ -86,4 +90,5 @@ def load_settings() -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()
         shown = name if name.endswith(("_URL", "_TOKENS")) else f"{name}={first['input']}"
-        raise BadSettings(f"{shown}: {first['msg']}") from error
+        reason = first["msg"].removeprefix("Value error, ")
+        raise BadSettings(f"{shown}: {reason}. Correct the variable, or unset it") from error

@@ -39,10 +39,13 @@ class Summary:
     refused: int = 0
 
 
-def allocate_from_csv(folder: Path, report: Callable[[str], None]) -> Summary:
+def allocate_from_csv(
+    folder: Path, report: Callable[[str], None], done: Callable[[], object] = lambda: None
+) -> Summary:
     """Allocate each order line that has no batch yet, in one unit of work. A second run changes nothing.
 
-    `report` receives a message with the place and the reason for each short or bad row. Raise BadFile if orders.csv is
+    `report` receives a message with the place and the reason for each short or bad row. Call `done` after each row of
+    orders.csv. Raise BadFile if orders.csv is
     unreadable, and StoreUnavailable if the folder or another file is unusable. In both cases, the files are unchanged,
     unless only the last sync of allocations.csv failed.
     """
@@ -61,6 +64,7 @@ def allocate_from_csv(folder: Path, report: Callable[[str], None]) -> Summary:
                 summary.short += isinstance(reason, NoRoom)
                 summary.refused += not isinstance(reason, NoRoom)
                 report(f"{rows.path}, line {row.number}: {reason}")
+            done()
         if rows.broken is not None:
             raise rows.broken
         uow.commit()

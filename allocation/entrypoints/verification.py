@@ -1,7 +1,7 @@
 """Compares the views, or a part of them, with the database, and corrects them."""
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from allocation.adapters.postgres.checks.state import StateReader
@@ -13,6 +13,7 @@ from readmodel.projector.verification.strangers import DEAD, keys_of
 from readmodel.projector.verification.verifier import Verifier
 from readmodel.store import keys
 from readmodel.store.store import Store
+from readmodel.views.kinds import Name
 from readmodel.views.orders import waiting_key
 
 ROUNDS = 5
@@ -35,15 +36,25 @@ class StillDifferent(Exception):
 class Verification:
     """Verifies and repairs the live views while others read and write.
 
-    The methods raise ModelAbsent, and the errors of the log and of Redis.
+    The methods raise ModelAbsent, and the errors of the log and of Redis. They call `compared` with each number of rows
+    that they have compared.
     """
 
-    def __init__(self, store: Store, log: EventLog, projection: Projection, state: StateReader, scope: Scope) -> None:
+    def __init__(
+        self,
+        store: Store,
+        log: EventLog,
+        projection: Projection,
+        state: StateReader,
+        scope: Scope,
+        compared: Callable[[int], object] = lambda _: None,
+    ) -> None:
         self._store = store
         self._log = log
         self._projection = projection
         self._state = state
         self._scope = scope
+        self._compared = compared
         self._verifier = Verifier(store, log, projection, state)
 
     def scope_exists(self) -> bool:
@@ -103,23 +114,28 @@ class Verification:
         if orderid is not None:
             own = keys_of(("order", (orderid,)), self._projection.kinds(target))
             for kind in [kind for kind in kinds if kind in {"line", "event"}]:
-                rows = self._verifier.rows(kind, self._state.pages(kind, orderid=orderid))
+                rows = self._rows(kind, self._state.pages(kind, orderid=orderid))
                 yield from (difference for difference in rows if is_of_order(difference.key, orderid, own))
             yield from self._verifier.strangers_of(("order", (orderid,)))
         elif sample is not None:
             for kind in kinds:
-                yield from self._verifier.rows(kind, [self._state.sample(kind, sample)])
+                yield from self._rows(kind, [self._state.sample(kind, sample)])
         elif sku is not None:
             for kind in kinds:
-                yield from self._verifier.rows(kind, self._state.pages(kind, sku=sku))
+                yield from self._rows(kind, self._state.pages(kind, sku=sku))
             yield from self._verifier.strangers_of(("product", (sku,)))
         else:
             for kind in kinds:
-                yield from self._verifier.rows(kind, self._state.pages(kind))
+                yield from self._rows(kind, self._state.pages(kind))
             yield from self._verifier.strangers()
             with self._log.rebuild_lock() as mine:
                 if mine:  # Otherwise a rebuild is filling a generation that no process knows yet.
                     yield from self._verifier.dead_generations()
+
+    def _rows(self, kind: str, pages: Iterable[Sequence[Name]]) -> Iterator[Difference]:
+        for page in pages:
+            yield from self._verifier.rows(kind, [page])
+            self._compared(len(page))
 
 
 def is_of_order(key: str, orderid: str, own: Collection[str]) -> bool:

@@ -80,7 +80,7 @@ class Postgres:
         try:
             return quote(self._password.read_text(), safe="")
         except (OSError, UnicodeError) as error:
-            raise CannotStart(f"Can't read the password of PostgreSQL in {self._password}") from error
+            raise CannotStart(f"Can't read the password of PostgreSQL. Restore the file {self._password}") from error
 
     def prepare(self) -> Child:
         """Return a child that runs the server. The caller starts it.
@@ -122,9 +122,9 @@ class Postgres:
                 connection = psycopg2.connect(self.url_of("postgres"), connect_timeout=5)
             except psycopg2.OperationalError as error:
                 if child.exit_code() is not None:
-                    raise CannotStart(f"PostgreSQL did not start. Its log is {self.folder / 'log'}") from error
+                    raise CannotStart(f"PostgreSQL did not start. Read its log: {self.folder / 'log'}") from error
                 if REFUSES_LOGIN in str(error):
-                    raise CannotStart(f"PostgreSQL refuses the password in {self._password}") from error
+                    raise CannotStart(f"PostgreSQL refuses its password. Restore the file {self._password}") from error
                 time.sleep(0.05)
             else:
                 break
@@ -186,4 +186,4 @@ class Postgres:
         except FileNotFoundError:
             return
         except (psutil.AccessDenied, psutil.TimeoutExpired) as error:
-            raise CannotStart(f"An earlier PostgreSQL server does not stop. Its process id is {server.pid}") from error
+            raise CannotStart(f"An earlier PostgreSQL server does not stop. End it: kill -QUIT {server.pid}") from error

@@ -92,5 +92,5 @@ class Redis:
                     return
                 except RedisError as error:
                     if child.exit_code() is not None:
-                        raise CannotStart(f"Redis did not start. Its log is {self.folder / 'log'}") from error
+                        raise CannotStart(f"Redis did not start. Read its log: {self.folder / 'log'}") from error
                     time.sleep(0.02)

@@ -30,7 +30,7 @@ def locked(data: Path) -> Iterator[None]:
         create_private(data)
         opened = (data / "lock").open("a+")
     except OSError as error:
-        raise CannotStart(f"Can't use ALLOCATION_DATA={data}: {error.strerror}") from error
+        raise CannotStart(f"Can't use ALLOCATION_DATA={data}: {error.strerror}. Set it to a folder of yours") from error
     with opened as lock:
         if not try_lock(lock):
             lock.seek(0)
@@ -93,7 +93,7 @@ def service_urls(data: Path) -> dict[str, str] | None:
     except BlockingIOError:
         return read_urls(data / "env")
     except OSError as error:
-        raise CannotStart(f"Can't use ALLOCATION_DATA={data}: {error.strerror}") from error
+        raise CannotStart(f"Can't use ALLOCATION_DATA={data}: {error.strerror}. Set it to a folder of yours") from error
     return None
 
 

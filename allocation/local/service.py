@@ -143,7 +143,8 @@ def reachable_database(url: str) -> str:
     try:
         psycopg2.connect("postgresql://" + url.partition("://")[2], connect_timeout=5).close()
     except psycopg2.Error as error:
-        raise CannotStart(f"Can't connect to DATABASE_URL: {' '.join(str(error).split())}") from error
+        reason = " ".join(str(error).split())
+        raise CannotStart(f"Can't connect to DATABASE_URL: {reason}. Start PostgreSQL, or correct the URL") from error
     return url
 
 
@@ -153,7 +154,7 @@ def reachable_redis(url: str) -> str:
         with RedisClient.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
             client.ping()
     except RedisError as error:
-        raise CannotStart(f"Can't connect to REDIS_URL: {error}") from error
+        raise CannotStart(f"Can't connect to REDIS_URL: {error}. Start Redis, or correct the URL") from error
     return url
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 from importlib import import_module
 
-from allocation.entrypoints.cli.processes import exec_web_server
+from allocation.entrypoints.cli.run.processes import exec_web_server
 from allocation.entrypoints.cli.settings import settings_with
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import psutil
 import pytest
 from redis import Redis
 
+from allocation.entrypoints.cli.inspect.check import RUNBOOK
 from readmodel.store.names import PLAIN
 from readmodel.store.store import Store
 from readmodel.views.orders import order_key
@@ -15,7 +16,8 @@ WORKS = "Relay: ready\nCorrected registers: 0\n"
 
 def test_check_reports_whether_a_relay_works(environment: dict[str, str]) -> None:
     nobody = "no relay listens on allocation:committed"
-    assert check(environment, "relay") == (1, f"Relay: {nobody}\nCorrected registers: 0\nError: Relay: {nobody}\n")
+    shown = f"Relay: {nobody}\nCorrected registers: 0\nError: Relay: {nobody}. {RUNBOOK}\n"
+    assert check(environment, "relay") == (1, shown)
     with running("relay", environment):
         eventually(lambda: check(environment, "relay") == (0, WORKS))
     eventually(lambda: check(environment, "relay")[0] == 1)
@@ -66,7 +68,8 @@ def test_check_shows_how_many_registers_a_relay_has_corrected(
 def test_check_fails_without_redis_and_hides_the_password() -> None:
     code, output = check({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "relay")
     assert code == 1
-    assert output.startswith("Error: ")
+    reason = "Relay: Redis can't be reached: Error 111 connecting to 127.0.0.1:1. Connection refused"
+    assert output == f"{reason}\nError: {reason}. {RUNBOOK}\n"
     assert "secret" not in output
 
 

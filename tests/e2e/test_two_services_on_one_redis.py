@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres.driver.engine import create_postgres_engine
 from allocation.adapters.postgres.log.event_log import EventLog
+from allocation.entrypoints.cli.exits import Exit
 from allocation.entrypoints.relay.relay import Relay
 from allocation.event_handlers import PROJECTION
 from allocation.local.ports import free_port
@@ -67,7 +68,7 @@ def test_a_second_service_refuses_to_start(api: Api, second: Environment, redis:
     api.add_batch("b1", "S", 10)
     before = redis.get(PLAIN.generations)
     for command in ("serve", "relay", "consumer", "rebuild", "adopt", "verify", "repair"):
-        assert run_to_end(command, second) == (1, REFUSAL), command
+        assert run_to_end(command, second) == (Exit.NOT_RUN, REFUSAL), command
     assert redis.get(PLAIN.generations) == before, "the second service has replaced the views of the first service"
     assert api.get("products", "S").json["available"] == 10
 
@@ -79,7 +80,7 @@ def test_another_database_of_the_server_makes_no_difference(
     """Channels belong to the whole server. Without the refusal, both consumers would execute each message."""
     eventually(lambda: redis.pubsub_channels(PLAIN.presence(EventLog(engine).database())))
     for command in ("relay", "consumer"):
-        assert run_to_end(command, in_database_1(second, redis_server)) == (1, REFUSAL), command
+        assert run_to_end(command, in_database_1(second, redis_server)) == (Exit.NOT_RUN, REFUSAL), command
 
 
 @pytest.mark.slow
@@ -88,7 +89,7 @@ def test_a_whole_second_service_refuses_with_one_sentence(
 ) -> None:
     eventually(lambda: redis.pubsub_channels(PLAIN.presence(EventLog(engine).database())))
     code, output = run_to_end("run", second | {"ALLOCATION_DATA": str(tmp_path), "ALLOCATION_PORT": str(free_port())})
-    assert (code, output.splitlines(keepends=True)[-1]) == (1, REFUSAL)
+    assert (code, output.splitlines(keepends=True)[-1]) == (Exit.NOT_RUN, REFUSAL)
     assert output.count("Another service") == 1
 
 
@@ -102,7 +103,7 @@ def test_a_relay_ends_when_it_meets_another_log(
         before = model.generations()
         with pytest.raises(RedisShared):
             Relay(log, model, PROJECTION, Shutdown(), []).run()
-        assert run_to_end("relay", environment) == (1, REFUSAL)
+        assert run_to_end("relay", environment) == (Exit.NOT_RUN, REFUSAL)
         assert model.generations() == before
 
 

@@ -1,79 +1,49 @@
-"""The console script `allocation`."""
+"""The console script `allocation`, and the section of each command."""
 
 import logging
-import sys
 
 import click
 
-from allocation.entrypoints.cli import access_tokens, csv_files, database, processes, service, verification, views
+from allocation.entrypoints.cli.inspect.audit import audit
+from allocation.entrypoints.cli.inspect.check import check
+from allocation.entrypoints.cli.inspect.completion import completion
+from allocation.entrypoints.cli.inspect.digest import digest
+from allocation.entrypoints.cli.inspect.env import env
+from allocation.entrypoints.cli.load.csv_files import allocate_from_csv, load
+from allocation.entrypoints.cli.operate.access_tokens import access_token
+from allocation.entrypoints.cli.operate.database import migrate
+from allocation.entrypoints.cli.operate.verification import repair, verify
+from allocation.entrypoints.cli.operate.views import adopt, rebuild
+from allocation.entrypoints.cli.program import NAME, Program
+from allocation.entrypoints.cli.run.processes import consumer, queries, relay, run, serve
+from allocation.entrypoints.cli.version import print_version
 from readmodel import logs
 
-EXPECTED = (
-    ("allocation.adapters.csv.rows", "BadFile"),
-    ("allocation.adapters.postgres.log.event_log", "LogBehind"),
-    ("allocation.adapters.postgres.schema", "MigrationFailed"),
-    ("allocation.config", "BadSettings"),
-    ("allocation.entrypoints.verification", "StillDifferent"),
-    ("allocation.local.errors", "CannotStart"),
-    ("allocation.service_layer.unit_of_work", "RetryableError"),
-    ("allocation.service_layer.unit_of_work", "StoreUnavailable"),
-    ("readmodel.projector.verification.differences", "ViewsBehind"),
-    ("readmodel.projector.rebuild", "RebuildFailed"),
-    ("readmodel.store.errors", "ModelAbsent"),
-    ("readmodel.store.records.presence", "RedisShared"),
-    ("redis.exceptions", "RedisError"),
+SECTIONS = {
+    "Run": (run, serve, queries, relay, consumer),
+    "Operate": (migrate, rebuild, adopt, verify, repair, access_token),
+    "Load": (load, allocate_from_csv),
+    "Inspect": (check, audit, digest, env, completion),
+}
+"""The sections of the help, with their commands."""
+
+
+@click.group(NAME, cls=Program, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_version,
+    help="Show the version of the service, of its schema and of its views, and exit.",
 )
-"""The module and the name of each error that the user can fix or retry."""
-
-
-class ReportingGroup(click.Group):
-    def invoke(self, ctx: click.Context) -> object:
-        """Report an expected error in one line. Any other error is a bug: Python prints its traceback."""
-        try:
-            return super().invoke(ctx)
-        except click.UsageError:
-            raise
-        except click.ClickException as error:
-            raise click.ClickException(in_one_line(error.message)) from error
-        except Exception as error:
-            if isinstance(error, loaded_errors()):
-                raise click.ClickException(in_one_line(str(error))) from error
-            raise
-
-
-def in_one_line(text: str) -> str:
-    return logs.visible(" ".join(text.split()))
-
-
-def loaded_errors() -> tuple[type[Exception], ...]:
-    """Return the expected errors whose modules this process has loaded. The process can't raise the other errors."""
-    return tuple(getattr(sys.modules[module], name) for module, name in EXPECTED if module in sys.modules)
-
-
-@click.group(cls=ReportingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """An order-line allocation service with a separate read store."""
+    """Run, operate, load and inspect an order-line allocation service with a separate read store.
+
+    Each command explains itself: allocation COMMAND -h. The settings are environment variables.
+    """
     logs.configure()
     logging.getLogger("alembic").setLevel(logging.WARNING)  # At INFO it logs each of its plugins.
-
-
-main.add_command(processes.run)
-main.add_command(processes.serve)
-main.add_command(processes.queries)
-main.add_command(processes.relay)
-main.add_command(processes.consumer)
-main.add_command(database.migrate)
-main.add_command(database.audit)
-main.add_command(views.rebuild)
-main.add_command(views.adopt)
-main.add_command(views.digest)
-main.add_command(verification.verify)
-main.add_command(verification.repair)
-main.add_command(csv_files.load)
-main.add_command(csv_files.allocate_from_csv)
-main.add_command(service.env)
-main.add_command(service.check)
-main.add_command(access_tokens.access_token)
 
 
 if __name__ == "__main__":

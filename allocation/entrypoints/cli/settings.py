@@ -1,6 +1,6 @@
 """The settings of a subcommand, with the URLs of the running service as a fallback."""
 
-from allocation.config import BadSettings, Settings, load_settings
+from allocation.config import EXAMPLES, BadSettings, Settings, load_settings
 from allocation.local.running import service_urls
 
 
@@ -17,8 +17,8 @@ def settings_with(*urls: str) -> Settings:
     for name in missing:
         if name.upper() not in running:
             raise BadSettings(
-                f"{name.upper()} is not set, and no service runs from the folder {settings.data}. "
-                "Set the URL, or start the service with make run"
+                f"{name.upper()} is not set, and no service runs from the folder {settings.data}. Start it with "
+                f"allocation run, or set the URL, for example: export {name.upper()}={EXAMPLES[name.upper()]}"
             )
     found = {name: running[name.upper()] for name in missing}
     if "redis_url" in found:

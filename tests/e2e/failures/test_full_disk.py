@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from allocation.entrypoints.cli.inspect.check import RUNBOOK
 from allocation.local.ports import free_port
 from allocation.local.postgres import Postgres
 from tests.support import servers
@@ -42,10 +43,8 @@ def test_a_full_disk_is_named_and_commands_succeed_afterwards(small_disk: Path, 
             fill(small_disk / "file")
             eventually(lambda: api.get("health", "ready").status == 503)
             assert api.get("health", "ready").json["message"] == "the disk of the database is full"
-            assert run_to_end("check commands", environment) == (
-                1,
-                "Commands: the disk of the database is full\nError: Commands: the disk of the database is full\n",
-            )
+            reason = "Commands: the disk of the database is full"
+            assert run_to_end("check commands", environment) == (1, f"{reason}\nError: {reason}. {RUNBOOK}\n")
             assert api.get("batches", "b1").status == 200
             statuses = {api.allocate(f"o{number}", "S", 1).status for number in range(300)}
             assert statuses <= {202, 503}

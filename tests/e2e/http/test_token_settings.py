@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from allocation.entrypoints.cli.exits import Exit
 from tests.support.api import Api
 from tests.support.processes import run_to_end, running
 from tests.support.services import web
@@ -15,7 +16,7 @@ def test_without_a_token_the_service_listens_on_loopback_only(
 ) -> None:
     for host in ("0.0.0.0", "::", "192.0.2.1"):
         code, output = run_to_end(command, environment | {"ALLOCATION_HOST": host, "ALLOCATION_DATA": str(tmp_path)})
-        assert code == 1
+        assert code == Exit.NOT_RUN
         assert output == (
             f"Error: ALLOCATION_HOST={host}: without an access token, the service listens on loopback addresses only. "
             "Create a token with allocation access-token new, and set ALLOCATION_ACCESS_TOKENS_FILE\n"
@@ -35,7 +36,7 @@ def test_without_a_token_the_service_listens_on_loopback_only(
 )
 def test_a_bad_list_of_tokens_is_named(tokens: str, message: str, environment: dict[str, str]) -> None:
     code, output = run_to_end("serve", environment | {"ALLOCATION_ACCESS_TOKENS": tokens})
-    assert code == 1
+    assert code == Exit.NOT_RUN
     assert output.startswith(f"Error: ALLOCATION_ACCESS_TOKENS, {message}"), output
 
 

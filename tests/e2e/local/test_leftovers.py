@@ -39,10 +39,12 @@ def test_a_lost_password_is_named(tmp_path: Path) -> None:
     with servers.running(Postgres(tmp_path, free_port())):
         pass
     (tmp_path / "password").write_text("another")
-    with pytest.raises(CannotStart, match=f"PostgreSQL refuses the password in {tmp_path / 'password'}"):
+    with pytest.raises(CannotStart, match=f"PostgreSQL refuses its password. Restore the file {tmp_path / 'password'}"):
         start_and_stop(Postgres(tmp_path, free_port()))
     (tmp_path / "password").unlink()
-    with pytest.raises(CannotStart, match=f"Can't read the password of PostgreSQL in {tmp_path / 'password'}"):
+    with pytest.raises(
+        CannotStart, match=f"Can't read the password of PostgreSQL. Restore the file {tmp_path / 'password'}"
+    ):
         start_and_stop(Postgres(tmp_path, free_port()))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from allocation.entrypoints.cli.exits import Exit
 from allocation.local.ports import free_port
 from tests.support.api import Api
 from tests.support.eventually import eventually
@@ -59,10 +60,10 @@ def run_service(data: Path, **variables: str) -> Iterator[ServiceRun]:
 
 
 def error_of(command: str, environment: Mapping[str, str]) -> str:
-    """Run a command that must fail with exit code 1 and one line on stderr. Return that line."""
+    """Run a command that can't run. It must print one line on standard error. Return that line."""
     process = allocation(command, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1, out + err
+    assert process.returncode == Exit.NOT_RUN, out + err
     [line] = err.splitlines()
     return str(line)
 

@@ -8,7 +8,7 @@ import os
 
 from allocation import bootstrap
 from allocation.adapters.postgres.driver.engine import TIMEOUTS
-from allocation.entrypoints.cli.processes import exec_web_server
+from allocation.entrypoints.cli.run.processes import exec_web_server
 from allocation.entrypoints.cli.settings import settings_with
 from readmodel.web.edge.edge import Edge
 

@@ -17,6 +17,7 @@ from allocation.adapters.csv.unit_of_work import unit_of_work
 from allocation.domain.commands import Allocate, ChangeBatchEta, ChangeBatchQuantity, Command, CreateBatch, Deallocate
 from allocation.domain.errors import Refusal
 from allocation.domain.model import OrderLine
+from allocation.entrypoints.cli.errors import CORRECT_FILE
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done
 from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
@@ -71,8 +72,8 @@ def test_death_during_a_write_leaves_the_old_file(folder: Folder) -> None:
 
 def test_full_disk_leaves_the_old_file_and_prints_one_line(folder: Folder) -> None:
     done = interrupted_run(folder, "fail", 10_000)
-    assert done.stderr == f"Error: {folder.path}/allocations.csv: can't be written: File too large\n"
-    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Error: {folder.path}/allocations.csv: can't be written: File too large. {CORRECT_FILE}\n"
+    assert (done.returncode, done.stdout) == (3, "")
     assert (folder.content, folder.names) == (OLD, FILES)
 
 

@@ -59,7 +59,7 @@ def test_migrate_names_a_role_that_does_not_exist(database_url: str) -> None:
     environment = least_privilege(database_url)
     environment["DATABASE_URL"] = environment["DATABASE_URL"].replace(f"//{SERVICE_ROLE}:", "//nobody-such:")
     code, output = run_to_end("migrate", environment)
-    assert code == 1
+    assert code == 3
     assert output == "Error: The role nobody-such of DATABASE_URL does not exist. Create it first\n"
 
 

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from allocation.entrypoints.cli.errors import CORRECT_FILE
+from allocation.entrypoints.cli.exits import Exit
 from tests.support.adapters.csv_folder import Folder
 from tests.support.processes import only
 
@@ -29,7 +31,7 @@ def test_the_command_reports_counts_and_failed_rows(folder: Folder) -> None:
     done = folder.orders("o1,S,1", "o2,S,many").command()
     assert done.stdout == "Allocated lines: 1 of 2 (0 in this run). Out of stock: 0. Bad rows: 1\n"
     assert done.stderr.startswith(f"{folder.path}/orders.csv, line 3: qty must be a whole number")
-    assert done.returncode == 1
+    assert done.returncode == Exit.TROUBLE
 
 
 @pytest.mark.parametrize("missing", ["batches.csv", "orders.csv", "."], ids=["batches.csv", "orders.csv", "the-folder"])
@@ -37,12 +39,12 @@ def test_the_command_reports_a_missing_file_in_one_line(folder: Folder, missing:
     path = folder.path / missing
     if missing == ".":
         shutil.rmtree(path)
-        expected = f"Error: {folder.path}: can't be opened: No such file or directory\n"
+        expected = f"Error: {folder.path}: can't be opened: No such file or directory. {CORRECT_FILE}\n"
     else:
         path.unlink()
-        expected = f"Error: {path} is missing\n"
+        expected = f"Error: {path} is missing. {CORRECT_FILE}\n"
     done = folder.command()
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
+    assert (done.returncode, done.stdout, done.stderr) == (Exit.NOT_RUN, "", expected)
     assert not folder.path.exists() or "allocations.csv" not in folder.names
 
 
@@ -56,5 +58,5 @@ def test_the_command_loads_no_driver(folder: Folder, succeeds: bool) -> None:
     path = folder.orders("o1,S,1").path if succeeds else folder.path / "nowhere"
     program = [sys.executable, "-c", PRINT_LOADED_DRIVERS, str(path)]
     done = subprocess.run(program, env=only({}), text=True, capture_output=True)
-    assert done.returncode == (0 if succeeds else 1), done.stderr
+    assert done.returncode == (Exit.DONE if succeeds else Exit.NOT_RUN), done.stderr
     assert done.stdout.endswith("[]\n")

@@ -12,7 +12,7 @@ from allocation.domain.commands import (
     CreateBatch,
     Ship,
 )
-from allocation.entrypoints.cli.verification import show
+from allocation.entrypoints.cli.operate.verification import shown
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
 from readmodel.projector.rebuild import rebuild
@@ -103,9 +103,8 @@ def test_repair_waits_for_another_rebuild(shop: Store, engine: Engine, monkeypat
     assert fingerprint(shop) == before
 
 
-def test_json_shows_bytes_that_are_not_utf8(shop: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    show(Difference(LINE, "\udcff", "\udcfe", None), as_json=True)
-    assert json.loads(capsys.readouterr().out) == {
+def test_json_shows_bytes_that_are_not_utf8() -> None:
+    assert json.loads(shown(Difference(LINE, "\udcff", "\udcfe", None), as_json=True)) == {
         "key": LINE,
         "field": "\udcff",
         "found": "\udcfe",

@@ -112,7 +112,10 @@ def test_a_relay_that_waits_leaves_the_caches_alone(model: Store, log: EventLog)
 def test_adopting_keeps_an_unknown_format(database_url: str, redis_url: str, model: Store) -> None:
     environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
     model.redis.set(PLAIN.generations, NEWER)
-    assert run_to_end("adopt", environment) == (1, f"Error: {REASON}\n")
+    assert run_to_end("adopt", environment) == (
+        3,
+        f"Error: {REASON}. Use the newer release, or run allocation rebuild\n",
+    )
     assert model.redis.get(PLAIN.generations) == NEWER
 
 

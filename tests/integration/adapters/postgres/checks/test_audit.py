@@ -17,6 +17,7 @@ from allocation.domain.commands import (
     CreateBatch,
     Ship,
 )
+from allocation.entrypoints.cli.exits import Exit
 from allocation.entrypoints.cli.main import main
 from allocation.entrypoints.http.idempotency_keys import key_of
 from allocation.service_layer.messagebus import MessageBus
@@ -134,7 +135,7 @@ def test_audit_command_prints_each_result_and_fails_on_a_breach(
     with database.begin() as connection:
         connection.execute(text("UPDATE products SET available = available + 1"))
     unsound = CliRunner().invoke(main, ["audit"])
-    assert unsound.exit_code == 1
+    assert unsound.exit_code == Exit.TROUBLE
     breached = "a product's available units equal the available units of its batches"
     assert f"{breached}: 2 breaches, for example S" in unsound.output.splitlines()
-    assert "Error: Broken invariants: 2" in unsound.output
+    assert "Error: Broken invariants: 2. " in unsound.output

@@ -10,6 +10,7 @@ import sys
 import click
 
 from allocation.config import Settings
+from allocation.entrypoints.cli.commands import command
 from allocation.entrypoints.cli.settings import settings_with
 from allocation.shutdown import Shutdown
 
@@ -17,9 +18,12 @@ BACKLOG = 4_096
 """The most open connections of a worker, including idle ones. Beyond them, it accepts none."""
 
 
-@click.command()
+@command()
 def run() -> None:
-    """Run the whole service in the foreground. Start PostgreSQL and Redis if their URLs are not set."""
+    """Run the whole service in the foreground, until Ctrl-C.
+
+    If DATABASE_URL or REDIS_URL is not set, start that server, with its data in the folder ALLOCATION_DATA.
+    """
     from allocation.config import load_settings
     from allocation.entrypoints.cli.alone import require_alone
     from allocation.entrypoints.http.access_tokens import read_access_tokens
@@ -30,7 +34,7 @@ def run() -> None:
     Service(settings, say=click.echo, require_alone=require_alone).run()
 
 
-@click.command()
+@command()
 def serve() -> None:
     """Serve commands and queries over HTTP."""
     from allocation.entrypoints.cli.alone import require_alone
@@ -40,9 +44,9 @@ def serve() -> None:
     exec_web_server("allocation.bootstrap:create_web_app", settings)
 
 
-@click.command()
+@command()
 def queries() -> None:
-    """Serve only queries over HTTP. This process needs Redis but no database."""
+    """Serve only queries over HTTP, from Redis and without a database."""
     exec_web_server("allocation.bootstrap:create_query_app", settings_with("redis_url"))
 
 
@@ -79,7 +83,7 @@ def exec_web_server(factory: str, settings: Settings, **options: str | int) -> N
     )
 
 
-@click.command()
+@command()
 def relay() -> None:
     """Update the views, announce allocated lines, and mail out-of-stock notices."""
     from allocation import bootstrap
@@ -90,7 +94,7 @@ def relay() -> None:
     bootstrap.create_relay(settings, shutdown_on_signals()).run()
 
 
-@click.command()
+@command()
 def consumer() -> None:
     """Execute commands from the Redis channel change_batch_quantity."""
     from allocation import bootstrap
