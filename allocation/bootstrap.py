@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from allocation.components import (
+    create_access_log,
     create_engine,
     create_fast_path,
     create_log,
@@ -20,8 +21,9 @@ from allocation.components import (
     create_sign_of_life,
     create_store,
     leave_to_relay,
+    log_address,
 )
-from allocation.config import Settings, load_settings
+from allocation.config import Settings, load_settings, log_form
 
 if TYPE_CHECKING:
     from allocation.entrypoints.consumer import Consumer
@@ -48,7 +50,7 @@ def create_web_app(settings: Settings | None = None) -> "Edge":
     from readmodel.web import queries
     from readmodel.web.view_checks import check_views
 
-    logs.configure()
+    logs.configure("serve", log_form())
     settings = settings or load_settings()
     threads = web_threads(settings)
     engine = create_engine(settings, connections=settings.threads + LANE_CONNECTIONS)
@@ -59,7 +61,9 @@ def create_web_app(settings: Settings | None = None) -> "Edge":
     views = partial(check_views, store, settings.suspect_is_ready, settings.views_too_old, writes=True)
     connection = create_shared_connection(settings, queries.TIMEOUT)
     token = partial(create_token, PROJECTION)
-    return create_edge(bus, store, connection, token, threads, ready, views, read_access_tokens(settings))
+    tokens = read_access_tokens(settings)
+    access_log, started = create_access_log(settings), partial(log_address, settings, "commands and queries")
+    return create_edge(bus, store, connection, token, threads, ready, views, tokens, access_log, started)
 
 
 def web_threads(settings: Settings) -> "Threads":
@@ -78,13 +82,14 @@ def create_query_app(settings: Settings | None = None) -> "Edge":
     from readmodel.web.query_edge import create_query_edge
     from readmodel.web.view_checks import check_views
 
-    logs.configure()
+    logs.configure("queries", log_form())
     settings = settings or load_settings()
     store = create_store(settings, timeout=queries.TIMEOUT)
     tokens = read_access_tokens(settings)
     views = partial(check_views, store, settings.suspect_is_ready, settings.views_too_old, writes=False)
     connection = create_shared_connection(settings, queries.TIMEOUT)
-    return create_query_edge(store, connection, 2 * settings.threads, views, tokens)
+    access_log, started = create_access_log(settings), partial(log_address, settings, "queries")
+    return create_query_edge(store, connection, 2 * settings.threads, views, tokens, access_log, started)
 
 
 def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
@@ -109,7 +114,8 @@ def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":
     # No retries: if the Redis client reconnected silently, the consumer could not log that messages are lost.
     redis = create_redis(settings, retries=0, decode=False)
     inbox = Inbox(redis, create_names(settings).channel(CHANNEL), shutdown)
-    return Consumer(bus, inbox, shutdown, create_sign_of_life(settings, "consumer"))
+    show_life = create_sign_of_life(settings, "consumer")
+    return Consumer(bus, inbox, shutdown, show_life, log_each=settings.access_log)
 
 
 def create_loader(settings: Settings, report: Callable[[str], None], done: Callable[[], object]) -> "Loader":

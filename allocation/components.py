@@ -3,6 +3,7 @@
 Each function imports only the modules that its component needs.
 """
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
     from readmodel.store.names import Names
     from readmodel.store.reads.shared_connection import SharedConnection
     from readmodel.store.store import Store
+    from readmodel.web.edge.access_log import AccessLog
+
+logger = logging.getLogger(__name__)
+
+
+def create_access_log(settings: Settings) -> "AccessLog | None":
+    from readmodel.web.edge.access_log import AccessLog
+
+    return AccessLog() if settings.access_log else None
+
+
+def log_address(settings: Settings, served: str) -> None:
+    """Log that a web worker serves requests. `served` is what they ask for."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    logger.info("A web worker listens on http://%s:%s for %s", host, settings.port, served)
 
 
 def create_sign_of_life(settings: Settings, process: str) -> Callable[[], None]:

@@ -1,7 +1,8 @@
 """Reads the settings from environment variables."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings
@@ -29,6 +30,7 @@ SmtpUrl = Annotated[str, AfterValidator(urls.check_smtp)]
 Host = Annotated[str, AfterValidator(check_host)]
 PrintablePath = Annotated[Path, AfterValidator(check_path)]
 YEAR = 31_536_000
+LOG = "ALLOCATION_LOG"
 MOST_WORKERS, MOST_THREADS = 256, 1_000
 REDIS_PREFIX = "^[a-z0-9_]{0,40}$"
 EXAMPLES = {
@@ -46,7 +48,7 @@ class Settings(BaseSettings):
     If `database_url` is None, `allocation run` starts PostgreSQL with its data in the folder `data`. The same applies
     to `redis_url` and Redis. If `smtp_url` is None, the relay logs notices instead of mailing them. `mail_window`,
     `keys_kept`, `read_patience`, `views_stale` and `views_too_old` are in seconds. `verify_rate` is in registers per
-    second. `history` is the number of events that the history of an order keeps.
+    second. `history` is the number of events that the history of an order keeps. `log` is the form of the log.
     """
 
     database_url: DatabaseUrl | None = None
@@ -72,7 +74,14 @@ class Settings(BaseSettings):
     keys_kept: int = Field(86_400, validation_alias="ALLOCATION_KEYS_KEPT", ge=1, le=10 * YEAR)
     history: int = Field(100, validation_alias="ALLOCATION_HISTORY", ge=0, le=100_000)
     verify_rate: int = Field(50, validation_alias="ALLOCATION_VERIFY_RATE", ge=0, le=10_000)
+    log: Literal["text", "json"] = Field("text", validation_alias=LOG)
+    access_log: bool = Field(False, validation_alias="ALLOCATION_ACCESS_LOG")
     data: PrintablePath = Field(Path(".data"), validation_alias="ALLOCATION_DATA")
+
+
+def log_form() -> str:
+    """Return the form of the log, unchecked. A process needs it before it reads its other settings."""
+    return os.environ.get(LOG, "text")
 
 
 class BadSettings(Exception):

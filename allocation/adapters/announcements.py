@@ -13,6 +13,8 @@ CHANNEL = "line_allocated"
 def announce_lines(events: Sequence[LoggedEvent], redis: Redis, channel: str = CHANNEL) -> None:
     """Publish {"orderid", "sku", "qty", "batchref"} for each Allocated event, in order.
 
+    If the event has a `correlation_id`, so has the message.
+
     If this function raises RedisError, Redis may have published only some of the messages.
     """
     pipeline = redis.pipeline(transaction=False)
@@ -23,6 +25,7 @@ def announce_lines(events: Sequence[LoggedEvent], redis: Redis, channel: str = C
 
 def announcement(event: LoggedEvent) -> bytes:
     line = event["line"]
-    return orjson.dumps(
-        {"orderid": line["orderid"], "sku": event["sku"], "qty": line["qty"], "batchref": line["batchref"]}
-    )
+    message = {"orderid": line["orderid"], "sku": event["sku"], "qty": line["qty"], "batchref": line["batchref"]}
+    if "correlation_id" in event:
+        message["correlation_id"] = event["correlation_id"]
+    return orjson.dumps(message)

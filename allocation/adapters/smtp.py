@@ -30,7 +30,8 @@ class LogLines:
     """Logs each notice as a warning."""
 
     def send(self, notice: Notice) -> None:
-        logger.warning("%s. %s", notice.subject, " ".join(notice.text.splitlines()))
+        extra = {"correlation_ids": list(notice.correlation_ids) or None}
+        logger.warning("%s. %s", notice.subject, " ".join(notice.text.splitlines()), extra=extra)
 
 
 class Mail:
@@ -70,6 +71,8 @@ class Mail:
         message["Date"] = formatdate()
         message["Message-ID"] = f"<{notice.key}@{self._sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
+        for correlation_id in notice.correlation_ids:
+            message["X-Correlation-Id"] = correlation_id
         return message
 
     @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from allocation.domain.changes import UNKNOWN, Origin
 from allocation.domain.commands import Command
 from allocation.service_layer.handlers import COMMAND_HANDLERS
 from allocation.service_layer.idempotency import IdempotencyKey
@@ -12,14 +13,14 @@ GROUP_SIZE = 500
 
 
 class CommandRequest:
-    """A command, its optional idempotency key, and the lock set of both. `actor` is the name of the caller, or None."""
+    """A command with its origin, its optional idempotency key, and the lock set of command and key."""
 
-    __slots__ = ("actor", "command", "key", "locks")
+    __slots__ = ("command", "key", "locks", "origin")
 
-    def __init__(self, command: Command, key: IdempotencyKey | None = None, actor: str | None = None) -> None:
+    def __init__(self, command: Command, key: IdempotencyKey | None = None, origin: Origin = UNKNOWN) -> None:
         self.command = command
         self.key = key
-        self.actor = actor
+        self.origin = origin
         locks = COMMAND_HANDLERS[type(command)].locks(command)
         self.locks: LockSet = locks if key is None else replace(locks, idempotency_keys=frozenset([key]))
 

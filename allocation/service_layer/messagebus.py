@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from allocation.domain.changes import UNKNOWN, Origin
 from allocation.domain.commands import Command
 from allocation.domain.errors import Refusal
 from allocation.service_layer.command_requests import CommandRequest, grouped
@@ -56,13 +57,15 @@ class MessageBus:
         self._turns = Turns()
         self._group_commit = GroupCommit(self._execution, commands_together)
 
-    def handle(self, command: Command, key: IdempotencyKey | None = None) -> OrderResult | None:
+    def handle(
+        self, command: Command, key: IdempotencyKey | None = None, origin: Origin = UNKNOWN
+    ) -> OrderResult | None:
         """Handle one command, in its own transaction or together with concurrent commands. Return its result.
 
         Raise the handler's Refusal, KeyReused, StillRunning or StoreUnavailable. After one of these errors, the state
         is unchanged, unless the connection was lost during the commit.
         """
-        outcome = self.execute(CommandRequest(command, key))
+        outcome = self.execute(CommandRequest(command, key, origin))
         if isinstance(outcome, Exception):
             raise outcome
         return outcome.result
@@ -125,7 +128,7 @@ class MessageBus:
 
     def _commit(self, group: Sequence[CommandRequest], wait: LockWait) -> list[Outcome]:
         with self._begin(LockSet.union((request.locks for request in group), wait)) as transaction:
-            executed = [execute_for_actor(request, transaction) for request in group]
+            executed = [execute_and_note(request, transaction) for request in group]
             committed = transaction.commit()
         if committed.events:
             self._publish(committed)  # In a web worker, this is the fast path: see `components.create_fast_path`.
@@ -152,14 +155,14 @@ def with_retries(work: Callable[[T], R], argument: T) -> R:
         raise StoreUnavailable(f"The transaction failed {ATTEMPTS} times: {error}") from error
 
 
-def execute_for_actor(request: CommandRequest, transaction: Transaction) -> Executed:
-    """Execute the request, and note its actor for each event that it has caused."""
+def execute_and_note(request: CommandRequest, transaction: Transaction) -> Executed:
+    """Execute the request, and note its origin for each event that it has caused."""
     changes = transaction.changes
     found = transaction.idempotency_keys.found_events if request.key is not None else []
     first, known = len(changes.events), len(changes.repeated) + len(found)
     outcome = execute_once(request, transaction)
     end = len(changes.events)
-    changes.actors += [request.actor] * (end - len(changes.actors))
+    changes.origins += [request.origin] * (end - len(changes.origins))
     return Executed(outcome, first, end, repeats=len(changes.repeated) + len(found) > known)
 
 

@@ -9,15 +9,20 @@ from typing import Any, Protocol
 from allocation.service_layer.unit_of_work import LoggedEvent
 
 MOST_LISTED = 50
+MOST_IDS = 20
 
 
 @dataclass(frozen=True)
 class Notice:
-    """A message to the stock team. If the same notice is sent again, it has the same `key`."""
+    """A message to the stock team. If the same notice is sent again, it has the same `key`.
+
+    `correlation_ids` are those of the requests that caused it, at most MOST_IDS.
+    """
 
     key: str
     subject: str
     text: str
+    correlation_ids: Sequence[str] = ()
 
 
 class NotSent(Exception):
@@ -103,4 +108,5 @@ def notice(sku: str, events: Sequence[LoggedEvent]) -> Notice:
         "",
     ]
     key = f"out-of-stock.{sha256(sku.encode()).hexdigest()[:16]}.{events[0]['version']}"
-    return Notice(key, f"Out of stock for {sku}", "\n".join(text))
+    known = dict.fromkeys(event["correlation_id"] for event in events if "correlation_id" in event)
+    return Notice(key, f"Out of stock for {sku}", "\n".join(text), tuple(known)[:MOST_IDS])

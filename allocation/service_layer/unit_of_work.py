@@ -40,12 +40,16 @@ class CommittedEvents(NamedTuple):
 class RetryableError(Exception):
     """The transaction lost a race or its connection. A new attempt may succeed."""
 
+    store = "database"
+
 
 class StoreUnavailable(Exception):
-    """The store is unreachable, did not answer in time, or is not ready.
+    """The store (`store` in the log) is unreachable, did not answer in time, or is not ready.
 
     `reason` is the part of the message that clients may see. The rest can contain addresses and names of tables.
     """
+
+    store: str | None = "database"
 
     def __init__(self, message: str, reason: str | None = None) -> None:
         super().__init__(message)
@@ -54,6 +58,8 @@ class StoreUnavailable(Exception):
 
 class Busy(StoreUnavailable):
     """Another transaction held a lock for longer than this transaction may wait. No command was executed."""
+
+    store = None
 
 
 class NotDeclared(Exception):
@@ -113,10 +119,7 @@ class LockSet:
 
     @property
     def needs_own_transaction(self) -> bool:
-        """True if the command must not share a transaction.
-
-        Such a command touches several products, or does not name the products that it touches.
-        """
+        """True if the command touches several products, or does not name them. It can't share a transaction."""
         return bool(self.owners_of or self.orders) or len(self.skus) > 1
 
     def require_sku(self, sku: str) -> None:
@@ -167,10 +170,7 @@ class Products(Protocol):
         """Return the products of an order in `orders`, sorted by SKU. Return an empty sequence if it has no lines."""
 
     def batch(self, ref: str) -> Batch | None:
-        """Return a batch in `batches`, or None if it did not exist before this unit of work.
-
-        The batch is not a snapshot: it may show changes of this unit of work.
-        """
+        """Return a batch in `batches`, as this unit of work has changed it, or None if it did not exist before."""
 
 
 class UnitOfWork(Protocol):

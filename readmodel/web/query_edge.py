@@ -6,6 +6,7 @@ from readmodel.store.reads.shared_connection import SharedConnection
 from readmodel.store.store import Store
 from readmodel.web import queries
 from readmodel.web.edge.access import AccessTokens
+from readmodel.web.edge.access_log import AccessLog
 from readmodel.web.edge.bulkheads import Bulkhead
 from readmodel.web.edge.edge import Edge, Endpoint
 from readmodel.web.edge.flask_endpoint import FlaskEndpoint
@@ -21,8 +22,13 @@ def create_query_edge(
     threads: int,
     check_views: Callable[[], Finding],
     tokens: AccessTokens | None = None,
+    access_log: AccessLog | None = None,
+    started: Callable[[], None] = lambda: None,
 ) -> Edge:
-    """Return the edge. `check_views` says whether queries can be answered. Without `tokens`, everybody may call it."""
+    """Return the edge. `check_views` says whether queries can be answered. Without `tokens`, everybody may call it.
+
+    The edge calls `started` when the process begins to serve requests.
+    """
     bulkhead = Bulkhead("queries", threads)
     health = Health("queries", {"queries": Check(check_views)})
     endpoints: dict[str, Endpoint] = {
@@ -30,4 +36,5 @@ def create_query_edge(
         "/health/live": health,
         "/health/ready": health,
     }
-    return Edge(endpoints, FlaskEndpoint(create_pages(sorted({*endpoints, *ROUTES})), bulkhead), tokens)
+    pages = FlaskEndpoint(create_pages(sorted({*endpoints, *ROUTES})), bulkhead)
+    return Edge(endpoints, pages, tokens, access_log, started)

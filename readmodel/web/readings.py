@@ -1,15 +1,19 @@
 """Completes the readings of a worker's queries on its event loop."""
 
 import asyncio
+import logging
 from functools import partial
 from typing import TypeVar
 
 from redis.exceptions import RedisError
 
+from readmodel.outage import Outage
 from readmodel.store.errors import ModelDamaged
 from readmodel.store.reads.reading import Act, Finished, Reading, Trip, step
 from readmodel.store.reads.shared_connection import SharedConnection
 from readmodel.web.edge.bulkheads import Bulkhead, Limit
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -26,6 +30,7 @@ class Readings:
         self._connection = connection
         self._threads = threads
         self._limit = Limit("queries", MOST_READINGS)
+        self._outage = Outage(logger)
 
     async def complete(self, reading: Reading[T]) -> T:
         """Return the result of the reading. Raise its error, or a Problem if the worker is too busy."""
@@ -42,8 +47,11 @@ class Readings:
                 try:
                     trip = await self._connection.exchange(wanted.commands)
                     act, is_large = partial(reading.send, trip), fields_in(trip) > PARSED_AT_ONCE
+                    self._outage.over("Queries are answered")
                 except (RedisError, ModelDamaged) as error:
                     act, is_large = partial(reading.throw, error), False
+                    if isinstance(error, RedisError):
+                        self._outage.failed("Queries get a 503", error)
 
 
 def fields_in(trip: Trip) -> int:

@@ -87,7 +87,8 @@ def test_a_message_that_shrinks_a_batch_moves_its_line(api: Api, redis: Redis, c
     with Listener(redis, lambda line: seen.append(other.allocations(line["orderid"]).json)) as listener:
         publish(redis, "earlier", 5)
         eventually(lambda: ("o1", "later") in listener.batches())
-    assert listener.announcements[-1] == {"orderid": "o1", "sku": "S", "qty": 10, "batchref": "later"}
+    announcement = {"orderid": "o1", "sku": "S", "qty": 10, "batchref": "later"}
+    assert listener.announcements[-1].items() >= announcement.items()
     assert seen[-1] == [{"sku": "S", "batchref": "later"}]
     other.connection.close()
 

@@ -45,6 +45,8 @@ BAD = [
     ("ALLOCATION_VERIFY_RATE", "-1", "greater than or equal to 0"),
     ("ALLOCATION_VERIFY_RATE", "10001", "less than or equal to 10000"),
     ("ALLOCATION_REDIS_PREFIX", "Shop", "should match pattern"),
+    ("ALLOCATION_LOG", "xml", "should be 'text' or 'json'"),
+    ("ALLOCATION_ACCESS_LOG", "perhaps", "should be a valid boolean"),
     ("ALLOCATION_DATA", "/tmp/\x1b[31m", "must consist of printable characters"),
     ("ALLOCATION_DATA", "/tmp/\udcff", "must consist of printable characters"),
 ]

@@ -57,7 +57,7 @@ class SqlUnitOfWork:
             if self._products is not None:
                 self._products.delete_unused()
             self.idempotency_keys.save()
-            published += event_log.append(self._transaction, events, self._now(), history.epoch, self.changes.actors)
+            published += event_log.append(self._transaction, events, self._now(), history.epoch, self.changes.origins)
             # Another history may have begun since the locks. The next rebuild then shows this transaction in it.
             for own, *after in self._transaction.commit(then=READ_OWN_POSITION if events else ""):
                 return CommittedEvents(published, history.identity, History(*after), own)

@@ -76,6 +76,12 @@ class Envelope(Schema):
     id: Identifier | None = None
 
 
+class Message(Schema):
+    """The additional member of a command in a message of Redis."""
+
+    correlation_id: Any = None
+
+
 class CommandSchema(NamedTuple):
     """`stored_name` never changes: it is part of the fingerprint of each stored idempotency key."""
 

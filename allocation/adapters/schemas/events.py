@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from allocation.domain import events
+from allocation.domain.changes import UNKNOWN, Origin
 from allocation.domain.events import BatchState, Event, LineState, PassedOver
 from allocation.service_layer.unit_of_work import LoggedEvent
 
@@ -26,10 +27,11 @@ def moment_as_text(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
 
 
-def event_as_json(event: Event, at: str, epoch: int, actor: str | None = None) -> LoggedEvent:
+def event_as_json(event: Event, at: str, epoch: int, origin: Origin = UNKNOWN) -> LoggedEvent:
     """Return the event as plain JSON data. `at` is the time of its commit, as `moment_as_text` formats it.
 
-    `actor` is the name of the access token that sent the command, or None. Events from before have no such member.
+    `actor` is the name of the access token that sent the command. `correlation_id` is that of its request. If one of
+    them is unknown, the event has no such member.
     """
     data: LoggedEvent = {
         "type": EVENT_NAMES[type(event)],
@@ -41,8 +43,10 @@ def event_as_json(event: Event, at: str, epoch: int, actor: str | None = None) -
         "waiting": {"lines": event.totals.waiting_lines, "units": event.totals.waiting_units},
         "batches": [batch_state(batch) for batch in event.batches],
     }
-    if actor is not None:
-        data["actor"] = actor
+    if origin.actor is not None:
+        data["actor"] = origin.actor
+    if origin.correlation_id is not None:
+        data["correlation_id"] = origin.correlation_id
     if event.line is not None:
         data["line"] = line_state(event.line)
     if event.why is not None:

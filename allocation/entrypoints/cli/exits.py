@@ -3,11 +3,16 @@
 If Ctrl-C or a closed pipe ends a command, the command dies by SIGINT or SIGPIPE. A shell shows 130 or 141.
 """
 
+import logging
 from enum import IntEnum
+from typing import IO, Any
 
 import click
 
-from readmodel.logs import visible
+from allocation.config import log_form
+from readmodel import logs
+
+logger = logging.getLogger(__name__)
 
 
 class Exit(IntEnum):
@@ -26,10 +31,20 @@ MEANINGS = {
 
 
 class Failure(click.ClickException):
-    """The end of a command, with a message that says what to do. It becomes one line of visible characters."""
+    """The end of a command, with a message that says what to do. It becomes one line of visible characters.
+
+    If the log consists of JSON, that line is a record of the log.
+    """
 
     def __init__(self, message: str) -> None:
         super().__init__(in_one_line(message))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        if log_form() == logs.JSON:
+            logs.configure("allocation", logs.JSON)  # It is not configured if the command line is wrong.
+            logger.error(self.format_message())
+        else:
+            super().show(file)
 
 
 class Trouble(Failure):
@@ -51,4 +66,4 @@ class NotRun(Failure):
 
 
 def in_one_line(text: str) -> str:
-    return visible(" ".join(text.split()))
+    return logs.visible(" ".join(text.split()))

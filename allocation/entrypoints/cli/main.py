@@ -4,6 +4,7 @@ import logging
 
 import click
 
+from allocation.config import log_form
 from allocation.entrypoints.cli.inspect.audit import audit
 from allocation.entrypoints.cli.inspect.check import check
 from allocation.entrypoints.cli.inspect.completion import completion
@@ -42,7 +43,7 @@ def main() -> None:
 
     Each command explains itself: allocation COMMAND -h. The settings are environment variables.
     """
-    logs.configure()
+    logs.configure(click.get_current_context().invoked_subcommand or NAME, log_form())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # At INFO it logs each of its plugins.
 
 

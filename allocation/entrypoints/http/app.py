@@ -7,12 +7,14 @@ from allocation.adapters.schemas.commands import COMMANDS
 from allocation.entrypoints.http.bulk import Bulk
 from allocation.entrypoints.http.commands import PostCommand, PostPreview
 from allocation.entrypoints.http.consistency import CreateToken
+from allocation.entrypoints.http.database_outage import DatabaseOutage
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Outcome
 from readmodel.store.reads.shared_connection import SharedConnection
 from readmodel.store.store import Store
 from readmodel.web import queries
 from readmodel.web.edge.access import AccessTokens
+from readmodel.web.edge.access_log import AccessLog
 from readmodel.web.edge.bulkheads import Bulkhead
 from readmodel.web.edge.deliveries import Deliveries
 from readmodel.web.edge.edge import Edge, Endpoint
@@ -40,32 +42,47 @@ def create_edge(
     reason_not_ready: Callable[[], str | None],
     check_views: Callable[[], Finding],
     tokens: AccessTokens | None = None,
+    access_log: AccessLog | None = None,
+    started: Callable[[], None] = lambda: None,
 ) -> Edge:
     """Return the edge of a web worker. It opens no connection, so the worker starts even if a store is unavailable.
 
     `reason_not_ready` returns the reason why the worker can't execute commands, or None. `check_views` does the same
-    for queries. Without `tokens`, everybody may call it.
+    for queries. Without `tokens`, everybody may call it. The edge calls `started` when the process begins to serve
+    requests.
     """
     query_threads = Bulkhead("queries", threads.queries)
+    outage = DatabaseOutage()
+
+    def check_commands() -> Finding:
+        reason = reason_not_ready()
+        outage.note_check(reason)
+        return Finding(reason)
+
     checks = {
-        "commands": Check(lambda: Finding(reason_not_ready())),
+        "commands": Check(check_commands),
         "queries": Check(check_views),
     }
     health = Health("commands", checks)
     endpoints: dict[str, Endpoint] = {
-        **command_endpoints(bus, threads, create_token),
+        **command_endpoints(bus, threads, create_token, outage),
         **queries.query_endpoints(store.reader, Readings(connection, query_threads)),
         "/health/live": health,
         "/health/ready": health,
     }
-    return Edge(endpoints, FlaskEndpoint(create_pages(sorted({*endpoints, *ROUTES})), query_threads), tokens)
+    pages = FlaskEndpoint(create_pages(sorted({*endpoints, *ROUTES})), query_threads)
+    return Edge(endpoints, pages, tokens, access_log, started)
 
 
-def command_endpoints(bus: MessageBus, threads: Threads, create_token: CreateToken) -> Mapping[str, Endpoint]:
+def command_endpoints(
+    bus: MessageBus, threads: Threads, create_token: CreateToken, outage: DatabaseOutage
+) -> Mapping[str, Endpoint]:
     command_threads, deliveries = Bulkhead("commands", threads.commands), Deliveries[Outcome]()
-    endpoints: dict[str, Endpoint] = {"/commands": Bulk(bus, Bulkhead("bulk requests", threads.bulks), create_token)}
+    endpoints: dict[str, Endpoint] = {
+        "/commands": Bulk(bus, Bulkhead("bulk requests", threads.bulks), create_token, outage)
+    }
     for name, schema in COMMANDS.items():
         # For example: POST /allocate and POST /preview/allocate.
-        endpoints[f"/{name}"] = PostCommand(bus, schema, command_threads, deliveries, create_token)
-        endpoints[f"/preview/{name}"] = PostPreview(bus, schema, command_threads)
+        endpoints[f"/{name}"] = PostCommand(bus, schema, command_threads, deliveries, create_token, outage)
+        endpoints[f"/preview/{name}"] = PostPreview(bus, schema, command_threads, outage)
     return endpoints

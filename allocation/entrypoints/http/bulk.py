@@ -16,6 +16,7 @@ import orjson
 from allocation.adapters.schemas import results
 from allocation.adapters.schemas.commands import COMMANDS, CommandSchema, Envelope, parse
 from allocation.adapters.schemas.errors import InvalidInput, invalid, shorten
+from allocation.domain.changes import Origin
 from allocation.entrypoints.http.bodies import (
     LARGEST_BULK,
     LONGEST_LINE,
@@ -24,7 +25,9 @@ from allocation.entrypoints.http.bodies import (
     read_lines,
     require_end,
 )
+from allocation.entrypoints.http.commands import origin_of
 from allocation.entrypoints.http.consistency import CreateToken
+from allocation.entrypoints.http.database_outage import DatabaseOutage
 from allocation.entrypoints.http.idempotency_keys import HEADER, key_of, key_scope
 from allocation.entrypoints.http.responses import BUG, failure, status_of, success_status
 from allocation.service_layer.command_requests import CommandRequest
@@ -44,10 +47,14 @@ LINES_AT_ONCE, BYTES_AT_ONCE = 500, 1_000_000
 
 
 class Caller(NamedTuple):
-    """The route of the request, and the name of its access token, or None."""
+    """The route of the request, and the origin of its commands."""
 
     route: str
-    name: str | None
+    origin: Origin
+
+    @property
+    def log_fields(self) -> dict[str, str | None]:
+        return {"correlation_id": self.origin.correlation_id}
 
 
 class BulkLine(NamedTuple):
@@ -64,8 +71,9 @@ class Bulk:
     methods = ("POST",)
     scope = COMMAND
 
-    def __init__(self, bus: MessageBus, threads: Bulkhead, create: CreateToken) -> None:
+    def __init__(self, bus: MessageBus, threads: Bulkhead, create: CreateToken, outage: DatabaseOutage) -> None:
         self._bus = bus
+        self._outage = outage
         self._create_token = create
         self._threads = threads
 
@@ -78,16 +86,16 @@ class Bulk:
             await stack.enter_async_context(self._threads.free)
             body = stack.enter_context(await spool_body(request, LARGEST_BULK, TOO_LARGE_BULK))
             await self._threads.call(require_end, body, request.content_length)
-            parts = self._results(body, Caller(request.path, request.caller))
+            parts = self._results(body, Caller(request.path, origin_of(request)))
             return StreamedAnswer(200, (("content-type", MEDIA_TYPES[0]),), parts, resources=stack.pop_all())
 
     async def _results(self, body: IO[bytes], caller: Caller) -> AsyncIterator[bytes]:
-        parts = bulk_results(read_lines(body), self._bus, caller, self._create_token)
+        parts = bulk_results(read_lines(body), self._bus, caller, self._create_token, self._outage)
         try:
             while part := await self._threads.call(next, parts, b""):
                 yield part
         except Exception:
-            logger.exception("A bulk request failed because of a bug")
+            logger.exception("A bulk request failed because of a bug", extra=caller.log_fields)
             yield orjson.dumps(FAILED) + b"\n"  # Otherwise the client would take the results for complete.
 
 
@@ -107,20 +115,25 @@ def in_parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield part
 
 
-def bulk_results(lines: Iterator[bytes], bus: MessageBus, caller: Caller, create: CreateToken) -> Iterator[bytes]:
+def bulk_results(
+    lines: Iterator[bytes], bus: MessageBus, caller: Caller, create: CreateToken, outage: DatabaseOutage
+) -> Iterator[bytes]:
     """Execute the lines. Yield the results of each part, with a line of JSON for each line."""
     for part in in_parts(lines):
         with ONE_PARSES:
             parsed = [parse_line(line, caller) for line in part]
         outcomes = bus.handle_requests(line.request for line in parsed if isinstance(line.request, CommandRequest))
         found = [next(outcomes) if isinstance(line.request, CommandRequest) else line.request for line in parsed]
+        for outcome in found:
+            outage.note(outcome)
         with ONE_PARSES:
-            results = [line_result(line, outcome, create) for line, outcome in zip(parsed, found, strict=True)]
+            results = [line_result(line, outcome, create, caller) for line, outcome in zip(parsed, found, strict=True)]
             text = b"".join(orjson.dumps(result) + b"\n" for result in results)
         failed = sum(result["status"] >= 500 for result in results)
         yield text
         if failed:
-            logger.warning("%s of %s lines in a part of a bulk request failed with a 5xx status", failed, len(part))
+            message = "%s of %s lines in a part of a bulk request failed with a 5xx status"
+            logger.warning(message, failed, len(part), extra=caller.log_fields)
 
 
 def parse_line(line: bytes, caller: Caller) -> BulkLine:
@@ -132,8 +145,8 @@ def parse_line(line: bytes, caller: Caller) -> BulkLine:
         line_id = envelope.id
         schema = schema_of(envelope.type)
         command = schema.from_json(line)
-        key = key_of(key_scope(*caller), line_id, command) if line_id is not None else None
-        return BulkLine(line_id, CommandRequest(command, key, caller.name), success_status(schema.command))
+        key = key_of(key_scope(caller.route, caller.origin.actor), line_id, command) if line_id is not None else None
+        return BulkLine(line_id, CommandRequest(command, key, caller.origin), success_status(schema.command))
     except InvalidInput as error:
         return BulkLine(line_id, error)
 
@@ -147,7 +160,7 @@ def schema_of(name: object) -> CommandSchema:
     raise invalid("type", f"must be one of {', '.join(COMMANDS)}, not {shorten(name)}")
 
 
-def line_result(line: BulkLine, outcome: Outcome, create: CreateToken) -> dict[str, Any]:
+def line_result(line: BulkLine, outcome: Outcome, create: CreateToken, caller: Caller) -> dict[str, Any]:
     result: dict[str, Any] = {} if line.id is None else {"id": line.id}
     if isinstance(outcome, Done):
         result["status"] = line.status
@@ -155,7 +168,7 @@ def line_result(line: BulkLine, outcome: Outcome, create: CreateToken) -> dict[s
             result["token"] = create(outcome.written)
         return result if outcome.result is None else result | results.order_result(outcome.result)
     if status_of(outcome) == BUG:
-        logger.error("A line of a bulk request failed because of a bug", exc_info=outcome)
+        logger.error("A line of a bulk request failed because of a bug", exc_info=outcome, extra=caller.log_fields)
         return result | FAILED
     status, message, members = failure(outcome)
     return result | {"status": status, "message": message} | members

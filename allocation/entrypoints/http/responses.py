@@ -103,11 +103,11 @@ def problem_members(error: Exception) -> dict[str, Any]:
     return {}
 
 
-def failure_answer(error: Exception) -> Answer:
+def failure_answer(error: Exception, correlation_id: str) -> Answer:
     """Return the answer for an error of a command. Raise an error that has no status: it is a bug, or a Problem."""
     if status_of(error) == BUG:
         raise error
     if isinstance(error, StoreUnavailable):
-        logger.warning("The service could not confirm a command: %s", error)
+        logger.warning("The service could not confirm a command: %s", error, extra={"correlation_id": correlation_id})
     status, message, members = failure(error)
     return problem(status, message, RETRY_LATER if isinstance(error, RETRYABLE) else (), **members)

@@ -19,6 +19,7 @@ from allocation.service_layer.unit_of_work import Busy, LockWait, StoreUnavailab
 
 logger = logging.getLogger(__name__)
 
+MOST_IDS = 20
 LONGEST_STAGE = 0.5
 """Seconds for all parts of a group. After that, each part waits for 10 ms only: a group may need many held locks."""
 
@@ -95,7 +96,9 @@ class Execution:
         except Exception as error:
             if len(part) == 1:
                 return [error]
-            logger.exception("A group of %s commands failed. Executing each command alone", len(part))
+            ids = [request.origin.correlation_id for request in part[:MOST_IDS]]
+            message = "A group of %s commands failed. Executing each command alone"
+            logger.exception(message, len(part), extra={"correlation_ids": ids})
             return [outcome for request in part for outcome in self._attempt([request], wait)]
 
 

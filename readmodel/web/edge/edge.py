@@ -3,12 +3,15 @@
 Slow work runs in threads, and other requests wait without a thread. So a slow store or client delays no other request.
 """
 
+import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from readmodel.web.answers import Answer, Headers, Problem, StreamedAnswer, bug, problem
 from readmodel.web.edge.access import AccessTokens
+from readmodel.web.edge.access_log import AccessLog
 from readmodel.web.edge.bodies import drain
 from readmodel.web.edge.request import ClientGone, Connection, Request, Scope
 
@@ -20,6 +23,10 @@ SECURITY_HEADERS: Headers = (
     ("referrer-policy", "no-referrer"),
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
 )
+
+
+CLIENT_GONE = 499
+"""The status in the access log if the client has gone before it has received the response."""
 
 
 class Endpoint(Protocol):
@@ -38,27 +45,51 @@ class Endpoint(Protocol):
 class Edge:
     """`endpoints` maps a path to its endpoint. A path with a slash at its end is a prefix: a name follows it.
 
-    `other` serves all other paths. Without `tokens`, everybody may call every endpoint.
+    `other` serves all other paths. Without `tokens`, everybody may call every endpoint. The edge calls `started` when
+    the process begins to serve requests.
     """
 
-    def __init__(self, endpoints: Mapping[str, Endpoint], other: Endpoint, tokens: AccessTokens | None = None) -> None:
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        other: Endpoint,
+        tokens: AccessTokens | None = None,
+        access_log: AccessLog | None = None,
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
         self._endpoints = endpoints
         self._other = other
         self._tokens = tokens
+        self._access_log = access_log
+        self._started = started
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The web server calls this method before the process serves its first request."""
+        self._started()
 
     async def __rsgi__(self, scope: Scope, connection: Connection) -> None:
         request = Request(scope, connection)
+        began = time.perf_counter()
+        status = await self._respond(request)
+        if self._access_log is not None:
+            self._access_log.add(request, status, time.perf_counter() - began)
+        if status != CLIENT_GONE and request.has_unread_body:
+            await drain(request)
+
+    async def _respond(self, request: Request) -> int:
+        """Send the answer. Return its status, or CLIENT_GONE."""
         try:
             answer = await self.answer(request)
+            headers = [("x-request-id", request.correlation_id), *SECURITY_HEADERS, *answer.headers]
             if isinstance(answer, StreamedAnswer):
-                await send_parts(connection, answer)
+                await send_parts(request, answer, headers)
             else:
-                headers = [("content-type", answer.content_type), *SECURITY_HEADERS, *answer.headers]
-                connection.response_bytes(answer.status, headers, answer.body)
+                request.sent = len(answer.body)
+                headers.append(("content-type", answer.content_type))
+                request.connection.response_bytes(answer.status, headers, answer.body)
         except ClientGone:
-            return
-        if request.has_unread_body:
-            await drain(request)
+            return CLIENT_GONE
+        return answer.status
 
     async def answer(self, request: Request) -> Answer | StreamedAnswer:
         """Return the answer. An error becomes a problem."""
@@ -74,7 +105,8 @@ class Edge:
         except ClientGone:
             raise
         except Exception:
-            logger.exception("A request failed because of a bug")
+            fields = {"correlation_id": request.correlation_id, "path": request.path, "status": 500}
+            logger.exception("A request failed because of a bug", extra=fields)
             return bug()
 
     def _find(self, request: Request) -> Endpoint:
@@ -96,8 +128,9 @@ def other_method(method: str, methods: Sequence[str]) -> Answer:
     return problem(405, f"The method {method} is not allowed for this path", allowed)
 
 
-async def send_parts(connection: Connection, answer: StreamedAnswer) -> None:
+async def send_parts(request: Request, answer: StreamedAnswer, headers: Sequence[tuple[str, str]]) -> None:
     async with answer.resources:
-        transport = connection.response_stream(answer.status, [*SECURITY_HEADERS, *answer.headers])
+        transport = request.connection.response_stream(answer.status, headers)
         async for part in answer.parts:
             await transport.send_bytes(part)
+            request.sent += len(part)

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
+from readmodel.correlation import correlation_id
 from readmodel.web.answers import Problem
 
 ClientGone = ProtocolClosed
@@ -48,10 +49,23 @@ class Connection(Protocol):
 class Request:
     """One request. `name` is the part of the path that names an order, a product or a batch.
 
-    `caller` is the name of the access token, or None if the service needs no tokens.
+    `caller` is the name of the access token, or None if the service needs no tokens. `correlation_id` is the id of the
+    request in logs, events and messages. `sent` is the number of bytes of the response's body.
     """
 
-    __slots__ = ("_parts", "_was_read", "caller", "connection", "headers", "method", "name", "path", "scope")
+    __slots__ = (
+        "_parts",
+        "_was_read",
+        "caller",
+        "connection",
+        "correlation_id",
+        "headers",
+        "method",
+        "name",
+        "path",
+        "scope",
+        "sent",
+    )
 
     def __init__(self, scope: Scope, connection: Connection) -> None:
         self.scope = scope
@@ -61,8 +75,17 @@ class Request:
         self.path = scope.path
         self.name = ""
         self.caller: str | None = None
+        self.correlation_id = correlation_id(self._single("traceparent"), self._single("x-request-id"))
+        self.sent = 0
         self._parts: AsyncIterator[bytes] | None = None
         self._was_read = False
+
+    def _single(self, name: str) -> str | None:
+        """Return the value of a header that occurs once and is readable, or None."""
+        if name not in self.headers:
+            return None
+        values = [value for key, value in self.headers.items() if key == name]
+        return values[0] if len(values) == 1 else None
 
     async def read(self) -> bytes:
         """Return the whole body. Raise ClientGone if it is cut."""

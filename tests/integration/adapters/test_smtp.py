@@ -3,8 +3,8 @@
 import pytest
 
 from allocation.adapters.smtp import LogLines
-from allocation.service_layer.out_of_stock import MOST_LISTED, notice
-from readmodel.logs import VisibleFormatter
+from allocation.service_layer.out_of_stock import MOST_IDS, MOST_LISTED, notice
+from readmodel.logs import TextFormatter
 from tests.support.adapters.mailserver import MailServer
 from tests.support.adapters.out_of_stock import RECIPIENT, SENDER, mail_to, out_of_stock
 
@@ -80,11 +80,23 @@ def test_mail_lists_only_the_first_of_many_lines(server: MailServer) -> None:
     assert "and 7 more" in text
 
 
+def test_mail_names_the_requests_that_caused_it(server: MailServer) -> None:
+    """Each id arrives unchanged. A mail about many requests names the first of them."""
+    events = [out_of_stock("S", f"o{n}") for n in range(MOST_IDS + 3)]
+    ids = ["a,;b" * 32, *(f"id-{n}" for n in range(MOST_IDS + 1))]
+    events = [events[0], *(event | {"correlation_id": one} for event, one in zip(events[1:], ids, strict=True))]
+    mail_to(server.url).send(notice("S", [*events, events[-1]]))
+    mail_to(server.url).send(notice("S", events[:1]))
+    first, without = server.mails
+    assert [value.strip() for value in first.get_all("X-Correlation-Id", [])] == ids[:MOST_IDS]
+    assert "X-Correlation-Id" not in without
+
+
 def test_log_shows_a_notice_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     """Without a mail server, the service logs its notices. A line break in a SKU must not forge a log line."""
     LogLines().send(notice("S\n2026 ERROR fake", [out_of_stock("S", "o1")]))
     [record] = caplog.records
-    logged = VisibleFormatter("%(message)s").format(record)
+    logged = TextFormatter("relay").format(record)
     assert r"Out of stock for S\n2026 ERROR fake" in logged
     assert "order 'o1': 5 units" in logged
     assert "\n" not in logged

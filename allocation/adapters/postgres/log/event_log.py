@@ -34,6 +34,7 @@ from allocation.adapters.postgres.log.history import (
     read_log,
 )
 from allocation.adapters.schemas.events import event_as_json, moment_as_text
+from allocation.domain.changes import UNKNOWN, Origin
 from allocation.domain.events import Event
 from allocation.service_layer.idempotency import EventRange
 from allocation.service_layer.unit_of_work import History, LoggedEvent
@@ -63,11 +64,11 @@ def append(
     events: Sequence[Event],
     at: datetime,
     epoch: int,
-    actors: Sequence[str | None] = (),
+    origins: Sequence[Origin] = (),
 ) -> list[LoggedEvent]:
     """Append the events of a transaction to the log, which is in this epoch. Return them as plain JSON data.
 
-    `actors` names the caller of each event. A missing name is unknown.
+    `origins` has the origin of each event. A missing origin is unknown.
 
     The caller must commit next: readers can't pass these positions before the transaction ends. The statements travel
     with the commit, or earlier if they are long. Each has at most APPENDED_AT_ONCE events: one large statement would
@@ -75,10 +76,10 @@ def append(
     """
     appended: list[LoggedEvent] = []
     moment = moment_as_text(at)
-    callers = chain(actors, repeat(None))
+    all_origins = chain(origins, repeat(UNKNOWN))
     for start in range(0, len(events), APPENDED_AT_ONCE):
         part = events[start : start + APPENDED_AT_ONCE]
-        logged = [event_as_json(event, moment, epoch, next(callers)) for event in part]
+        logged = [event_as_json(event, moment, epoch, next(all_origins)) for event in part]
         rows = [
             (event.sku, event.version, data["type"], event is events[-1], orjson.dumps(data).decode())
             for event, data in zip(part, logged, strict=True)

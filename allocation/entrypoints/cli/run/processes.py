@@ -3,6 +3,8 @@
 Each subcommand imports its own modules, so that a process loads only the code that it uses.
 """
 
+import json
+import logging
 import os
 import signal
 import sys
@@ -13,6 +15,9 @@ from allocation.config import Settings
 from allocation.entrypoints.cli.commands import command
 from allocation.entrypoints.cli.settings import settings_with
 from allocation.shutdown import Shutdown
+from readmodel import logs
+
+logger = logging.getLogger(__name__)
 
 BACKLOG = 4_096
 """The most open connections of a worker, including idle ones. Beyond them, it accepts none."""
@@ -31,7 +36,8 @@ def run() -> None:
 
     settings = load_settings()
     read_access_tokens(settings)
-    Service(settings, say=click.echo, require_alone=require_alone).run()
+    say = logger.info if settings.log == logs.JSON else click.echo
+    Service(settings, say=say, require_alone=require_alone).run()
 
 
 @command()
@@ -47,13 +53,15 @@ def serve() -> None:
 @command()
 def queries() -> None:
     """Serve only queries over HTTP, from Redis and without a database."""
-    exec_web_server("allocation.bootstrap:create_query_app", settings_with("redis_url"))
+    exec_web_server("allocation.bootstrap:create_query_app", settings_with("redis_url"), process="queries")
 
 
-def exec_web_server(factory: str, settings: Settings, **options: str | int) -> None:
+def exec_web_server(factory: str, settings: Settings, process: str = "serve", **options: str | int) -> None:
     """Replace this process with the web server. Each worker of the server calls `factory` to build its edge.
 
-    The workers get the URLs of `settings` in their environment. `options` replace or add options of the web server.
+    `process` is the role of the workers in the log. They get the URLs of `settings` in their environment. `options`
+    replace or add options of the web server.
+
     Raise BadSettings if the access tokens are bad or missing, and CannotStart if the port is in use.
     """
     from allocation.entrypoints.http.access_tokens import read_access_tokens
@@ -74,6 +82,7 @@ def exec_web_server(factory: str, settings: Settings, **options: str | int) -> N
         "backlog": BACKLOG,
         "backpressure": BACKLOG,
         "log-level": "error",
+        "log-config": file_with(json.dumps(logs.web_server_configuration(process, settings.log))),
         "workers-kill-timeout": 3,
     } | options
     words = [word for name, value in chosen.items() for word in (f"--{name}", str(value))]
@@ -81,6 +90,15 @@ def exec_web_server(factory: str, settings: Settings, **options: str | int) -> N
         sys.executable,
         [sys.executable, "-m", "granian", *words, "--no-ws", "--respawn-failed-workers", "--factory", factory],
     )
+
+
+def file_with(text: str) -> str:
+    """Return the path of a file that the next program of this process can read once. No file remains on the disk."""
+    reader, writer = os.pipe()
+    os.set_inheritable(reader, True)
+    with os.fdopen(writer, "w") as file:
+        file.write(text)
+    return f"/dev/fd/{reader}"
 
 
 @command()

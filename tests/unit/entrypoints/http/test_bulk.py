@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 
+from allocation.domain.changes import UNKNOWN
 from allocation.domain.commands import CreateBatch
 from allocation.entrypoints.http import bodies, bulk
+from allocation.entrypoints.http.database_outage import DatabaseOutage
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Written
 from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
 from tests.support.service_layer.fakes import FakeStore, FakeUnitOfWork
+
+CALLER = bulk.Caller("/commands", UNKNOWN)
 
 
 def create_token(written: Written) -> str:
@@ -43,7 +47,7 @@ class BulkClient:
     def send(self, *lines: dict[str, Any]) -> list[dict[str, Any]]:
         body = io.BytesIO(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
         bus = MessageBus(self.begin, lambda events: None)
-        parts = bulk.bulk_results(bodies.read_lines(body), bus, bulk.Caller("/commands", None), create_token)
+        parts = bulk.bulk_results(bodies.read_lines(body), bus, CALLER, create_token, DatabaseOutage())
         return [json.loads(line) for line in b"".join(parts).splitlines()]
 
 
@@ -66,7 +70,7 @@ def test_bulk_yields_results_before_it_executes_all_lines() -> None:
     client = BulkClient()
     bus = MessageBus(client.begin, lambda events: None)
     body = io.BytesIO(b"".join(json.dumps(allocate(f"o{n}")).encode() + b"\n" for n in range(2 * bulk.LINES_AT_ONCE)))
-    first = next(bulk.bulk_results(bodies.read_lines(body), bus, bulk.Caller("/commands", None), create_token))
+    first = next(bulk.bulk_results(bodies.read_lines(body), bus, CALLER, create_token, DatabaseOutage()))
     assert first == b'{"status":202,"token":"token"}\n' * bulk.LINES_AT_ONCE
     assert len(client.store.lines) == bulk.LINES_AT_ONCE
 

@@ -9,6 +9,7 @@ import pytest
 from allocation.domain.commands import Allocate
 from allocation.domain.errors import UnknownSku
 from allocation.entrypoints.http.app import Threads, command_endpoints
+from allocation.entrypoints.http.database_outage import DatabaseOutage
 from allocation.entrypoints.http.responses import BUG, failure, location_of, status_of
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
@@ -35,7 +36,9 @@ def unavailable(locks: LockSet) -> NoReturn:
 @pytest.fixture
 def client() -> Iterator[EdgeClient]:
     """Yield a client of an edge that has no available store."""
-    endpoints = command_endpoints(MessageBus(unavailable, lambda events: None), Threads(1, 1, 1), lambda written: "")
+    endpoints = command_endpoints(
+        MessageBus(unavailable, lambda events: None), Threads(1, 1, 1), lambda written: "", DatabaseOutage()
+    )
     client = EdgeClient(Edge(endpoints, FlaskEndpoint(create_pages([]), Bulkhead("pages", 1))))
     yield client
     client.close()
