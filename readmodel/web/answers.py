@@ -11,15 +11,22 @@ Headers = tuple[tuple[str, str], ...]
 
 JSON, PROBLEM = "application/json", "application/problem+json"
 RETRY_LATER: Headers = (("retry-after", "1"),)
+SECURITY_HEADERS: Headers = (
+    ("x-content-type-options", "nosniff"),
+    ("cache-control", "no-store"),
+    ("referrer-policy", "no-referrer"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+)
 
 
 class Answer(NamedTuple):
-    """A complete response."""
+    """A complete response. `security` replaces the headers that forbid a browser to store and to run anything."""
 
     status: int
     body: bytes
     content_type: str
     headers: Headers = ()
+    security: Headers = SECURITY_HEADERS
 
 
 class StreamedAnswer(NamedTuple):
@@ -32,6 +39,7 @@ class StreamedAnswer(NamedTuple):
     headers: Headers
     parts: AsyncIterator[bytes]
     resources: AsyncExitStack
+    security: Headers = SECURITY_HEADERS
 
 
 class Problem(Exception):

@@ -1,26 +1,35 @@
 """The Flask app of the pages for people. The edge serves it in threads, beside the endpoints of the API."""
 
 import logging
-from collections.abc import Sequence
 
-from flask import Flask, Response
+from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from readmodel.web.answers import Answer, bug, json_answer, problem
+from readmodel.web.answers import JSON, Answer, bug, json_answer, problem
+from readmodel.web.description.endpoint import Description
 
 logger = logging.getLogger(__name__)
 
 
-def create_pages(routes: Sequence[str]) -> Flask:
-    """Return the app. Its index lists `routes`. It reports its errors as problems."""
-    app = Flask("allocation", static_folder=None)
+HTML = "text/html"
+
+
+def create_pages(description: Description) -> Flask:
+    """Return the app. Its index lists the described routes. It reports its errors as problems."""
+    app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     app.register_error_handler(HTTPException, lambda error: response(from_http_exception(error)))
     app.register_error_handler(Exception, from_bug)
 
     @app.get("/")
     def index() -> Response:
-        return response(json_answer({"routes": routes}))
+        found = description.index
+        if request.accept_mimetypes.best_match([JSON, HTML]) == HTML:
+            answer = Response(render_template("index.html", **found), content_type=f"{HTML}; charset=utf-8")
+        else:
+            answer = response(json_answer(found))
+        answer.headers["vary"] = "accept"
+        return answer
 
     return app
 

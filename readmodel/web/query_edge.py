@@ -5,6 +5,10 @@ from collections.abc import Callable
 from readmodel.store.reads.shared_connection import SharedConnection
 from readmodel.store.store import Store
 from readmodel.web import queries
+from readmodel.web.description.endpoint import Description, description_endpoints
+from readmodel.web.description.operations import Operations
+from readmodel.web.description.queries import query_operations
+from readmodel.web.description.service import service_operations
 from readmodel.web.edge.access import AccessTokens
 from readmodel.web.edge.access_log import AccessLog
 from readmodel.web.edge.bulkheads import Bulkhead
@@ -13,7 +17,6 @@ from readmodel.web.edge.flask_endpoint import FlaskEndpoint
 from readmodel.web.health import Check, Finding, Health
 from readmodel.web.pages import create_pages
 from readmodel.web.readings import Readings
-from readmodel.web.routes import ROUTES
 
 
 def create_query_edge(
@@ -30,11 +33,17 @@ def create_query_edge(
     The edge calls `started` when the process begins to serve requests.
     """
     bulkhead = Bulkhead("queries", threads)
+    description = Description(operations, needs_tokens=tokens is not None)
     health = Health("queries", {"queries": Check(check_views)})
     endpoints: dict[str, Endpoint] = {
         **queries.query_endpoints(store.reader, Readings(connection, bulkhead)),
         "/health/live": health,
         "/health/ready": health,
+        **description_endpoints(description, bulkhead),
     }
-    pages = FlaskEndpoint(create_pages(sorted({*endpoints, *ROUTES})), bulkhead)
+    pages = FlaskEndpoint(create_pages(description), bulkhead)
     return Edge(endpoints, pages, tokens, access_log, started)
+
+
+def operations() -> Operations:
+    return {**query_operations(), **service_operations()}

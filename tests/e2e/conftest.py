@@ -10,6 +10,7 @@ from allocation.local.redis import Redis
 from tests.support.adapters.databases import fresh_database, least_privilege
 from tests.support.adapters.redis_users import SERVICE, url_for
 from tests.support.api import Api
+from tests.support.description.described import DescribedApi, Description
 from tests.support.processes import running
 from tests.support.services import web
 
@@ -64,8 +65,17 @@ def shared_port(shared_environment: dict[str, str]) -> Iterator[int]:
         yield port
 
 
-@pytest.fixture
-def shared_api(shared_port: int) -> Iterator[Api]:
+@pytest.fixture(scope="package")
+def description(shared_port: int) -> Iterator[Description]:
+    """Yield what the shared service says about itself."""
     api = Api(shared_port)
+    yield Description(api.get("openapi.json").json)
+    api.connection.close()
+
+
+@pytest.fixture
+def shared_api(shared_port: int, description: Description) -> Iterator[Api]:
+    """Yield a client of the shared service. It compares each answer with the description of the service."""
+    api = DescribedApi(shared_port, description)
     yield api
     api.connection.close()

@@ -11,7 +11,16 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field,
 from pydantic_core import PydanticCustomError
 
 from allocation.adapters.schemas.errors import LONGEST_SHOWN, invalid, invalid_members
-from allocation.adapters.schemas.fields import MOST_LINES, BatchQuantity, Eta, Identifier, Quantity
+from allocation.adapters.schemas.fields import (
+    MOST_LINES,
+    BatchQuantity,
+    Eta,
+    Identifier,
+    OrderId,
+    Quantity,
+    Ref,
+    Sku,
+)
 from allocation.domain import commands
 
 
@@ -20,27 +29,37 @@ class Schema(BaseModel):
 
 
 class AddBatch(Schema):
-    ref: Identifier
-    sku: Identifier
+    ref: Ref
+    sku: Sku
     qty: Quantity
     eta: Eta = None
 
 
+def has_two_names(schema: dict[str, Any]) -> None:
+    """Describe the member `batchref`: it counts if there is no `ref`. pydantic does not describe it."""
+    name = {key: value for key, value in schema["properties"]["ref"].items() if key != "examples"}
+    schema["properties"]["batchref"] = {"description": "another name of `ref`, which counts if there is no `ref`"}
+    schema["required"].remove("ref")
+    schema["anyOf"] = [{"required": ["ref"]}, {"required": ["batchref"], "properties": {"batchref": name}}]
+
+
 class ChangeBatchQuantity(Schema):
-    ref: Identifier = Field(validation_alias=AliasChoices("ref", "batchref"))
+    model_config = ConfigDict(json_schema_extra=has_two_names)
+
+    ref: Ref = Field(validation_alias=AliasChoices("ref", "batchref"))
     qty: BatchQuantity
 
 
 class ChangeBatchEta(Schema):
-    ref: Identifier
+    ref: Ref
     eta: Eta
 
 
 class LineId(Schema):
     """The order line that a command names."""
 
-    orderid: Identifier
-    sku: Identifier
+    orderid: OrderId
+    sku: Sku
 
 
 class LineQuantity(LineId):
@@ -48,7 +67,7 @@ class LineQuantity(LineId):
 
 
 class LineOfOrder(Schema):
-    sku: Identifier
+    sku: Sku
     qty: Quantity
 
 
@@ -60,13 +79,13 @@ def each_sku_once(lines: list[LineOfOrder]) -> tuple[tuple[str, int], ...]:
 
 
 class AllocateOrder(Schema):
-    orderid: Identifier
+    orderid: OrderId
     lines: Annotated[list[LineOfOrder], Field(min_length=1, max_length=MOST_LINES), AfterValidator(each_sku_once)]
     all_or_nothing: StrictBool = False
 
 
 class CancelOrder(Schema):
-    orderid: Identifier
+    orderid: OrderId
 
 
 class Envelope(Schema):

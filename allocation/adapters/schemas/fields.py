@@ -39,9 +39,20 @@ def whole_number_from(least: int) -> BeforeValidator:
 
 
 Identifier = Annotated[
-    str, Field(strict=True, min_length=1, max_length=LONGEST_IDENTIFIER), AfterValidator(without_nul)
+    str,
+    Field(strict=True, min_length=1, max_length=LONGEST_IDENTIFIER, json_schema_extra={"pattern": r"^[^\u0000]*$"}),
+    AfterValidator(without_nul),
 ]
-Quantity = Annotated[int, whole_number_from(1)]
-BatchQuantity = Annotated[int, whole_number_from(0)]
+OrderId = Annotated[Identifier, Field(examples=["order-1"])]
+Sku = Annotated[Identifier, Field(examples=["RED-CHAIR"])]
+Ref = Annotated[Identifier, Field(examples=["ship-1"])]
+Quantity = Annotated[
+    int, whole_number_from(1), Field(examples=[10], json_schema_extra={"minimum": 1, "maximum": LARGEST_QTY})
+]
+BatchQuantity = Annotated[
+    int, whole_number_from(0), Field(examples=[2], json_schema_extra={"minimum": 0, "maximum": LARGEST_QTY})
+]
 """The quantity of an existing batch, which may shrink to 0."""
-Eta = Annotated[date | None, BeforeValidator(as_date)]
+Eta = Annotated[
+    date | None, BeforeValidator(as_date), Field(description="null: in the warehouse", examples=["2027-01-15"])
+]

@@ -8,11 +8,15 @@ from allocation.entrypoints.http.bulk import Bulk
 from allocation.entrypoints.http.commands import PostCommand, PostPreview
 from allocation.entrypoints.http.consistency import CreateToken
 from allocation.entrypoints.http.database_outage import DatabaseOutage
+from allocation.entrypoints.http.description.bulk import bulk_operation
+from allocation.entrypoints.http.description.commands import command_operations
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Outcome
 from readmodel.store.reads.shared_connection import SharedConnection
 from readmodel.store.store import Store
-from readmodel.web import queries
+from readmodel.web import queries, query_edge
+from readmodel.web.description.endpoint import Description, description_endpoints
+from readmodel.web.description.operations import Operations
 from readmodel.web.edge.access import AccessTokens
 from readmodel.web.edge.access_log import AccessLog
 from readmodel.web.edge.bulkheads import Bulkhead
@@ -22,7 +26,6 @@ from readmodel.web.edge.flask_endpoint import FlaskEndpoint
 from readmodel.web.health import Check, Finding, Health
 from readmodel.web.pages import create_pages
 from readmodel.web.readings import Readings
-from readmodel.web.routes import ROUTES
 
 
 class Threads(NamedTuple):
@@ -63,15 +66,21 @@ def create_edge(
         "commands": Check(check_commands),
         "queries": Check(check_views),
     }
+    description = Description(operations, needs_tokens=tokens is not None)
     health = Health("commands", checks)
     endpoints: dict[str, Endpoint] = {
         **command_endpoints(bus, threads, create_token, outage),
         **queries.query_endpoints(store.reader, Readings(connection, query_threads)),
         "/health/live": health,
         "/health/ready": health,
+        **description_endpoints(description, query_threads),
     }
-    pages = FlaskEndpoint(create_pages(sorted({*endpoints, *ROUTES})), query_threads)
+    pages = FlaskEndpoint(create_pages(description), query_threads)
     return Edge(endpoints, pages, tokens, access_log, started)
+
+
+def operations() -> Operations:
+    return {**command_operations(), "/commands": bulk_operation(), **query_edge.operations()}
 
 
 def command_endpoints(

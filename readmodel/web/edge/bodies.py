@@ -20,6 +20,8 @@ SLOWEST, SLOWEST_BULK = 10_000, 100_000
 DRAIN_WITHIN = 5.0
 KEPT_IN_MEMORY = 1_000_000
 CLOSE = (("connection", "close"),)
+NO_LENGTH = "A command needs a Content-Length. No command was executed"
+TOO_SLOW = "The body arrived too slowly. No command was executed"
 
 
 def require_media_type(request: Request, *media_types: str) -> None:
@@ -31,7 +33,7 @@ def require_length(request: Request, largest: int, too_large: str) -> int:
     """Return the Content-Length. Raise a Problem if it is missing or above `largest`."""
     length = request.content_length
     if length is None:
-        raise Problem(411, "A command needs a Content-Length. No command was executed")
+        raise Problem(411, NO_LENGTH)
     if length > largest:
         raise Problem(413, too_large)
     return length
@@ -94,7 +96,7 @@ def cut(length: int) -> Problem:
 
 
 def too_slow() -> Problem:
-    return Problem(408, "The body arrived too slowly. No command was executed", CLOSE)
+    return Problem(408, TOO_SLOW, CLOSE)
 
 
 async def drain(request: Request) -> None:

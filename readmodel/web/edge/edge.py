@@ -9,20 +9,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from readmodel.web.answers import Answer, Headers, Problem, StreamedAnswer, bug, problem
+from readmodel.web.answers import Answer, Problem, StreamedAnswer, bug, problem
 from readmodel.web.edge.access import AccessTokens
 from readmodel.web.edge.access_log import AccessLog
 from readmodel.web.edge.bodies import drain
 from readmodel.web.edge.request import ClientGone, Connection, Request, Scope
 
 logger = logging.getLogger(__name__)
-
-SECURITY_HEADERS: Headers = (
-    ("x-content-type-options", "nosniff"),
-    ("cache-control", "no-store"),
-    ("referrer-policy", "no-referrer"),
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-)
 
 
 CLIENT_GONE = 499
@@ -67,6 +60,11 @@ class Edge:
         """The web server calls this method before the process serves its first request."""
         self._started()
 
+    @property
+    def paths(self) -> frozenset[str]:
+        """The paths that have an endpoint."""
+        return frozenset(self._endpoints)
+
     async def __rsgi__(self, scope: Scope, connection: Connection) -> None:
         request = Request(scope, connection)
         began = time.perf_counter()
@@ -80,7 +78,7 @@ class Edge:
         """Send the answer. Return its status, or CLIENT_GONE."""
         try:
             answer = await self.answer(request)
-            headers = [("x-request-id", request.correlation_id), *SECURITY_HEADERS, *answer.headers]
+            headers = [("x-request-id", request.correlation_id), *answer.security, *answer.headers]
             if isinstance(answer, StreamedAnswer):
                 await send_parts(request, answer, headers)
             else:

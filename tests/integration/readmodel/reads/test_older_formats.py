@@ -16,6 +16,8 @@ from readmodel.store.store import Store
 from readmodel.web.health import Finding
 from readmodel.web.query_edge import create_query_edge
 from readmodel.web.routes import ROUTES
+from tests.support.api import Answer
+from tests.support.description.described import Description
 from tests.support.edge_client import EdgeClient
 from tests.support.patience import PATIENCE
 from tests.support.readmodel.rebuilds import allocate_some, follow_to_the_end
@@ -45,6 +47,16 @@ def answers(client: EdgeClient) -> dict[str, tuple[int, object]]:
     return {route: (one.status, one.json["message"] if one.status == 503 else one.json) for route, one in found.items()}
 
 
+def check_descriptions(client: EdgeClient) -> None:
+    """Compare the answer of each route with its description."""
+    description = Description(client.get("/openapi.json").json)
+    for path in map(path_of, ROUTES):
+        found = client.get(path)
+        description.check(
+            "GET", path, Answer(found.status, found.headers["content-type"], found.headers, found.body.decode())
+        )
+
+
 @pytest.mark.parametrize("number", range(1, NEWEST + 1))
 def test_an_older_format_shows_no_other_answer(
     number: int, bus: MessageBus, model: Store, log: EventLog, client: EdgeClient
@@ -53,6 +65,7 @@ def test_an_older_format_shows_no_other_answer(
     follow_to_the_end(model, log)
     expected = answers(client)
     assert {status for status, _ in expected.values()} == {200}
+    check_descriptions(client)
     rebuild(model, log, PROJECTION, target=Format(number, kept=100 if number > 1 else 0))
     found = answers(client)
     refused = 503, str(NeedsRebuild())

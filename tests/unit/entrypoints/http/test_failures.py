@@ -13,6 +13,8 @@ from allocation.entrypoints.http.database_outage import DatabaseOutage
 from allocation.entrypoints.http.responses import BUG, failure, location_of, status_of
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
+from readmodel.web import query_edge
+from readmodel.web.description.endpoint import Description
 from readmodel.web.edge.bulkheads import Bulkhead
 from readmodel.web.edge.edge import Edge
 from readmodel.web.edge.flask_endpoint import FlaskEndpoint
@@ -39,7 +41,8 @@ def client() -> Iterator[EdgeClient]:
     endpoints = command_endpoints(
         MessageBus(unavailable, lambda events: None), Threads(1, 1, 1), lambda written: "", DatabaseOutage()
     )
-    client = EdgeClient(Edge(endpoints, FlaskEndpoint(create_pages([]), Bulkhead("pages", 1))))
+    pages = create_pages(Description(query_edge.operations, needs_tokens=False))
+    client = EdgeClient(Edge(endpoints, FlaskEndpoint(pages, Bulkhead("pages", 1))))
     yield client
     client.close()
 
