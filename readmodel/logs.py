@@ -8,6 +8,8 @@ import json
 import logging
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -136,6 +138,16 @@ def visible(text: str) -> str:
 
 def visible_character(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
+@contextmanager
+def worker_bugs() -> Iterator[None]:
+    """Log an error that ends a worker of the web server, which would print it in another form."""
+    try:
+        yield
+    except Exception as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        raise SystemExit(1) from error
 
 
 def log_bug(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

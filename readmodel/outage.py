@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from redis.exceptions import RedisError
-
 MOST_REASONS = 20
 REDIS, DATABASE = "Redis", "database"
 SHOWN = {REDIS: "Redis", DATABASE: "The database"}
@@ -68,6 +66,8 @@ class Outage:
 
 def store_of(reason: object) -> str | None:
     """Return the store that is unavailable, if the reason is an error of a store. Other errors name it themselves."""
+    from redis.exceptions import RedisError  # Not earlier: every subcommand imports this module.
+
     return REDIS if isinstance(reason, RedisError) else getattr(reason, "store", None)
 
 

@@ -5,15 +5,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from allocation.adapters.schemas.commands import COMMANDS, Message, parse
-from allocation.adapters.schemas.errors import InvalidInput
-from allocation.domain.changes import Origin
-from allocation.domain.errors import Refusal
+from allocation.adapters.postgres.parked_messages import ParkedMessages
+from allocation.adapters.schemas.commands import COMMANDS
 from allocation.entrypoints.inbox import Inbox
+from allocation.entrypoints.messages import Messages, correlation_id_of, shortened
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.unit_of_work import StoreUnavailable
+from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
 from allocation.shutdown import Shutdown
-from readmodel.correlation import is_valid, new_id
 from readmodel.outage import Outage
 
 logger = logging.getLogger(__name__)
@@ -22,51 +20,64 @@ CHANNEL = "change_batch_quantity"
 SCHEMA = COMMANDS[CHANNEL]
 POLL = 0.25
 PAUSE = 1.0
+RETRY_EVERY = 1.0
+"""Seconds between two looks at the parked messages."""
 DRAINED_WITHIN = 2.0
-LONGEST_SHOWN = 500
+INTERRUPTED = f"The consumer is interrupted, and retries every {PAUSE:.0f} s"
 
 
 class Consumer:
-    """The consumer of CHANNEL. `counts` holds the numbers of "handled", "refused" and "failed" messages.
+    """The consumer of CHANNEL. `counts` holds the numbers of "handled", "refused", "parked" and "failed" messages.
 
-    It calls `show_life` at each turn. With `log_each`, it logs each message that it has handled.
+    If a message fails because of a bug, the consumer parks it and the later messages about its batch, and goes on. It
+    retries parked messages. A message has failed if the store is unavailable at the end of the process.
+
+    It calls `show_life` at each turn, and `start_metrics` when it starts. With `log_each`, it logs each message that it
+    has handled.
     """
 
     def __init__(
         self,
         bus: MessageBus,
+        parked: ParkedMessages,
         inbox: Inbox,
         shutdown: Shutdown,
         show_life: Callable[[], None] = lambda: None,
+        start_metrics: Callable[[], None] = lambda: None,
         *,
         log_each: bool = False,
     ) -> None:
         self.counts = Counter[str]()
-        self._bus = bus
+        self._messages = Messages(bus, parked, CHANNEL, SCHEMA)
         self._inbox = inbox
+        self._start_metrics = start_metrics
         self._shutdown = shutdown
         self._show_life = show_life
         self._log_each = log_each
         self._outage = Outage(logger)
+        self._retried_at = 0.0
 
     def run(self) -> None:
         """Handle messages until the shutdown.
 
         After the shutdown request, handle the messages that have already arrived, for up to DRAINED_WITHIN seconds.
         """
+        self._start_metrics()
         self._inbox.start()
         while not self._shutdown.requested:
             self._show_life()
+            self._retry_parked()
             self._consume_next()
         self._inbox.join(DRAINED_WITHIN)
         deadline = time.monotonic() + DRAINED_WITHIN
         while time.monotonic() < deadline and self._consume_next():
             pass
         logger.info(
-            "The consumer stops. Handled: %s. Refused: %s. Failed: %s. Not handled: %s",
+            "The consumer stops. Handled: %s. Refused: %s. Failed: %s. Parked: %s. Not handled: %s",
             self.counts["handled"],
             self.counts["refused"],
             self.counts["failed"],
+            self.counts["parked"],
             self._inbox.waiting,
         )
 
@@ -81,55 +92,42 @@ class Consumer:
         return data is not None
 
     def _consume(self, data: bytes) -> None:
-        """Handle a message. If the command is refused or fails, log that and return."""
+        """Execute a message or park it. If the command is refused or the store is unavailable, log that and return."""
         number = self.counts.total() + 1
         fields = {"correlation_id": correlation_id_of(data)}
         try:
-            self._handle(data, fields["correlation_id"])
-            self.counts["handled"] += 1
-            if self._log_each:
-                logger.info("Message %s on %s was handled", number, CHANNEL, extra=fields)
-            self._outage.over("The consumer executes commands")
-        except (InvalidInput, Refusal) as refusal:
-            self._outage.over("The consumer executes commands")
-            self.counts["refused"] += 1
-            logger.error(
-                "Message %s on %s was refused: %s: %s", number, CHANNEL, refusal, shortened(data), extra=fields
-            )
-        except StoreUnavailable as error:
-            self.counts["failed"] += 1
+            result = self._execute_or_park(number, data, fields["correlation_id"])
+        except (StoreUnavailable, RetryableError) as error:
+            result = "failed"
             logger.error("Message %s on %s failed: %s: %s", number, CHANNEL, error, shortened(data), extra=fields)
-        except Exception:
-            self.counts["failed"] += 1
-            message = "Message %s on %s failed because of a bug: %s"
-            logger.exception(message, number, CHANNEL, shortened(data), extra=fields)
+        self.counts[result] += 1
+        if self._log_each and result == "handled":
+            logger.info("Message %s on %s was handled", number, CHANNEL, extra=fields)
 
-    def _handle(self, data: bytes, correlation_id: str) -> None:
-        """Execute the command in the message. Raise InvalidInput or Refusal if the message is bad.
+    def _execute_or_park(self, number: int, data: bytes, correlation_id: str) -> str:
+        """Return what happened to the message: see `counts`.
 
         If the store is unavailable, retry until the shutdown request, because Redis delivers a message only once. After
-        the shutdown request, raise StoreUnavailable.
+        the shutdown request, raise StoreUnavailable or RetryableError.
         """
-        command = SCHEMA.from_json(data)
         while True:
             try:
-                self._bus.handle(command, origin=Origin(correlation_id=correlation_id))
-                return
-            except StoreUnavailable as error:
-                self._outage.failed(f"The consumer is interrupted, and retries every {PAUSE:.0f} s", error)
+                result = self._messages.execute_or_park(number, data, correlation_id)
+                self._outage.over("The consumer executes commands")
+                return result
+            except (StoreUnavailable, RetryableError) as error:
+                self._outage.failed(INTERRUPTED, error)
                 self._show_life()
                 if self._shutdown.wait(PAUSE):
                     raise
 
-
-def correlation_id_of(data: bytes) -> str:
-    """Return the member `correlation_id` of the message, or a new id if it has no valid one."""
-    try:
-        found = parse(Message, data).correlation_id
-    except InvalidInput:
-        return new_id()
-    return found if isinstance(found, str) and is_valid(found) else new_id()
-
-
-def shortened(data: bytes) -> str:
-    return repr(data[:LONGEST_SHOWN]) + ("…" if len(data) > LONGEST_SHOWN else "")
+    def _retry_parked(self) -> None:
+        """Execute a parked message that is due, at most every RETRY_EVERY seconds."""
+        if time.monotonic() < self._retried_at + RETRY_EVERY:
+            return
+        self._retried_at = time.monotonic()
+        try:
+            self._messages.retry()
+            self._outage.over("The consumer executes commands")
+        except (StoreUnavailable, RetryableError) as error:
+            self._outage.failed(INTERRUPTED, error)

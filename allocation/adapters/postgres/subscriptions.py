@@ -1,21 +1,56 @@
-"""The cursors of the subscriptions. A subscription has handled the log up to its cursor."""
+"""The cursors of the subscriptions. A subscription has handled or parked the log up to its cursor."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from typing import NamedTuple
 from zlib import crc32
 
 from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
 from allocation.adapters.postgres.driver.errors import NOT_MIGRATED, translated_errors
-from allocation.adapters.postgres.log.event_log import last_of, read_types
-from allocation.service_layer.unit_of_work import LoggedEvent, StoreUnavailable
+from allocation.adapters.postgres.log.typed_entries import LogEntry, positions_of, read_types
+from allocation.adapters.postgres.parked_events import ParkedEvents, Retries
+from allocation.service_layer.unit_of_work import StoreUnavailable
 
 SUBSCRIPTION_LOCK = 0x2A14 << 48
 STORED_EVERY = 10_000
 
 READ_CURSOR = text("SELECT cursor FROM subscriptions WHERE name = :name")
 MOVE_CURSOR = text("UPDATE subscriptions SET cursor = :cursor WHERE name = :name")
+READ_STATES = text("SELECT name, cursor, last_error, last_error_at, failing_since FROM subscriptions ORDER BY name")
+NOTE_ERROR = text("""
+    UPDATE subscriptions
+    SET last_error = :error, last_error_at = clock_timestamp(),
+        failing_since = coalesce(failing_since, clock_timestamp())
+    WHERE name = :name
+""")
+NOTE_SUCCESS = text("UPDATE subscriptions SET failing_since = NULL WHERE name = :name AND failing_since IS NOT NULL")
+
+
+class SubscriptionState(NamedTuple):
+    """A row of a subscription. `failing_since` is None if it works. `last_error` stays when it works again.
+
+    The stored cursor may be up to STORED_EVERY positions too low: see `Cursor.move`.
+    """
+
+    name: str
+    cursor: int
+    last_error: str | None
+    last_error_at: datetime | None
+    failing_since: datetime | None
+
+
+def subscription_states(connection: Connection) -> list[SubscriptionState]:
+    """Return the state of each subscription, sorted by name."""
+    return [SubscriptionState(*row) for row in connection.execute(READ_STATES)]
+
+
+def note_error(engine: Engine, name: str, error: str) -> None:
+    """Store the error that interrupts the subscription. Raise RetryableError and StoreUnavailable."""
+    with translated_errors(), engine.begin() as connection:
+        connection.execute(NOTE_ERROR, {"name": name, "error": error})
 
 
 class Cursor:
@@ -26,19 +61,33 @@ class Cursor:
     """
 
     def __init__(self, connection: Connection, name: str, position: int) -> None:
+        self.parked = ParkedEvents(connection, name)
+        self.position = self._stored = position
         self._connection = connection
         self._name = name
-        self.position = self._stored = position
+        self._skipped_upto, self._not_skipped = 0, frozenset[str]()
 
-    def read(self, types: Sequence[str], upto: int | None) -> tuple[list[LoggedEvent], int, list[str]]:
-        """Return the next events of these types, up to position `upto`, with the next cursor and the events' names."""
-        return read_types(self._connection, types, self.position, upto=upto)
+    def read(self, types: Sequence[str], upto: int | None) -> tuple[list[LogEntry], int]:
+        """Return the next events of these types, up to position `upto`, and the next cursor."""
+        entries, position = read_types(self._connection, types, self.position, upto=upto)
+        if self.position < self._skipped_upto:
+            wanted, end = self._not_skipped, self._skipped_upto
+            entries = [entry for entry in entries if entry.position > end or entry.name in wanted]
+        return entries, position
 
-    def skip(self, names: Sequence[str]) -> None:
-        """Move the cursor to the last event that has one of these names, if the cursor is below it."""
-        position = last_of(self._connection, names)
-        if position > self.position:
-            self.move(position, handled=True)
+    def skip(self, handled: Sequence[str], parked: Sequence[str]) -> None:
+        """Skip the events up to the last one that has one of the names in `handled`, except those in `parked`.
+
+        The database may have lost the letters of parked events together with the cursor. So `read` returns them again.
+        """
+        last = max(positions_of(self._connection, handled), default=0)
+        if last <= self.position:
+            return
+        self._skipped_upto, self._not_skipped = last, frozenset(parked).difference(handled)
+        again = positions_of(self._connection, sorted(self._not_skipped))
+        start = min((position for position in again if self.position < position <= last), default=last + 1) - 1
+        if start > self.position:
+            self.move(start, handled=True)
 
     def move(self, position: int, *, handled: bool) -> None:
         """Move the cursor to `position`.
@@ -50,6 +99,15 @@ class Cursor:
         if handled or position - self._stored >= STORED_EVERY:
             self._connection.execute(MOVE_CURSOR, {"name": self._name, "cursor": position})
             self._stored = position
+
+    def park(self, failed: Mapping[int, str | None], position: int, retries: Retries) -> None:
+        """Move the cursor to `position`, and park these events: see `ParkedEvents.park`."""
+        self.parked.park(failed, position, retries)
+        self.position = self._stored = position
+
+    def note_success(self) -> None:
+        """Store that nothing interrupts the subscription now."""
+        self._connection.execute(NOTE_SUCCESS, {"name": self._name})
 
 
 @contextmanager

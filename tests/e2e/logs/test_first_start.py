@@ -1,13 +1,15 @@
 """On empty stores, the log has only the service's own records, and says when each process listens."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.e2e.logs import JsonLog
 from tests.support.e2e.service_run import run_service
-from tests.support.processes import run_to_end
+from tests.support.processes import only, run_to_end
 
 OURS = ("allocation.", "readmodel.")
 
@@ -25,6 +27,17 @@ def test_a_first_start_logs_only_our_own_records(tmp_path: Path) -> None:
     assert log.messages().count(listens) == 2, "a line for each of the two workers"
     assert {"The relay follows the log", "The consumer listens on change_batch_quantity"} <= set(log.messages())
     assert {record["process"] for record in log.records()} == {"run", "relay", "consumer", "serve"}
+
+
+def test_a_bug_is_one_json_object() -> None:
+    """Also if it ends a worker of the web server."""
+    for factory in ("create_web_app", "create_query_app"):
+        code = f"from allocation import bootstrap as b; b.create_engine = b.create_store = None; b.{factory}()"
+        variables = only({"ALLOCATION_LOG": "json", "DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h/0"})
+        ended = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True)
+        record = json.loads(ended.stderr)
+        assert (ended.returncode, ended.stdout, record["level"]) == (1, "", "CRITICAL")
+        assert "TypeError: 'NoneType' object is not callable" in record["exception"]
 
 
 def test_an_error_at_the_start_is_one_json_object() -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, text
 
+from allocation.adapters.postgres.parked_events import Retries
 from allocation.domain.commands import Allocate, CreateBatch
 from allocation.entrypoints.relay.handled_events import HandledEvents
 from allocation.entrypoints.relay.subscription import Subscription
@@ -15,6 +16,7 @@ from allocation.shutdown import Shutdown
 from readmodel.store.client import redis_client
 
 NAME = "out_of_stock"
+AT_ONCE = Retries(attempts=3, pause=0.0)
 Handle = Callable[[Sequence[LoggedEvent]], None]
 
 
@@ -37,10 +39,14 @@ def without_redis() -> HandledEvents:
 
 @contextmanager
 def subscription(
-    engine: Engine, handle: Handle, shutdown: Shutdown | None = None, handled: HandledEvents | None = None
+    engine: Engine,
+    handle: Handle,
+    shutdown: Shutdown | None = None,
+    handled: HandledEvents | None = None,
+    retries: Retries = AT_ONCE,
 ) -> Iterator[Subscription]:
     shutdown, handled = shutdown or Impatient(), handled or without_redis()
-    thread = Subscription(NAME, ["OutOfStock"], engine, handle, handled, shutdown)
+    thread = Subscription(NAME, ["OutOfStock"], engine, handle, handled, shutdown, retries=retries)
     thread.start()
     try:
         yield thread

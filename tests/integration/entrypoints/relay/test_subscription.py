@@ -146,11 +146,11 @@ def test_a_bug_in_a_subscription_ends_the_relay(
 ) -> None:
     """It ends even a relay that waits for Redis. If only the thread died, operators would not notice."""
 
-    def fail(events: Sequence[LoggedEvent]) -> None:
+    def fail() -> int:
         raise ValueError("a bug")
 
     shutdown = Shutdown()
-    faulty = Subscription(NAME, ["OutOfStock"], engine, fail, without_redis(), shutdown)
+    faulty = Subscription(NAME, ["OutOfStock"], engine, lambda _: None, without_redis(), shutdown, upto=fail)
     unavailable = Store(redis_client(f"redis://127.0.0.1:{free_port()}/0"))
     relay = Relay(EventLog(engine), model if redis_is_available else unavailable, PROJECTION, shutdown, [faulty])
     failures: list[BaseException] = []

@@ -1,0 +1,66 @@
+"""Passes events to the handler of a subscription, and finds those that make it fail."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from redis.exceptions import RedisError
+
+from allocation.adapters.postgres.log.typed_entries import LogEntry
+from allocation.entrypoints.relay.handled_events import HandledEvents
+from allocation.service_layer.out_of_stock import NotSent
+from allocation.service_layer.unit_of_work import LoggedEvent, RetryableError, StoreUnavailable
+from readmodel.faults import reason_of
+from readmodel.store.errors import UnknownFormat
+
+UNAVAILABLE = (RedisError, StoreUnavailable, RetryableError, NotSent, UnknownFormat)
+"""The errors of a store or a mail server. A retry without an end may succeed. Any other error is an event's fault."""
+
+Failed = dict[int, str | None]
+"""Maps the position of an event that was not handled to the error, or to None if the event must wait."""
+
+
+class Delivery:
+    """Passes events to `handle`, and records their names."""
+
+    def __init__(self, handle: Callable[[Sequence[LoggedEvent]], None], handled: HandledEvents) -> None:
+        self._handle = handle
+        self._handled = handled
+
+    def deliver(self, entries: Sequence[LogEntry]) -> Failed:
+        """Handle the events, which are in order. Return those that were not handled.
+
+        If the handler fails, pass the events of each SKU alone, and then event by event. After an event that fails,
+        the later events of its SKU wait. Raise an error of UNAVAILABLE.
+        """
+        error = self._passes(entries) if entries else None
+        if error is None:
+            return {}
+        if len(entries) == 1:
+            return {entries[0].position: error}
+        of_sku = defaultdict[str, list[LogEntry]](list)
+        for entry in entries:
+            of_sku[entry.sku].append(entry)
+        if len(of_sku) == 1:
+            return self._deliver_each(entries)
+        failed: Failed = {}
+        for own in of_sku.values():
+            failed |= self.deliver(own)
+        return failed
+
+    def _deliver_each(self, entries: Sequence[LogEntry]) -> Failed:
+        for number, entry in enumerate(entries):
+            error = self._passes([entry])
+            if error is not None:
+                return {entry.position: error} | {later.position: None for later in entries[number + 1 :]}
+        return {}
+
+    def _passes(self, entries: Sequence[LogEntry]) -> str | None:
+        """Return None if the handler has handled these events, and otherwise its error."""
+        try:
+            self._handle([entry.event for entry in entries])
+        except UNAVAILABLE:
+            raise
+        except Exception as error:  # The caller parks the event with this error.
+            return reason_of(error)
+        self._handled.record([entry.name for entry in entries])
+        return None
