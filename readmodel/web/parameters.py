@@ -130,6 +130,8 @@ def identifiers(request: Request, parameter: Parameter) -> list[str]:
         found = f"not {len(values)} times, for example ?id=a&id=b"
         raise Problem(400, f"The parameter {parameter.name} must occur 1 to {most} times, {found}")
     for value in values:
+        if not value:
+            raise Problem(400, f"The parameter {parameter.name} must not be empty")
         require_identifier(value)
     return values
 

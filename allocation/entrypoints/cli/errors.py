@@ -74,6 +74,7 @@ EXPECTED = (
         f"{AGAIN}. If it fails again, end the session that holds the lock",
     ),
     Expected("allocation.service_layer.unit_of_work", "StoreUnavailable", advice_on_store),
+    Expected("readmodel.metrics.files", "FolderUnusable", "Delete the folder, or free space for it"),
     Expected("readmodel.projector.verification.differences", "ViewsBehind", "Run allocation check relay"),
     Expected("readmodel.projector.rebuild", "RebuildFailed", f"{AGAIN}. If it fails again, run allocation audit"),
     Expected("readmodel.store.errors", "UnknownFormat", "Use the newer release, or run allocation rebuild"),

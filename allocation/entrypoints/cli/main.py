@@ -10,9 +10,11 @@ from allocation.entrypoints.cli.inspect.check import check
 from allocation.entrypoints.cli.inspect.completion import completion
 from allocation.entrypoints.cli.inspect.digest import digest
 from allocation.entrypoints.cli.inspect.env import env
+from allocation.entrypoints.cli.inspect.status import status
 from allocation.entrypoints.cli.load.csv_files import allocate_from_csv, load
 from allocation.entrypoints.cli.operate.access_tokens import access_token
 from allocation.entrypoints.cli.operate.database import migrate
+from allocation.entrypoints.cli.operate.dead_letters import dead
 from allocation.entrypoints.cli.operate.verification import repair, verify
 from allocation.entrypoints.cli.operate.views import adopt, rebuild
 from allocation.entrypoints.cli.program import NAME, Program
@@ -22,9 +24,9 @@ from readmodel import logs
 
 SECTIONS = {
     "Run": (run, serve, queries, relay, consumer),
-    "Operate": (migrate, rebuild, adopt, verify, repair, access_token),
+    "Operate": (migrate, rebuild, adopt, verify, repair, dead, access_token),
     "Load": (load, allocate_from_csv),
-    "Inspect": (check, audit, digest, env, completion),
+    "Inspect": (status, check, audit, digest, env, completion),
 }
 """The sections of the help, with their commands."""
 

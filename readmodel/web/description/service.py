@@ -5,13 +5,15 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from readmodel.web import metrics
 from readmodel.web.answers import JSON
 from readmodel.web.description.operations import Operation, Operations, Problem, Reply, Text, access_replies, refused
-from readmodel.web.edge.access import ANY
+from readmodel.web.edge.access import ANY, METRICS
 from readmodel.web.files import FILES, PAGE
 from readmodel.web.parameters import HEADER, PATH, Parameter
 
 HTML = "text/html"
+MetricsText = Annotated[str, Field(examples=["allocation_store_up 1\n"])]
 UNCHANGED = Reply("The client has it already", headers=("ETag",), name="Unchanged")
 KNOWN = Parameter("If-None-Match", {"type": "string"}, "The `ETag` of an earlier answer", None, HEADER)
 FILE = Parameter(
@@ -123,3 +125,17 @@ def service_operations() -> Operations:
             {200: Reply("It can", {JSON: Ready}), 503: not_ready},
         ),
     }
+
+
+def metrics_operations() -> Operations:
+    replies = {
+        200: Reply("The metrics, in the text format of Prometheus", {"text/plain": MetricsText}),
+        503: refused(
+            503,
+            "The server is handling too many of these requests",
+            "The server is handling too many metrics. Nothing was executed",
+            headers=("Retry-After",),
+        ),
+        **access_replies(METRICS),
+    }
+    return {metrics.PATH: Operation("GET", "service", "Metrics, for Prometheus", METRICS, replies)}

@@ -86,7 +86,7 @@ def check_queries() -> Checked:
 def check_relay() -> Checked:
     from redis.exceptions import RedisError
 
-    from allocation.entrypoints.relay.verification.drift import corrected_registers
+    from readmodel.store.records.drift import corrected_registers
 
     redis, names = redis_of(settings_with("redis_url"))
     try:

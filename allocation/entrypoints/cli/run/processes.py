@@ -62,16 +62,21 @@ def exec_web_server(factory: str, settings: Settings, process: str = "serve", **
     `process` is the role of the workers in the log. They get the URLs of `settings` in their environment. `options`
     replace or add options of the web server.
 
-    Raise BadSettings if the access tokens are bad or missing, and CannotStart if the port is in use.
+    Raise BadSettings if the access tokens are bad or missing, CannotStart if the port is in use, and FolderUnusable if
+    the workers can't keep their metrics.
     """
     from allocation.entrypoints.http.access_tokens import read_access_tokens
     from allocation.local.ports import require_free
+    from readmodel.metrics import files
 
     read_access_tokens(settings)  # A worker reports a bad token only in its log, and then the web server ends.
     urls = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
     os.environ.update({name: url for name, url in urls.items() if url is not None})
     os.environ["ALLOCATION_REDIS_PREFIX"] = settings.redis_prefix
     require_free(settings.host, settings.port)  # Otherwise two web servers could share the port without an error.
+    folder = files.default_folder(settings.host, settings.port)
+    files.make_empty(folder)  # Before the first worker: a worker that dies leaves its counters to the others.
+    os.environ[files.VARIABLE] = str(folder)
     chosen = {
         "interface": "rsgi",
         "host": settings.host,
@@ -108,6 +113,7 @@ def relay() -> None:
     from allocation.entrypoints.cli.alone import require_alone
 
     settings = settings_with("database_url", "redis_url")
+    require_metrics_port(settings, settings.relay_metrics_port, "ALLOCATION_RELAY_METRICS_PORT")
     require_alone(settings)
     bootstrap.create_relay(settings, shutdown_on_signals()).run()
 
@@ -119,8 +125,21 @@ def consumer() -> None:
     from allocation.entrypoints.cli.alone import require_alone
 
     settings = settings_with("database_url", "redis_url")
+    require_metrics_port(settings, settings.consumer_metrics_port, "ALLOCATION_CONSUMER_METRICS_PORT")
     require_alone(settings)
     bootstrap.create_consumer(settings, shutdown_on_signals()).run()
+
+
+def require_metrics_port(settings: Settings, port: int | None, setting: str) -> None:
+    """Raise BadSettings if the access tokens are bad or missing, and CannotStart if the port of metrics is in use."""
+    from allocation.entrypoints.http.access_tokens import read_access_tokens
+    from allocation.local.ports import require_free
+    from readmodel.metrics import files
+
+    os.environ.pop(files.VARIABLE, None)  # The process has no siblings. It keeps its metrics in its own memory.
+    if port is not None:
+        read_access_tokens(settings)
+        require_free(settings.host, port, setting=setting)
 
 
 def shutdown_on_signals() -> Shutdown:

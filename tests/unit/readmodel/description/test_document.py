@@ -82,7 +82,7 @@ def contents_of(described: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize("needs_tokens", [True, False])
 def test_the_document_says_whether_a_token_is_needed(needs_tokens: bool) -> None:
-    paths = document(operations(), needs_tokens=needs_tokens)["paths"]
+    paths = document(operations(has_metrics=True), needs_tokens=needs_tokens)["paths"]
     optional: list[dict[str, list[str]]] = [] if needs_tokens else [{}]
     assert paths["/orders"]["get"]["security"] == [{"accessToken": ["query"]}, *optional]
     assert paths["/"]["get"]["security"] == [{"accessToken": []}, *optional]
