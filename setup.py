@@ -17,6 +17,7 @@ setup(
         "flask>=3.1",
         "granian>=2.5",
         "orjson>=3.10",
+        "prometheus-client>=0.22",
         "psycopg2-binary>=2.9.10",
         "pydantic>=2.11",
         "pydantic-settings>=2.9",

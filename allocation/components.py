@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from allocation.adapters.postgres.log.event_log import EventLog
     from allocation.service_layer.messagebus import MessageBus, Publish
+    from allocation.service_layer.observer import Observer
+    from readmodel.metrics.reporter import Reporter
+    from readmodel.projector.fast_path import Observer as FastPathObserver
     from readmodel.store.names import Names
     from readmodel.store.reads.shared_connection import SharedConnection
     from readmodel.store.store import Store
@@ -42,32 +45,63 @@ def create_sign_of_life(settings: Settings, process: str) -> Callable[[], None]:
     return SignOfLife(create_redis(settings, timeout=1.0, retries=0), create_names(settings).alive(process)).show
 
 
-def create_message_bus(engine: "Engine", publish: "Publish", commands_together: int = 1) -> "MessageBus":
+def create_reporter(settings: Settings, role: str) -> "Reporter":
+    from readmodel.metrics.reporter import Reporter
+
+    return Reporter(role, create_redis(settings, timeout=1.0, retries=0), create_names(settings))
+
+
+def start_metrics(settings: Settings, port: int | None, reporter: "Reporter") -> Callable[[], None]:
+    """Return the function that starts the report of a process without a web server, and its port of metrics, if any."""
+    if port is None:
+        return reporter.start
+    from allocation.entrypoints.http.access_tokens import read_access_tokens
+    from readmodel.metrics.server import MetricsServer
+
+    server = MetricsServer(settings.host, port, reporter.expose, read_access_tokens(settings))
+
+    def start() -> None:
+        server.start()
+        reporter.start()
+
+    return start
+
+
+def create_message_bus(
+    engine: "Engine", publish: "Publish", commands_together: int = 1, observer: "Observer | None" = None
+) -> "MessageBus":
     from allocation.adapters.postgres.migrations.revision import SchemaGate
     from allocation.adapters.postgres.unit_of_work import unit_of_work
     from allocation.service_layer.messagebus import MessageBus
+    from allocation.service_layer.observer import UNOBSERVED
 
-    return MessageBus(partial(unit_of_work, engine, SchemaGate(engine)), publish, commands_together)
+    begin = partial(unit_of_work, engine, SchemaGate(engine))
+    return MessageBus(begin, publish, commands_together, observer or UNOBSERVED)
 
 
 def leave_to_relay(_: object) -> None:
     """Publish nothing: the relay reads the events from the log."""
 
 
-def create_fast_path(settings: Settings) -> "Publish":
+def create_fast_path(settings: Settings, observer: "FastPathObserver | None" = None) -> "Publish":
     from allocation.event_handlers import PROJECTION
     from readmodel.projector import fast_path
 
-    return fast_path.FastPath(create_store(settings, timeout=fast_path.TIMEOUT), PROJECTION)
+    store = create_store(settings, timeout=fast_path.TIMEOUT)
+    return fast_path.FastPath(store, PROJECTION, observer=observer or fast_path.UNOBSERVED)
 
 
-def create_engine(settings: Settings, *, connections: int = 5, direct: bool = False) -> "Engine":
-    """Build an engine. A `direct` engine must not use a pooler: its locks and settings outlive transactions."""
+def create_engine(
+    settings: Settings, *, connections: int = 5, direct: bool = False, sent: Callable[[], None] = lambda: None
+) -> "Engine":
+    """Build an engine. A `direct` engine must not use a pooler: its locks and settings outlive transactions.
+
+    It calls `sent` for each trip of a command's transaction.
+    """
     from allocation.adapters.postgres.driver.engine import create_postgres_engine
 
-    return create_postgres_engine(
-        required(settings.database_url, "DATABASE_URL"), connections=connections, direct=direct
-    )
+    url = required(settings.database_url, "DATABASE_URL")
+    return create_postgres_engine(url, connections=connections, direct=direct, sent=sent)
 
 
 def create_log(settings: Settings, engine: "Engine") -> "EventLog":

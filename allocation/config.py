@@ -29,6 +29,7 @@ RedisUrl = Annotated[str, AfterValidator(urls.check_redis)]
 SmtpUrl = Annotated[str, AfterValidator(urls.check_smtp)]
 Host = Annotated[str, AfterValidator(check_host)]
 PrintablePath = Annotated[Path, AfterValidator(check_path)]
+Port = Annotated[int | None, Field(ge=1, le=65535)]
 YEAR = 31_536_000
 LOG = "ALLOCATION_LOG"
 MOST_WORKERS, MOST_THREADS = 256, 1_000
@@ -48,7 +49,8 @@ class Settings(BaseSettings):
     If `database_url` is None, `allocation run` starts PostgreSQL with its data in the folder `data`. The same applies
     to `redis_url` and Redis. If `smtp_url` is None, the relay logs notices instead of mailing them. `mail_window`,
     `keys_kept`, `read_patience`, `views_stale` and `views_too_old` are in seconds. `verify_rate` is in registers per
-    second. `history` is the number of events that the history of an order keeps. `log` is the form of the log.
+    second. `history` is the number of events that the history of an order keeps. `log` is the form of the log. If a
+    port of metrics is None, that process does not serve its metrics.
     """
 
     database_url: DatabaseUrl | None = None
@@ -59,6 +61,8 @@ class Settings(BaseSettings):
     access_tokens: str = Field("", validation_alias="ALLOCATION_ACCESS_TOKENS", repr=False)
     access_tokens_file: PrintablePath | None = Field(None, validation_alias="ALLOCATION_ACCESS_TOKENS_FILE")
     port: int = Field(5005, validation_alias="ALLOCATION_PORT", ge=1, le=65535)
+    relay_metrics_port: Port = Field(None, validation_alias="ALLOCATION_RELAY_METRICS_PORT")
+    consumer_metrics_port: Port = Field(None, validation_alias="ALLOCATION_CONSUMER_METRICS_PORT")
     workers: int = Field(2, validation_alias="ALLOCATION_WORKERS", ge=1, le=MOST_WORKERS)
     threads: int = Field(32, validation_alias="ALLOCATION_THREADS", ge=1, le=MOST_THREADS)
     commands_together: int = Field(100, validation_alias="ALLOCATION_COMMANDS_TOGETHER", ge=1, le=10_000)

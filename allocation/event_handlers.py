@@ -45,9 +45,18 @@ PROJECTION = Projection(
 )
 
 
+SUBSCRIPTIONS: dict[str, Subscriber] = {"line_allocated": announce_lines, "out_of_stock": notify_stock_team}
+"""Maps the name of each subscription to its handler."""
+
+
 def events_of(subscriber: Subscriber) -> list[str]:
     """Return the stored names of the event types that the subscriber handles."""
     return [EVENT_NAMES[event_type] for event_type, handlers in EVENT_HANDLERS.items() if subscriber in handlers]
+
+
+def subscribed_events() -> dict[str, list[str]]:
+    """Map the name of each subscription to the stored names of its event types."""
+    return {name: events_of(subscriber) for name, subscriber in SUBSCRIPTIONS.items()}
 
 
 def subscribers() -> set[Subscriber]:

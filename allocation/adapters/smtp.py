@@ -12,7 +12,7 @@ from email.mime.text import MIMEText
 from email.utils import formatdate
 from urllib.parse import unquote, urlsplit
 
-from allocation.service_layer.out_of_stock import NotAccepted, Notice, NotSent
+from allocation.service_layer.out_of_stock import NotAccepted, Notice, NotSent, Rejected
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +47,10 @@ class Mail:
         self._done_within = done_within
 
     def send(self, notice: Notice) -> None:
-        """Send the notice. If the server permanently rejects this mail, log an error and return.
+        """Send the notice.
 
-        Raise NotAccepted if the server rejects this mail temporarily. Raise NotSent if another error prevents the mail.
+        Raise Rejected if the server permanently rejects this mail, and NotAccepted if it rejects this mail temporarily.
+        Raise NotSent if another error prevents the mail.
         """
         accepted = False
         try:
@@ -57,11 +58,9 @@ class Mail:
                 session.send_message(self._message(notice), self._sender, [self._recipient])
                 accepted = True
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
-            if is_permanent_rejection(error):
-                logger.error("The mail server permanently rejected a mail (%s): %s", error, notice.subject)
-            elif not accepted:  # If the server has accepted the mail, a later error does not matter.
+            if not accepted:  # If the server has accepted the mail, a later error does not matter.
                 why = f"{self._url.hostname}: {' '.join(str(error).split())}"
-                raise (NotAccepted if isinstance(error, smtplib.SMTPDataError) else NotSent)(why) from error
+                raise kind_of(error)(why) from error
 
     def _message(self, notice: Notice) -> MIMEText:
         message = MIMEText(notice.text, "plain", "us-ascii" if is_plain(notice.text) else "utf-8")
@@ -131,13 +130,15 @@ def ends_within(seconds: float, server: smtplib.SMTP) -> Iterator[None]:
         watcher.join()
 
 
-def is_permanent_rejection(error: Exception) -> bool:
-    """Return whether the server permanently rejected the content of the mail.
+def kind_of(error: Exception) -> type[Exception]:
+    """Return Rejected if the server permanently rejected the content of the mail.
 
-    A rejected sender, recipient or password does not count. If an operator corrects the setting, the server accepts the
-    same mail.
+    A rejected sender, recipient or password concerns every mail. If an operator corrects the setting, the server
+    accepts the same mail. So such a mail counts as NotSent, and the subscription retries it without an end.
     """
-    return isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
+    if not isinstance(error, smtplib.SMTPDataError):
+        return NotSent
+    return Rejected if error.smtp_code >= 500 else NotAccepted
 
 
 def visible(text: str) -> str:

@@ -1,13 +1,11 @@
 """Executes commands and publishes their events. Several commands may share a transaction."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
-
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from allocation.domain.changes import UNKNOWN, Origin
 from allocation.domain.commands import Command
@@ -15,9 +13,11 @@ from allocation.domain.errors import Refusal
 from allocation.service_layer.command_requests import CommandRequest, grouped
 from allocation.service_layer.concurrency.execution import Execution
 from allocation.service_layer.concurrency.group_commit import GroupCommit
+from allocation.service_layer.concurrency.retries import with_retries
 from allocation.service_layer.concurrency.turns import Turns
 from allocation.service_layer.handlers import COMMAND_HANDLERS
 from allocation.service_layer.idempotency import IdempotencyKey, KeyReused, StillRunning, event_ranges_since
+from allocation.service_layer.observer import UNOBSERVED, Observer
 from allocation.service_layer.outcomes import Done, OrderResult, Outcome
 from allocation.service_layer.preview import Preview, preview
 from allocation.service_layer.unit_of_work import (
@@ -26,7 +26,6 @@ from allocation.service_layer.unit_of_work import (
     CommittedEvents,
     LockSet,
     LockWait,
-    RetryableError,
     StoreUnavailable,
     Transaction,
     UnitOfWork,
@@ -35,12 +34,7 @@ from allocation.service_layer.written import Executed, outcomes_of
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 8
-
 Publish = Callable[[CommittedEvents], None]
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class MessageBus:
@@ -50,8 +44,11 @@ class MessageBus:
     `publish` with its events. If `publish` can't update the views, it must not raise: the command has succeeded.
     """
 
-    def __init__(self, begin: Begin, publish: Publish, commands_together: int = 1) -> None:
+    def __init__(
+        self, begin: Begin, publish: Publish, commands_together: int = 1, observer: Observer = UNOBSERVED
+    ) -> None:
         self._begin = begin
+        self._observer = observer
         self._publish = publish
         self._execution = Execution(self._commit_with_retries)
         self._turns = Turns()
@@ -75,7 +72,9 @@ class MessageBus:
         outcome = Future[Outcome]()
         if self.submit(request, outcome.set_result):
             return outcome.result()
-        return self._execution.execute_alone(request)
+        found = self._execution.execute_alone(request)
+        self._observer.executed(type(request.command), (found,))
+        return found
 
     def submit(self, request: CommandRequest, done: Callable[[Outcome], None]) -> bool:
         """Execute a request that may share a transaction. The caller's thread does not wait.
@@ -83,14 +82,18 @@ class MessageBus:
         `done` receives the outcome once, in any thread, and possibly before this method returns. Return False for other
         requests. For them, call `execute`, which returns after the commit.
         """
-        return self._group_commit.submit(request, done)
+        return self._group_commit.submit(request, partial(self._finish, type(request.command), done))
+
+    def _finish(self, command: type[Command], done: Callable[[Outcome], None], outcome: Outcome) -> None:
+        self._observer.executed(command, (outcome,))
+        done(outcome)
 
     def preview(self, command: Command) -> Preview:
         """Return the changes that the command would make now. The bus runs the handler and rolls back.
 
         Raise the same errors as `handle`. A preview never waits for long.
         """
-        return with_retries(self._preview, command)
+        return with_retries(self._preview, command, self._observer.retried)
 
     def handle_all(self, commands: Iterable[Command]) -> Iterator[Outcome]:
         """Handle commands without idempotency keys, in the same way as `handle_requests`."""
@@ -106,6 +109,7 @@ class MessageBus:
         for group in grouped(requests):
             with self._turns.taken(frozenset(sku for request in group for sku in request.locks.skus)):
                 outcomes = self._execute_in_bulk(group)
+            self._observer.executed(type(group[0].command), outcomes)
             yield from outcomes
 
     def _execute_in_bulk(self, group: Sequence[CommandRequest]) -> Sequence[Outcome]:
@@ -124,12 +128,18 @@ class MessageBus:
         return outcomes
 
     def _commit_with_retries(self, group: Sequence[CommandRequest], wait: LockWait) -> Sequence[Outcome]:
-        return with_retries(partial(self._commit, wait=wait), group)
+        try:
+            return with_retries(partial(self._commit, wait=wait), group, self._observer.retried)
+        except (Busy, StillRunning) as error:
+            self._observer.timed_out(error)
+            raise
 
     def _commit(self, group: Sequence[CommandRequest], wait: LockWait) -> list[Outcome]:
+        started = time.perf_counter()
         with self._begin(LockSet.union((request.locks for request in group), wait)) as transaction:
             executed = [execute_and_note(request, transaction) for request in group]
             committed = transaction.commit()
+        self._observer.committed(len(group), time.perf_counter() - started, transaction.changes.events)
         if committed.events:
             self._publish(committed)  # In a web worker, this is the fast path: see `components.create_fast_path`.
         return outcomes_of(executed, committed, len(transaction.changes.events))
@@ -139,20 +149,6 @@ class MessageBus:
         with self._begin(locks) as transaction:
             result = COMMAND_HANDLERS[type(command)].handle(command, transaction)
             return preview(result, transaction)
-
-
-def with_retries(work: Callable[[T], R], argument: T) -> R:
-    """Call `work(argument)`, and repeat it after a RetryableError. Raise StoreUnavailable after ATTEMPTS attempts."""
-    retrying = Retrying(
-        retry=retry_if_exception_type(RetryableError),
-        stop=stop_after_attempt(ATTEMPTS),
-        wait=wait_random_exponential(multiplier=0.005, max=0.5),
-        reraise=True,
-    )
-    try:
-        return retrying(work, argument)
-    except RetryableError as error:
-        raise StoreUnavailable(f"The transaction failed {ATTEMPTS} times: {error}") from error
 
 
 def execute_and_note(request: CommandRequest, transaction: Transaction) -> Executed:

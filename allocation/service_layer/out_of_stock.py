@@ -33,13 +33,17 @@ class NotAccepted(NotSent):
     """The server did not accept this notice for now. It may accept other notices."""
 
 
+class Rejected(Exception):
+    """The server permanently rejected this notice. A retry rarely helps, so an operator must decide."""
+
+
 class Notifications(Protocol):
     """Sends notices to the stock team."""
 
     def send(self, notice: Notice) -> None:
-        """Send the notice within a bounded time. Return normally if the server rejects the notice permanently.
+        """Send the notice within a bounded time.
 
-        Raise NotAccepted if other notices may succeed, and NotSent otherwise.
+        Raise NotAccepted or Rejected if other notices may succeed, and NotSent otherwise.
         """
 
 
@@ -59,15 +63,17 @@ class NoticeHistory(Protocol):
 def notify_stock_team(events: Sequence[LoggedEvent], notifications: Notifications, history: NoticeHistory) -> None:
     """Send a notice for each SKU with new events. Skip SKUs whose window has not ended.
 
-    Raise NotSent immediately. Raise NotAccepted after it has tried the other notices. No notice is sent twice for the
-    same events, unless the process fails before it records the notice.
+    Raise NotSent immediately. Raise NotAccepted or Rejected after it has tried the other notices. No notice is sent
+    twice for the same events, unless the process fails before it records the notice.
     """
-    failure: NotSent | None = None
+    failure: Exception | None = None
     for sku, new_events in new_events_by_sku(events, history).items():
         try:
             notifications.send(notice(sku, new_events))
         except NotAccepted as error:
             failure = error
+        except Rejected as error:
+            failure = failure or error
         else:
             history.record(new_events[-1])
     if failure is not None:

@@ -13,7 +13,6 @@ from allocation.service_layer.idempotency import IdempotencyKey, IdempotencyKeys
 
 LoggedEvent = dict[str, Any]
 """An event as JSON data, in the form that the log stores."""
-
 FIRST_EPOCH = 1
 
 
@@ -38,7 +37,9 @@ class CommittedEvents(NamedTuple):
 
 
 class RetryableError(Exception):
-    """The transaction lost a race or its connection. A new attempt may succeed."""
+    """The transaction lost a race or its connection. A new attempt may succeed. `reason` names the kind of loss."""
+
+    reason = "other"
 
     store = "database"
 
@@ -178,7 +179,6 @@ class UnitOfWork(Protocol):
 
     @property
     def products(self) -> Products: ...
-
     @property
     def changes(self) -> Changes: ...
 

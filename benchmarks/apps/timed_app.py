@@ -56,7 +56,7 @@ def create_app() -> Edge:
         return bootstrap.create_web_app()
 
 
-def create_timed_fast_path(settings: Settings) -> TimedFastPath:
+def create_timed_fast_path(settings: Settings, _: object) -> TimedFastPath:
     store = ObservedStore(components.create_redis(settings, timeout=fast_path.TIMEOUT))
     return TimedFastPath(store, Path(os.environ[FOLDER]) / str(os.getpid()))
 

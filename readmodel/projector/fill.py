@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import NamedTuple
 
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from readmodel.projector.faulty_events import fold_texts
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import History, Log, Page
+from readmodel.projector.parking import Parked, park
 from readmodel.store import generations
 from readmodel.store.connection import ThreadConnection
 from readmodel.store.formats import format_of
@@ -31,25 +33,34 @@ class ModelLost(Exception):
     """Keys of the new generation are missing, or another process has changed the generations."""
 
 
-def fill(
-    store: Store, log: Log, projection: Projection, new: str, history: History, progress: Progress
-) -> tuple[int, dict[str, int]]:
-    """Write the whole log, which has this history. Return the number of events, and each product's last version.
+class Filled(NamedTuple):
+    """The number of events up to position `end`, each product's last version, and what the views can't apply."""
+
+    events: int
+    end: int
+    versions: dict[str, int]
+    parked: list[Parked]
+
+
+def fill(store: Store, log: Log, projection: Projection, new: str, history: History, progress: Progress) -> Filled:
+    """Write the whole log, which has this history. Park the events that the views can't apply.
 
     While this function folds a page, threads read the next page and write the previous page. So it holds three pages.
     Raise ModelLost.
     """
     connection, versions, listed = ThreadConnection(store.redis), dict[str, int](), generations.Listed()
-    applied, end, mark = 0, log.end(), ""
+    applied, end, reached, mark, parked = 0, log.end(), 0, "", list[Parked]()
     generations.begin_filling(store.redis, store.names, new, history.identity, history.epoch)
     with no_garbage_collection(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         written: Future[bool] | None = None
         for events, cursor, position in read_pages(log, end, reader):
-            writes = projection.fold(record_versions(versions, events), format_of(new))
-            page, mark = generations.pack_page(new, writes, position, listed), events.mark
+            folded = fold_texts(projection, events.texts, format_of(new))
+            parked += park(log.letters, events, folded.faulty)
+            versions |= folded.versions
+            page, mark = generations.pack_page(new, folded.writes, position, listed), events.mark
             require_written(written)
             written = writer.submit(generations.write_page, connection, page, cursor)
-            applied += len(events)
+            applied, reached = applied + len(events), position
             progress(applied, position, max(position, end))
         require_written(written)
         generations.write_lists(connection, new, listed)
@@ -57,7 +68,7 @@ def fill(
         generations.open_for_writers(store.redis, new, mark)
     except ResponseError as error:
         raise ModelLost from error
-    return applied, versions
+    return Filled(applied, reached, versions, parked)
 
 
 @contextmanager
@@ -84,12 +95,6 @@ def read_pages(log: Log, end: int, reader: Executor) -> Iterator[tuple[Page, int
             page = reader.submit(log.read, position, READ_AT_ONCE)
         yield events, cursor, position
         cursor = position
-
-
-def record_versions(versions: dict[str, int], events: Page) -> Iterator[Mapping[str, Any]]:
-    for event in events:
-        versions[event["sku"]] = event["version"]
-        yield event
 
 
 def require_written(written: Future[bool] | None) -> None:

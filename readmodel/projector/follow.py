@@ -1,12 +1,12 @@
 """Follows the log and applies the events that a generation lacks. Several processes may do so concurrently."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
 from readmodel.projector.fold import Projection
+from readmodel.projector.parking import Letters, applicable
 from readmodel.store.errors import HistoryChanged, ModelAbsent, ModelDamaged
-from readmodel.store.formats import format_of
 from readmodel.store.functions import Step
 from readmodel.store.records.progress import BucketProgress, Progress
 from readmodel.store.store import Store
@@ -22,7 +22,7 @@ class History(Protocol):
 
 
 class Page(Collection[Mapping[str, Any]], Protocol):
-    """Events of the log, as whole transactions in order.
+    """Events of the log, as whole transactions in order. `texts` has the same events as JSON text.
 
     `mark` names the last event at or below the new cursor. `end` is the last assigned position.
     """
@@ -30,9 +30,15 @@ class Page(Collection[Mapping[str, Any]], Protocol):
     mark: str
     end: int
 
+    @property
+    def texts(self) -> Sequence[str]: ...
+
 
 class Log(Protocol):
-    """Any thread may call its methods."""
+    """Any thread may call its methods. `letters` are the dead letters of the views."""
+
+    @property
+    def letters(self) -> Letters: ...
 
     def identity(self) -> str:
         """Return the random name of the log's present history."""
@@ -94,9 +100,20 @@ class Completeness:
         return True
 
 
-def follow(store: Store, log: Log, projection: Projection, completeness: Completeness | None = None) -> int:
+def ignore(_: int) -> None:
+    return
+
+
+def follow(
+    store: Store,
+    log: Log,
+    projection: Projection,
+    completeness: Completeness | None = None,
+    applied: Callable[[int], object] = ignore,
+) -> int:
     """Advance the live generation by one page. Return the number of positions that it moved.
 
+    `applied` gets the number of events of the page when the views show them.
     Return 0 if there is no new event, or if Redis refused the page. Advance the other generation first. Otherwise a
     switch would show readers older states. With a `completeness`, also store the heartbeat.
 
@@ -123,8 +140,11 @@ def follow(store: Store, log: Log, projection: Projection, completeness: Complet
         with suppress(ModelAbsent):
             advance(store, log, projection, other)
     step = Step(progress.cursor, position, page.mark)
-    writes = projection.fold(page, format_of(live))
-    return position - progress.cursor if store.advance(live, writes, identity, step) else 0
+    writes = applicable(store, log.letters, projection, page, live, identity)
+    if not store.advance(live, writes, identity, step):
+        return 0
+    applied(len(page))
+    return position - progress.cursor
 
 
 def apply_beyond_fence(
@@ -134,7 +154,8 @@ def apply_beyond_fence(
     cursor, [identity] = progress.cursor, progress.identities
     while cursor < end:
         page, cursor = log.read(cursor, beyond_fence=True)
-        if not store.advance(generation, projection.fold(page, format_of(generation)), identity, None):
+        writes = applicable(store, log.letters, projection, page, generation, identity)
+        if not store.advance(generation, writes, identity, None):
             raise ModelAbsent
 
 
@@ -167,5 +188,5 @@ def advance(store: Store, log: Log, projection: Projection, generation: str) -> 
     if progress.identities != {identity}:
         raise HistoryChanged
     step = Step(progress.cursor, position, page.mark)
-    writes = projection.fold(page, format_of(generation))
+    writes = applicable(store, log.letters, projection, page, generation, identity)
     return position > progress.cursor and store.advance(generation, writes, identity, step)

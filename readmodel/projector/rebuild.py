@@ -4,6 +4,7 @@
 2. Announce it. From now on, every writer writes both generations. A writer checks for announcements before it returns.
 3. Read the log's end and catch up with it. A writer that returned earlier wrote only the live generation. If an open
    transaction holds the log back, also apply the committed events beyond it.
+   If the views can't apply an event, apply the state of its product instead.
 4. Check that each product's totals are as new as the log. Compare the views with the former ones.
 5. Switch, and store the heartbeat. Writers still write the former generation until it is dropped.
 
@@ -12,7 +13,7 @@ If a rebuild is killed, the live generation is unchanged. The next rebuild delet
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from readmodel.projector.compare import Report, compared
 from readmodel.projector.fill import ModelLost, Progress, fill, outdated_totals
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import FENCE_PATIENCE, History, Log, advance, apply_beyond_fence, readable_progress
+from readmodel.projector.parking import Parked, apply_states
 from readmodel.projector.usable_generations import replaced_generations
 from readmodel.store import generations
 from readmodel.store.errors import HistoryChanged, ModelAbsent, ModelDamaged
@@ -41,15 +43,26 @@ MOST_SHOWN = 4_000
 class Rebuilt(NamedTuple):
     """The number of events, and how the former views differed.
 
-    `former` is None if nothing was compared: see `compared`.
+    `former` is None if nothing was compared: see `compared`. `parked` are the events that the views can't apply.
     """
 
     events: int
     former: Report | None
+    parked: Sequence[Parked] = ()
 
     def __str__(self) -> str:
         former = "" if self.former is None else f". {str(self.former)[:MOST_SHOWN]}"
-        return f"Rebuilt the views from {self.events} events{former}"
+        return f"Rebuilt the views from {self.events} events{self._parked()}{former}"
+
+    def _parked(self) -> str:
+        if not self.parked:
+            return ""
+        first = self.parked[0]
+        noun = "event" if len(self.parked) == 1 else "events"
+        return (
+            f". They can't apply {len(self.parked)} {noun}, for example that at position {first.position} "
+            f"({first.reason}), and show the state instead"
+        )
 
 
 class RebuildFailed(Exception):
@@ -76,8 +89,9 @@ def rebuild(
         generations.drop_all_but(store.redis, store.names, before.live)
         (history, former), server = present_history(store, log, before.live), store.replication_id()
         new = generations.new_name(store.redis, store.names, before.live, target)
-        events, versions = fill(store, log, projection, new, history, progress)
+        events, end, versions, parked = fill(store, log, projection, new, history, progress)
         with announced(store, before, Generations(before.live, new)) as both:
+            apply_states(store, log.letters, projection, new, history.identity, parked)
             start = catch_up(store, log, projection, before.live, new)
             check_totals(store.redis, new, versions)
             report = compared(store, before.live, new)
@@ -88,7 +102,8 @@ def rebuild(
         if former is not None:
             swap(store, Generations(new, former), Generations(new))
     generations.drop_all_but(store.redis, store.names, new)
-    return Rebuilt(events, report)
+    log.letters.keep_only([event.position for event in parked], end)
+    return Rebuilt(events, report, parked)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from readmodel.store.formats import SUFFIX, Format, format_of, is_known
 from readmodel.store.functions import Write
 from readmodel.store.lists import Entry, entries_of
 from readmodel.store.names import Names
+from readmodel.store.records.progress import milliseconds
 from readmodel.store.registers import Register
 
 DROPPED_AT_ONCE, WRITTEN_AT_ONCE = 1_000, 5_000
@@ -99,12 +100,13 @@ class Listed:
 
 def begin_filling(redis: Redis, names: Names, generation: str, identity: str, epoch: int) -> None:
     """Create the buckets of a generation, each filled up to position 0, from this history."""
+    begun = milliseconds(cast("tuple[str, str]", redis.time()))
     pipeline = redis.pipeline(transaction=False)
     # A flush resets the counter, so an earlier generation may have had this name. Caches must not mix the two.
     pipeline.set(names.cache_token, uuid4().hex)
     for bucket in keys.BUCKETS:
         pipeline.set(f"{generation}:{keys.filled(bucket)}", 0)
-        history = {"identity": identity, "epoch": epoch, "mark": ""}
+        history = {"identity": identity, "epoch": epoch, "mark": "", "begun": begun}
         pipeline.hset(f"{generation}:{keys.history(bucket)}", mapping=cast("Any", history))
     pipeline.execute()
 

@@ -2,7 +2,8 @@
 
     g<n>:{<bucket>}:cursor      string   the log position up to which the bucket holds every event
     g<n>:{<bucket>}:filled      string   in place of the cursor while a rebuild fills the generation
-    g<n>:{<bucket>}:history     hash     identity and epoch of the log that the bucket shows, and a mark: its last event
+    g<n>:{<bucket>}:history     hash     identity and epoch of the log that the bucket shows, a mark: its last event,
+                                         and the moment at which a rebuild began to fill the generation
     g<n>:{<bucket>}:<view key>  hash     registers; the modules of readmodel/views/ list their keys
 
 A bucket is a hash tag. All keys of a bucket are on one node of a cluster, and one call changes them together. The

@@ -5,9 +5,13 @@
     allocation:generation       string   counter for the names of generations
     allocation:etas             string   token of the reader cache: a writer replaces it when a cached value changes
     allocation:heartbeat        string   up to which moment the views are complete; see heartbeat.py
-    allocation:handled:<name>   list     the events that a subscription of the relay has handled lately
+    allocation:handled:<name>   list     the events that a subscription of the relay has handled lately; with :parked
+                                         after its name, those that it has parked
     allocation:alive:<process>  set      sorted: when each relay or consumer has shown a sign of life
+    allocation:reports          set      sorted: when each process has written its report
+    allocation:report:<process> string   the figures of a process, as JSON; see process_reports.py
     allocation:drift            string   number of registers that the relays have corrected
+    allocation:drifted-at       string   when a relay has last corrected a register
     allocation:write-probe      string   exists for a moment after a check of the readiness
     allocation:committed        channel  wakes the relay
     allocation:database:<name>  channel  the relays of this database subscribe to it
@@ -39,6 +43,8 @@ class Names:
         self.cache_token = f"{self._start}allocation:etas"
         self.heartbeat = f"{self._start}allocation:heartbeat"
         self.drift = f"{self._start}allocation:drift"
+        self.drifted_at = f"{self._start}allocation:drifted-at"
+        self.reports = f"{self._start}allocation:reports"
         self.write_probe = f"{self._start}allocation:write-probe"
         self.committed = f"{self._start}allocation:committed"
         library = f"readmodel_{FUNCTIONS}"
@@ -62,6 +68,9 @@ class Names:
 
     def alive(self, process: str) -> str:
         return f"{self._start}allocation:alive:{process}"
+
+    def report(self, process: str) -> str:
+        return f"{self._start}allocation:report:{process}"
 
     def presence(self, database: str) -> str:
         return f"{self._start}allocation:database:{database}"

@@ -77,7 +77,9 @@ class OrderHistoryView:
 
     def apply(self, event: Mapping[str, Any]) -> None:
         line = event.get("line")
-        if line is not None and self._is_kept:
+        if line is None:
+            require_no_line(event)
+        elif self._is_kept:
             self._entries.append(Entry(history_key(line["orderid"]), encode_entry(event, line)))
 
     def writes(self) -> Iterator[Entry]:
@@ -91,6 +93,12 @@ class OrderHistoryView:
     @staticmethod
     def kinds(target: Format) -> dict[str, Kind]:
         return {HISTORY: ListOfEvents(event_of, lambda orderid: ("order", (orderid,)))} if target.kept else {}
+
+
+def require_no_line(event: Mapping[str, Any]) -> None:
+    """Raise KeyError if an event of this type must have a line. Otherwise its order would silently miss it."""
+    if event["type"] in CODES:
+        raise KeyError("line")
 
 
 def encode_entry(event: Mapping[str, Any], line: Mapping[str, Any]) -> bytes:

@@ -30,6 +30,7 @@ from readmodel.store.registers import (
 from readmodel.views import format_1, passed_over
 from readmodel.views.batches import add_etas
 from readmodel.views.kinds import Kind, ListOfRegisters, Registers
+from readmodel.views.order_history import require_no_line
 from readmodel.views.products import product_totals, totals_range
 
 STATUSES = ("allocated", "waiting", "deallocated", "shipped")
@@ -59,6 +60,7 @@ class OrderView:
     def apply(self, event: Mapping[str, Any]) -> None:
         line = event.get("line")
         if line is None:
+            require_no_line(event)
             return
         version = event["version"]
         name = line["orderid"], event["sku"]

@@ -54,6 +54,7 @@ class Query:
         if not name or part not in self._parts:
             return self._route
         request.name = name
+        request.route = f"{request.route}/{part}"
         return self._parts[part]
 
     def _read(self, fetch: Fetch, token: ConsistencyToken | None, not_found: str) -> Reading[Answer]:

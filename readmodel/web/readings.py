@@ -11,7 +11,7 @@ from readmodel.outage import Outage
 from readmodel.store.errors import ModelDamaged
 from readmodel.store.reads.reading import Act, Finished, Reading, Trip, step
 from readmodel.store.reads.shared_connection import SharedConnection
-from readmodel.web.edge.bulkheads import Bulkhead, Limit
+from readmodel.web.edge.bulkheads import Bulkhead, Limit, Refused, ignore
 
 logger = logging.getLogger(__name__)
 
@@ -24,17 +24,17 @@ PARSED_AT_ONCE = 250
 
 
 class Readings:
-    """`threads` continue the readings with large replies."""
+    """`threads` continue the readings with large replies. `limit` limits the readings in progress."""
 
-    def __init__(self, connection: SharedConnection, threads: Bulkhead) -> None:
+    def __init__(self, connection: SharedConnection, threads: Bulkhead, refused: Refused = ignore) -> None:
+        self.limit = Limit("queries", MOST_READINGS, refused)
         self._connection = connection
         self._threads = threads
-        self._limit = Limit("queries", MOST_READINGS)
         self._outage = Outage(logger)
 
     async def complete(self, reading: Reading[T]) -> T:
         """Return the result of the reading. Raise its error, or a Problem if the worker is too busy."""
-        async with self._limit:
+        async with self.limit:
             act: Act = partial(next, reading)
             is_large = False
             while True:

@@ -3,7 +3,7 @@
 from typing import cast
 
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from readmodel.store.errors import BUILT_BY_OLDER_RELEASE, ModelAbsent
 from readmodel.store.formats import NEWEST, Format
@@ -12,13 +12,12 @@ from readmodel.store.reads.reading import Reading
 from readmodel.store.reads.snapshot import Snapshot
 from readmodel.store.records.heartbeat import SUSPECT
 from readmodel.store.records.signs_of_life import reason_of_silence
+from readmodel.store.status.write_probe import refusal
 from readmodel.store.store import Store
 from readmodel.web.health import Finding
 from readmodel.web.queries import reason_of
 
 SUSPECT_VIEWS = "The views are suspect: the database may have lost events that they show"
-PROBE_LASTS = 1_000
-"""Milliseconds after which Redis deletes the probe of a write."""
 
 
 def check_views(store: Store, suspect_is_ready: bool, too_old: float, *, writes: bool) -> Finding:
@@ -71,8 +70,5 @@ def reason_of_eviction(redis: Redis) -> str | None:
 
 def reason_of_refusal(redis: Redis, names: Names) -> str | None:
     """Return why Redis refuses writes, or None."""
-    try:
-        redis.set(names.write_probe, "", px=PROBE_LASTS)
-    except ResponseError as error:
-        return f"Redis refuses writes: {' '.join(str(error).split())}"
-    return None
+    reason = refusal(redis, names)
+    return None if reason is None else f"Redis refuses writes: {reason}"

@@ -7,6 +7,7 @@ it executes any command. The client can send its whole body before it reads the 
 """
 
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import IO, Any, NamedTuple
@@ -37,6 +38,7 @@ from readmodel.web.answers import Problem, StreamedAnswer
 from readmodel.web.edge.access import COMMAND
 from readmodel.web.edge.bodies import require_media_type, spool_body
 from readmodel.web.edge.bulkheads import Bulkhead
+from readmodel.web.edge.observer import UNOBSERVED, Observer
 from readmodel.web.edge.request import Request
 
 logger = logging.getLogger(__name__)
@@ -71,9 +73,17 @@ class Bulk:
     methods = ("POST",)
     scope = COMMAND
 
-    def __init__(self, bus: MessageBus, threads: Bulkhead, create: CreateToken, outage: DatabaseOutage) -> None:
+    def __init__(
+        self,
+        bus: MessageBus,
+        threads: Bulkhead,
+        create: CreateToken,
+        outage: DatabaseOutage,
+        observer: Observer = UNOBSERVED,
+    ) -> None:
         self._bus = bus
         self._outage = outage
+        self._observer = observer
         self._create_token = create
         self._threads = threads
 
@@ -90,7 +100,7 @@ class Bulk:
             return StreamedAnswer(200, (("content-type", MEDIA_TYPES[0]),), parts, resources=stack.pop_all())
 
     async def _results(self, body: IO[bytes], caller: Caller) -> AsyncIterator[bytes]:
-        parts = bulk_results(read_lines(body), self._bus, caller, self._create_token, self._outage)
+        parts = bulk_results(read_lines(body), self._bus, caller, self._create_token, self._outage, self._observer)
         try:
             while part := await self._threads.call(next, parts, b""):
                 yield part
@@ -116,7 +126,12 @@ def in_parts(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 
 def bulk_results(
-    lines: Iterator[bytes], bus: MessageBus, caller: Caller, create: CreateToken, outage: DatabaseOutage
+    lines: Iterator[bytes],
+    bus: MessageBus,
+    caller: Caller,
+    create: CreateToken,
+    outage: DatabaseOutage,
+    observer: Observer = UNOBSERVED,
 ) -> Iterator[bytes]:
     """Execute the lines. Yield the results of each part, with a line of JSON for each line."""
     for part in in_parts(lines):
@@ -129,7 +144,9 @@ def bulk_results(
         with ONE_PARSES:
             results = [line_result(line, outcome, create, caller) for line, outcome in zip(parsed, found, strict=True)]
             text = b"".join(orjson.dumps(result) + b"\n" for result in results)
-        failed = sum(result["status"] >= 500 for result in results)
+        statuses = Counter(result["status"] for result in results)
+        observer.answered_lines(statuses)
+        failed = sum(number for status, number in statuses.items() if status >= 500)
         yield text
         if failed:
             message = "%s of %s lines in a part of a bulk request failed with a 5xx status"

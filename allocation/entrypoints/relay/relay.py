@@ -39,7 +39,8 @@ THREAD_ENDS_WITHIN = 2.0
 class Relay:
     """Updates the views in the calling thread. Meanwhile, the given background threads do the other jobs.
 
-    It calls `show_life` at each turn. If the views are missing, it rebuilds them: see `format_to_build`.
+    It calls `show_life` at each turn. If the views are missing, it rebuilds them: see `format_to_build`. It calls
+    `start_metrics` when it starts, and `applied` with the number of events of each page.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class Relay:
         threads: Sequence[BackgroundThread],
         show_life: Callable[[], None] = lambda: None,
         target: Format = DEFAULT,
+        applied: Callable[[int], object] = lambda _: None,
+        start_metrics: Callable[[], None] = lambda: None,
     ) -> None:
         self._log = log
         self._store = store
@@ -59,6 +62,8 @@ class Relay:
         self._threads = threads
         self._format = target
         self._show_life = show_life
+        self._applied = applied
+        self._start_metrics = start_metrics
         self._outage = Outage(logger)
         self._follows = False
         self._database = ""
@@ -70,6 +75,7 @@ class Relay:
         If a store is unavailable, retry every PAUSE seconds. If a background thread fails, raise its error. The other
         threads are daemon threads: they continue until the process ends. Raise RedisShared before the first page.
         """
+        self._start_metrics()
         for thread in self._threads:
             thread.start()
         self._run()
@@ -129,7 +135,7 @@ class Relay:
         return database
 
     def _apply_page(self, commits: PubSub) -> None:
-        moved = follow(self._store, self._log, self._projection, self._completeness)
+        moved = follow(self._store, self._log, self._projection, self._completeness, self._applied)
         self._outage.over("The relay works")
         if not self._follows:
             logger.info("The relay follows the log")

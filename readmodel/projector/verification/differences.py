@@ -16,12 +16,12 @@ from typing import Any, NamedTuple, Protocol
 
 from readmodel.projector.fold import Projection
 from readmodel.projector.follow import Log
-from readmodel.projector.verification.expected import Expected, Place, expected_from
+from readmodel.projector.verification.expected import Expected, Place, expected_from, expected_writes
 from readmodel.projector.verification.hashes import read_fields
 from readmodel.projector.verification.trimmed import trimmed_entries
 from readmodel.store.errors import ModelAbsent
 from readmodel.store.formats import format_of
-from readmodel.store.lists import Entry, is_list, kind_in
+from readmodel.store.lists import is_list, kind_in
 from readmodel.store.registers import version_in
 from readmodel.store.store import Store
 from readmodel.views.kinds import ListOfEvents, Name
@@ -115,11 +115,8 @@ class Comparison:
     def _expected(self, kind: str, names: Collection[Name]) -> dict[Place, Expected]:
         expected: dict[Place, Expected] = {}
         for name, events in self._state.events_of(kind, list(names)).items():
-            for write in self._projection.fold(events, format_of(self.generation)):
-                if kind != "event" or isinstance(
-                    write, Entry
-                ):  # An older event does not say what a register holds now.
-                    expected.update(expected_from(write, name))
+            for write in expected_writes(self._projection, kind, events, format_of(self.generation)):
+                expected.update(expected_from(write, name))
         return expected
 
     def _compare(self, expected: Mapping[Place, Expected]) -> dict[Place, Difference]:

@@ -1,9 +1,12 @@
 """The registers and the entries that the views must hold, according to the state."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from readmodel.projector.faulty_events import fold_items, fold_state
+from readmodel.projector.fold import Projection
 from readmodel.projector.verification.hashes import LISTED
+from readmodel.store.formats import Format
 from readmodel.store.functions import Write
 from readmodel.store.lists import Entry, entries_of
 from readmodel.views.kinds import Name
@@ -21,6 +24,19 @@ class Expected(NamedTuple):
     other_key: str | None = None
     lists: tuple[str, ...] = ()
     name: str = ""
+
+
+def expected_writes(
+    projection: Projection, kind: str, events: Sequence[Mapping[str, Any]], target: Format
+) -> list[Write]:
+    """Return the writes that follow from a row of the state, or from an event of the log: see `State.events_of`.
+
+    An event that the views can't apply has none. An older event does not say what a register holds now.
+    """
+    if kind != "event":
+        return fold_state(projection, events, target)
+    writes = fold_items(projection, events, lambda event: event, target).writes
+    return [write for write in writes if isinstance(write, Entry)]
 
 
 def expected_from(write: Write, row: Name) -> Iterator[tuple[Place, Expected]]:

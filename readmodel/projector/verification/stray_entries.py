@@ -6,6 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from redis import Redis
 
+from readmodel.projector.faulty_events import fold_items, fold_state
 from readmodel.projector.fold import Projection
 from readmodel.projector.verification.differences import Difference, State
 from readmodel.projector.verification.hashes import LISTED, Fields, read_fields, results, stored_name
@@ -66,10 +67,16 @@ class StrayEntries:
     ) -> Iterator[tuple[str, str]]:
         members = [(key, stored) for key in lists for stored in found[key] or ()]
         names = {name for key, stored in members if (name := name_of_event(stored, lists[key])) is not None}
-        events = [event for events in self._state.events_of("event", list(names)).values() for event in events]
-        writes = self._projection.fold(events, format_of(self._generation))
-        expected = {(write.key, write.member.decode()) for write in writes if isinstance(write, Entry)}
-        return (place for place in members if place not in expected)
+        events_of = self._state.events_of("event", list(names)).items()
+        folded = fold_items(self._projection, list(events_of), lambda item: item[1][0], format_of(self._generation))
+        expected = {(write.key, write.member.decode()) for write in folded.writes if isinstance(write, Entry)}
+        # The state of a line may have written the entry of an event that the views can't apply.
+        faulty = {name for (name, _), _ in folded.faulty}
+        return (
+            (key, stored)
+            for key, stored in members
+            if (key, stored) not in expected and name_of_event(stored, lists[key]) not in faulty
+        )
 
     def _beyond_limit(self, lists: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Yield the first entries of each list of events that has more entries than it keeps."""
@@ -114,7 +121,7 @@ class StrayEntries:
             return False
         kind, name = view.kind.row_of(view.identifier, entry.name)
         events = [event for events in self._state.events_of(kind, [name]).values() for event in events]
-        registers = (write for write in self._projection.fold(events, target) if isinstance(write, Register))
+        registers = (write for write in fold_state(self._projection, events, target) if isinstance(write, Register))
         return any((key, stored) in entries_of(one.lists, one.name, one.value.decode()) for one in registers)
 
 

@@ -40,6 +40,17 @@ class SignOfLife:
             self._next += RETRIED_AFTER  # A server that hangs must not slow the process down.
 
 
+def latest_signs(redis: Redis, key: str) -> dict[str, float]:
+    """Map each process, as host and pid, to the seconds since its latest sign. The latest process is the first.
+
+    A process that has ended stays for up to FORGOTTEN_AFTER seconds. Raise RedisError.
+    """
+    found = cast("list[tuple[str, float]]", redis.zrange(key, 0, -1, desc=True, withscores=True))
+    now = milliseconds(cast("tuple[str, str]", redis.time()))
+    ages = {process: max(0.0, (now - at) / 1_000) for process, at in found}
+    return {process: seconds for process, seconds in ages.items() if seconds < FORGOTTEN_AFTER}
+
+
 def reason_of_silence(redis: Redis, key: str, process: str) -> str | None:
     """Return why no such process seems to work, or None. Raise RedisError."""
     found = cast("list[tuple[str, float]]", redis.zrange(key, -1, -1, withscores=True))

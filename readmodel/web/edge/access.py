@@ -15,8 +15,8 @@ from typing import NamedTuple
 from readmodel.web.answers import Headers, Problem
 from readmodel.web.edge.request import Request
 
-COMMAND, QUERY, ADMIN = "command", "query", "admin"
-SCOPES = (COMMAND, QUERY, ADMIN)
+COMMAND, QUERY, METRICS, ADMIN = "command", "query", "metrics", "admin"
+SCOPES = (COMMAND, QUERY, METRICS, ADMIN)
 """`admin` includes the other scopes."""
 ANY = ""
 """The scope of an endpoint that every valid token may call."""
@@ -65,6 +65,10 @@ class AccessTokens:
             header = request.header("authorization") or ""
         except Problem:  # It occurs twice or is not readable, and the caller gets the same answer.
             header = ""
+        return self.require(header, scope)
+
+    def require(self, header: str, scope: str) -> str:
+        """Do the same for the value of the header `Authorization`."""
         token = self._find(header)
         if token is None:
             raise Problem(401, UNAUTHENTICATED, CHALLENGE)

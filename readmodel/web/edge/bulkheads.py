@@ -18,30 +18,45 @@ T = TypeVar("T")
 
 
 Result = tuple[Any, Exception | None]
+Refused = Callable[[str], object]
+"""Gets the kind of a request that had to wait too long."""
+
+
+def ignore(_: str) -> None:
+    return
 
 
 class Limit:
     """Limits the requests of one kind that the process serves at the same time. Only its event loop uses it.
 
-    A request enters the context, or raises a Problem if it would wait too long.
+    A request enters the context, or raises a Problem if it would wait too long. Any thread may read `in_use`.
     """
 
-    def __init__(self, kind: str, most: int) -> None:
-        self._kind = kind
+    def __init__(self, kind: str, most: int, refused: Refused = ignore) -> None:
+        self.kind = kind
+        self.most = most
+        self.in_use = 0
         self._free = asyncio.Semaphore(most)
+        self._refused = refused
 
     async def __aenter__(self) -> None:
-        if not self._free.locked():
+        if self._free.locked():
+            await self._wait()
+        else:
             await self._free.acquire()
-            return
+        self.in_use += 1
+
+    async def _wait(self) -> None:
         try:
             async with asyncio.timeout(LONGEST_WAIT):
                 await self._free.acquire()
         except TimeoutError:
-            message = f"The server is handling too many {self._kind}. Nothing was executed"
+            self._refused(self.kind)
+            message = f"The server is handling too many {self.kind}. Nothing was executed"
             raise Problem(503, message, RETRY_LATER) from None
 
     async def __aexit__(self, *_: object) -> None:
+        self.in_use -= 1
         self._free.release()
 
 
@@ -51,8 +66,8 @@ class Bulkhead:
     A ThreadPoolExecutor needs more time for each call than most calls.
     """
 
-    def __init__(self, kind: str, threads: int) -> None:
-        self.free = Limit(kind, threads)
+    def __init__(self, kind: str, threads: int, refused: Refused = ignore) -> None:
+        self.free = Limit(kind, threads, refused)
         self._kind = kind
         self._calls = SimpleQueue[tuple[Callable[[], Any], Callable[[Result], None]]]()
         self._deliveries = Deliveries[Result]()

@@ -3,7 +3,6 @@
 Slow work runs in threads, and other requests wait without a thread. So a slow store or client delays no other request.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from readmodel.web.answers import Answer, Problem, StreamedAnswer, bug, problem
 from readmodel.web.edge.access import AccessTokens
 from readmodel.web.edge.access_log import AccessLog
 from readmodel.web.edge.bodies import drain
+from readmodel.web.edge.observer import UNOBSERVED, Observer
 from readmodel.web.edge.request import ClientGone, Connection, Request, Scope
 
 logger = logging.getLogger(__name__)
@@ -47,17 +47,20 @@ class Edge:
         endpoints: Mapping[str, Endpoint],
         other: Endpoint,
         tokens: AccessTokens | None = None,
+        observer: Observer = UNOBSERVED,
         access_log: AccessLog | None = None,
         started: Callable[[], None] = lambda: None,
     ) -> None:
         self._endpoints = endpoints
         self._other = other
         self._tokens = tokens
+        self._observer = observer
         self._access_log = access_log
         self._started = started
 
-    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The web server calls this method before the process serves its first request."""
+    def __rsgi_init__(self, _: object) -> None:
+        """The web server calls this method when the worker starts."""
+        self._observer.started()
         self._started()
 
     @property
@@ -66,18 +69,20 @@ class Edge:
         return frozenset(self._endpoints)
 
     async def __rsgi__(self, scope: Scope, connection: Connection) -> None:
-        request = Request(scope, connection)
         began = time.perf_counter()
-        status = await self._respond(request)
+        request = Request(scope, connection)
+        status = await self._respond(request, began)
         if self._access_log is not None:
             self._access_log.add(request, status, time.perf_counter() - began)
         if status != CLIENT_GONE and request.has_unread_body:
             await drain(request)
 
-    async def _respond(self, request: Request) -> int:
+    async def _respond(self, request: Request, began: float) -> int:
         """Send the answer. Return its status, or CLIENT_GONE."""
         try:
             answer = await self.answer(request)
+            # Before the client can have its answer: then the metrics of a killed worker lack no answered request.
+            self._observer.answered(request.route, answer.status, time.perf_counter() - began)
             headers = [("x-request-id", request.correlation_id), *answer.security, *answer.headers]
             if isinstance(answer, StreamedAnswer):
                 await send_parts(request, answer, headers)
@@ -111,10 +116,14 @@ class Edge:
         """Return the endpoint of the request's path. If a name follows the path, store it in the request."""
         path = request.path
         if endpoint := self._endpoints.get(path):
-            return self._other if path.endswith("/") else endpoint
+            if path.endswith("/"):
+                return self._other
+            request.route = path
+            return endpoint
         start = path.find("/", 1) + 1
         if endpoint := self._endpoints.get(path[:start]):
             request.name = path[start:]
+            request.route = f"{path[:start]}{{}}"
             return endpoint
         return self._other
 

@@ -10,6 +10,7 @@ from readmodel.web.answers import Problem
 
 ClientGone = ProtocolClosed
 """The error of a connection that the client has closed."""
+OTHER = "other"
 
 
 class ServerHeaders(Protocol):
@@ -49,8 +50,9 @@ class Connection(Protocol):
 class Request:
     """One request. `name` is the part of the path that names an order, a product or a batch.
 
-    `caller` is the name of the access token, or None if the service needs no tokens. `correlation_id` is the id of the
-    request in logs, events and messages. `sent` is the number of bytes of the response's body.
+    `route` is the path with {} instead of this name, or OTHER if no endpoint has the path. `caller` is the name of the
+    access token, or None if the service needs no tokens. `correlation_id` is the id of the request in logs, events and
+    messages. `sent` is the number of bytes of the response's body.
     """
 
     __slots__ = (
@@ -63,6 +65,7 @@ class Request:
         "method",
         "name",
         "path",
+        "route",
         "scope",
         "sent",
     )
@@ -74,6 +77,7 @@ class Request:
         self.method = scope.method
         self.path = scope.path
         self.name = ""
+        self.route = OTHER
         self.caller: str | None = None
         self.correlation_id = correlation_id(self._single("traceparent"), self._single("x-request-id"))
         self.sent = 0

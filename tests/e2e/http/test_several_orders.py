@@ -55,6 +55,12 @@ def test_other_numbers_of_ids_are_refused(number: int, shop: Api) -> None:
     assert (answer.status, answer.content_type) == (400, "application/problem+json")
 
 
+def test_an_empty_id_is_refused(shop: Api) -> None:
+    """No order can have it, so the client has made a mistake."""
+    answer = get(shop, "so-o1", "")
+    assert (answer.status, answer.json["message"]) == (400, "The parameter id must not be empty")
+
+
 @pytest.mark.parametrize("path", ["/orders?id={}", "/orders/{}", "/allocations/{}", "/products/{}", "/batches/{}"])
 def test_too_long_identifier_is_refused(path: str, shop: Api) -> None:
     """The caches of keys would keep it."""

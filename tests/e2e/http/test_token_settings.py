@@ -28,7 +28,7 @@ def test_without_a_token_the_service_listens_on_loopback_only(
     [
         ("shop command", "line 1: an access token needs a name, scopes, a hash, and may have an expiry"),
         ("\n# x\n-shop command sha256:" + "0" * 64, "line 3: a name has 1 to 64 letters"),
-        ("shop write sha256:" + "0" * 64, "line 1: the scope 'write' is none of command, query, admin"),
+        ("shop write sha256:" + "0" * 64, "line 1: the scope 'write' is none of command, query, metrics, admin"),
         ("shop command md5:0", "line 1: the hash must be sha256: and 64 hexadecimal digits"),
         ("shop command sha256:" + "0" * 64 + " tomorrow", "line 1: the expiry 'tomorrow' must be a moment"),
         ("shop command sha256:" + "0" * 64 + " 2027-01-01", "line 1: the expiry '2027-01-01' needs a time zone"),

@@ -133,6 +133,11 @@ def test_a_failing_request_does_not_turn_the_service_off(proxy: Proxy) -> None:
     assert [proxy.request("GET", "/health/live")[0] for _ in range(20)] == [200] * 20
 
 
+def test_the_proxy_does_not_show_the_metrics(proxy: Proxy) -> None:
+    status, _, body = proxy.request("GET", "/metrics")
+    assert (status, json.loads(body)["status"]) == (404, 404)
+
+
 @pytest.mark.slow
 def test_a_query_with_a_body_gets_its_answer(proxy: Proxy) -> None:
     assert [proxy.request("GET", "/orders/o1", b"x" * 900_000)[0] for _ in range(20)] == [404] * 20

@@ -7,20 +7,20 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from allocation.adapters.postgres.driver.transaction import PostgresTransaction
-from allocation.adapters.postgres.log import event_log
+from allocation.adapters.postgres.log import event_log, typed_entries
 from allocation.adapters.postgres.log.event_log import EventLog
-from allocation.domain.events import Allocated, Event, OutOfStock, Totals
+from allocation.domain.events import Allocated, Event, LineState, OutOfStock, Totals
 from allocation.service_layer.unit_of_work import FIRST_EPOCH, LoggedEvent
 
 NOW = datetime.now(UTC)
 
 
 def out_of_stock(sku: str, version: int) -> Event:
-    return OutOfStock(sku, version, Totals(), (), None)
+    return OutOfStock(sku, version, Totals(), (), LineState("o1", 1, "waiting", None, version))
 
 
 def allocated(sku: str, version: int) -> Event:
-    return Allocated(sku, version, Totals(), (), None)
+    return Allocated(sku, version, Totals(), (), LineState("o1", 1, "allocated", "b1"))
 
 
 def append(connection: Connection, *events: Event) -> None:
@@ -58,8 +58,8 @@ def read_all_of_types(engine: Engine, *types: str, limit: int = 1_000) -> list[s
     seen, cursor = list[str](), 0
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         while True:
-            events, position, _ = event_log.read_types(connection, types, cursor, limit=limit)
-            seen += names(events)
+            entries, position = typed_entries.read_types(connection, types, cursor, limit=limit)
+            seen += names(entry.event for entry in entries)
             if position == cursor:
                 return seen
             cursor = position

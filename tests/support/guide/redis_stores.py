@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -12,7 +12,7 @@ from tests.support.eventually import eventually
 from tests.support.failovers.service import service_on
 from tests.support.guide.stage import Stage, Walk
 from tests.support.processes import run_to_end, running
-from tests.support.servers import redis_in
+from tests.support.servers import Server, redis_in
 from tests.support.servers import running as running_server
 
 REFUSED = "Redis refuses writes: command not allowed when used memory > 'maxmemory'"
@@ -48,13 +48,30 @@ def full_redis(stage: Stage) -> Iterator[Walk]:
         redis.config_set("maxmemory", 1)
         try:
             eventually(lambda: refuses_writes(redis))
-            walk = Walk(Shell(stage.folder, {**stage.environment, "REDIS_URL": stage.redis_url}), codes=(1,))
+            walk = Walk(
+                Shell(stage.folder, {**stage.environment, "REDIS_URL": stage.redis_url}), codes=(1,), trouble=True
+            )
             yield walk
             assert REFUSED in walk.shell.outputs[0], walk.shell.outputs
             assert not refuses_writes(redis)
         finally:
             redis.config_set("maxmemory", 0)
             redis.config_set("maxmemory-policy", policy["maxmemory-policy"])
+
+
+@contextmanager
+def unreachable_redis(stage: Stage) -> Iterator[Walk]:
+    """Redis is down. An operator starts it with the first block."""
+    redis = redis_in(stage.folder / "redis")
+    server = Server(redis)
+    with ExitStack() as stack:
+        server.start()
+        stack.callback(server.stop)
+        environment = stage.environment | {"REDIS_URL": redis.url}
+        stack.enter_context(running("relay", environment))
+        eventually(lambda: run_to_end("check", environment)[0] == 0)
+        server.kill()
+        yield Walk(Shell(stage.folder, environment), before={0: server.start}, trouble=True)
 
 
 def refuses_writes(redis: Redis) -> bool:

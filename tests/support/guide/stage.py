@@ -27,12 +27,14 @@ class Stage(NamedTuple):
 class Walk:
     """A way through the blocks of a section.
 
-    `codes` has the exit codes of the first blocks; the others end with 0. `before` has what happens before a block.
+    `codes` has the exit codes of the first blocks; the others end with 0. `before` has what happens before a block. If
+    there is `trouble`, `allocation status` reports it as the section says.
     """
 
     shell: Shell
     codes: tuple[int, ...] = ()
-    before: Mapping[int, Callable[[], None]] = field(default_factory=dict)
+    trouble: bool = False
+    before: Mapping[int, Callable[[], object]] = field(default_factory=dict)
 
     def code(self, number: int) -> int:
         return self.codes[number] if number < len(self.codes) else 0

@@ -52,7 +52,8 @@ def require_subcommand(command: click.Command, name: str, words: list[str]) -> N
         assert subcommand
         require_subcommand(subcommand, str(word), rest)
     else:
-        command.make_context(name, words)
+        # Click keeps the options of its first parse, so they must be those of the program.
+        command.make_context(name, words, help_option_names=["-h", "--help"])
 
 
 if __name__ == "__main__":

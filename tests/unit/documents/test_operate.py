@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from allocation.bootstrap import LANE_CONNECTIONS, RELAY_CONNECTIONS
 from allocation.entrypoints.cli.main import main
@@ -28,6 +29,15 @@ def runbooks() -> list[str]:
 def test_the_list_of_runbooks_has_each_of_them() -> None:
     listed = links_of("\n".join(row["runbook"] for row in section(GUIDE, "Runbooks").rows))
     assert list(listed) == [f"#{anchor(heading)}" for heading in runbooks()]
+
+
+def test_the_list_of_runbooks_has_the_alerts_of_each() -> None:
+    groups = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text())["groups"]
+    rules = [(rule["annotations"]["runbook"], rule["alert"]) for group in groups for rule in group["rules"]]
+    for row in section(GUIDE, "Runbooks").rows:
+        [link] = links_of(row["runbook"])
+        alerts = row["alerts of `deploy/prometheus/alerts.yml`"]
+        assert re.findall("`([^`]+)`", alerts) == [alert for runbook, alert in rules if runbook == f"{GUIDE}{link}"]
 
 
 @pytest.mark.parametrize("heading", runbooks())

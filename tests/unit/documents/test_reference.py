@@ -86,6 +86,29 @@ def routes_of(create_edge: Any) -> list[str]:
     return [re.sub(r"{\w+}", "{}", path) for path in routes]
 
 
+def test_the_headers_are_those_of_the_description() -> None:
+    """OpenAPI describes `Authorization` as a security scheme, and no answer with the status 405."""
+    named = {name for cell in documented("Headers", "header") for name in re.findall("[A-Za-z-]+", cell)}
+    client = EdgeClient(create_web_app(UNREACHABLE))
+    described = set(headers_in(client.get("/openapi.json").json))
+    client.close()
+    assert named == described | {"Authorization", "Allow"}
+
+
+def headers_in(node: Any) -> Iterator[str]:
+    """Yield the name of each header that a part of an OpenAPI document describes."""
+    if isinstance(node, list):
+        for part in node:
+            yield from headers_in(part)
+    elif isinstance(node, dict):
+        if node.get("in") == "header":
+            yield node["name"]
+        if "description" in node and isinstance(node.get("headers"), dict):
+            yield from node["headers"]
+        for part in node.values():
+            yield from headers_in(part)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_body_of_a_command_is_that_of_its_schema(name: str) -> None:
     [body] = [row["body"] for row in section(REFERENCE, "Commands").rows if row["route"] == f"`POST /{name}`"]

@@ -7,8 +7,9 @@ import pytest
 
 from allocation.domain.commands import Allocate, AllocateOrder, Command, CreateBatch
 from allocation.domain.errors import BatchConflict, LineConflict, UnknownSku
-from allocation.service_layer import command_requests, messagebus
+from allocation.service_layer import command_requests
 from allocation.service_layer.command_requests import CommandRequest, grouped
+from allocation.service_layer.concurrency.retries import ATTEMPTS
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.outcomes import Done, Outcome
 from allocation.service_layer.unit_of_work import LockSet, LoggedEvent, RetryableError, StoreUnavailable, Transaction
@@ -143,7 +144,7 @@ def test_bus_raises_store_unavailable_after_all_attempts() -> None:
     recorder = Recorder(*[RetryableError("deadlock")] * 100)
     with pytest.raises(StoreUnavailable):
         recorder.bus.handle(CreateBatch("b1", "S", 10))
-    assert recorder.transactions == messagebus.ATTEMPTS
+    assert recorder.transactions == ATTEMPTS
 
 
 def test_commands_run_alone_after_another_error() -> None:

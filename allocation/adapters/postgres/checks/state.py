@@ -28,7 +28,7 @@ COLUMNS = {
 }
 TYPES = {"version": "bigint"}
 TABLES = {
-    "product": "(SELECT sku FROM products WHERE version > 0) AS product",
+    "product": "(SELECT sku, version FROM products WHERE version > 0) AS product",
     "batch": "batches",
     "line": "order_lines",
     "event": "(SELECT sku, version, data->'line'->>'orderid' AS orderid FROM events) AS event",
@@ -66,15 +66,25 @@ class StateReader:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def pages(
-        self, kind: str, *, sku: str | None = None, orderid: str | None = None, size: int = PAGE, after: Name = ()
+        self,
+        kind: str,
+        *,
+        sku: str | None = None,
+        orderid: str | None = None,
+        since: int | None = None,
+        size: int = PAGE,
+        after: Name = (),
     ) -> Iterator[list[Name]]:
         """Yield the names of all rows, in order: all, or those of a product or an order, or those after a name.
 
-        Each page has `size` names. The last page may have less.
+        With `since`, yield only those that have changed since that version. Each page has `size` names. The last page
+        may have less.
         """
         columns = ", ".join(COLUMNS[kind])
         given = {name: value for name, value in (("sku", sku), ("orderid", orderid)) if value is not None}
         conditions = [f"{name} = :{name}" for name in given]
+        if since is not None:
+            given, conditions = {**given, "since": str(since)}, [*conditions, "version >= CAST(:since AS bigint)"]
         if kind == "event" and orderid is not None:  # The log has no index of orders.
             conditions.append("sku IN (SELECT sku FROM order_lines WHERE orderid = :orderid)")
         while True:
@@ -89,6 +99,12 @@ class StateReader:
                 return
             yield page
             after = page[-1]
+
+    def changed(self, sku: str, since: int) -> Iterator[list[LoggedEvent]]:
+        """Yield pages of events with the state of the product and of its rows that have changed since that version."""
+        for kind in MEMBERS:
+            for names in self.pages(kind, sku=sku, since=since):
+                yield [event for events in self.events_of(kind, names).values() for event in events]
 
     def sample(self, kind: str, number: int) -> list[Name]:
         """Return the names of some random rows."""
@@ -162,6 +178,8 @@ def line_members(row: Row[Any]) -> dict[str, Any]:
     line = {"orderid": row.orderid, "qty": row.qty, "status": row.status, "batchref": row.batchref}
     if row.place is not None:
         line["place"] = row.place
+    if not isinstance(row.data, dict) or not {"type", "at"} <= row.data.keys():
+        return {"line": line}  # The event is damaged.
     return {name: row.data[name] for name in ("type", "at", "why", "actor") if name in row.data} | {"line": line}
 
 

@@ -1,5 +1,5 @@
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,8 +12,11 @@ from allocation.adapters.postgres.driver.errors import is_unusable
 
 READ_COMMITTED = "ISOLATION LEVEL READ COMMITTED"
 """The isolation of each transaction. The server may have another default."""
-BEGIN, FAULTS = "begin", "faults"
-"""The names of two options of an engine: the first statements of its transactions, and its SessionFaults."""
+BEGIN, FAULTS, SENT = "begin", "faults", "sent"
+"""The names of options of an engine: the first statements of its transactions, its SessionFaults, and a function.
+
+A PostgresTransaction calls the function for each trip.
+"""
 TIMEOUTS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "5s"}
 """An idle transaction that has appended events holds back every reader of the log. So its limit is short."""
 LIMIT_SESSION = "".join(f"SET {name} = '{value}'; " for name, value in TIMEOUTS.items())
@@ -49,20 +52,29 @@ class SessionFaults:
             raise DisconnectionError
 
 
+def ignore() -> None:
+    return
+
+
 def create_postgres_engine(
-    database_url: str, *, connections: int = 5, direct: bool = False, timeouts: Mapping[str, str] = TIMEOUTS
+    database_url: str,
+    *,
+    connections: int = 5,
+    direct: bool = False,
+    timeouts: Mapping[str, str] = TIMEOUTS,
+    sent: Callable[[], None] = ignore,
 ) -> Engine:
     """Return an engine for short transactions. It opens its first connection on its first use.
 
     Create the engine after a fork: processes must not share connections. A `direct` engine sets the time-outs of its
     sessions. Other engines may connect to a pooler, whose sessions serve many clients. So each of their transactions
-    sets its own time-outs, in its first round trip.
+    sets its own time-outs, in its first round trip. `sent` is called for each string of a PostgresTransaction.
     """
     _, _, address = database_url.partition("://")
     faults = SessionFaults()
     engine = create_engine(
         f"postgresql+psycopg2://{address}",
-        execution_options={BEGIN: first_statements(timeouts, direct=direct), FAULTS: faults},
+        execution_options={BEGIN: first_statements(timeouts, direct=direct), FAULTS: faults, SENT: sent},
         # The driver would send one more statement when a session leaves autocommit, so only direct engines use it.
         **({"isolation_level": "READ COMMITTED"} if direct else {}),
         pool_size=connections,

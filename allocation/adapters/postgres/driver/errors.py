@@ -9,7 +9,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from allocation.service_layer.unit_of_work import Busy, RetryableError, StoreUnavailable
 
-LOST_RACES = {"40001", "40P01"}  # serialization failure, deadlock
+LOST_RACES = {"40001": "serialization", "40P01": "deadlock"}
+"""Maps the code of a lost race to its short name."""
 UNIQUE_VIOLATION = "23505"
 LOCK_TIMEOUT = "55P03"
 DISK_FULL = "53100"
@@ -68,7 +69,9 @@ def translate(error: BaseException | None, *, lost: bool) -> RetryableError | St
     if code in REASONS:
         return StoreUnavailable(f"{REASONS[code]}: {message_of(error)}", REASONS[code])
     if code in LOST_RACES or is_transient_duplicate(error) or lost:
-        return RetryableError(message_of(error))
+        retryable = RetryableError(message_of(error))
+        retryable.reason = LOST_RACES.get(code or "") or ("connection" if lost else "duplicate")
+        return retryable
     if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and code is None:
         return StoreUnavailable(message_of(error))
     if code is not None and code.startswith(UNAVAILABLE):

@@ -4,7 +4,7 @@ In the simple query protocol, each statement of a string has a snapshot of its o
 precedes the locks of an earlier statement in its string.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Session  # noqa: N812  # The drive
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
-from allocation.adapters.postgres.driver.engine import BEGIN, FAULTS, SessionFaults
+from allocation.adapters.postgres.driver.engine import BEGIN, FAULTS, SENT, SessionFaults, ignore
 from allocation.adapters.postgres.driver.errors import is_lost, is_unusable
 
 SENT_AT = 1_000_000
@@ -24,13 +24,14 @@ Values = Mapping[str, Any]
 
 
 class PostgresTransaction:
-    """A transaction that begins with its first string. `begin` has its first statements.
+    """A transaction that begins with its first string. `begin` has its first statements. It calls `sent` for each trip.
 
     The driver's errors pass through. After an error, the transaction can only be rolled back.
     """
 
-    def __init__(self, cursor: Cursor, begin: str = "") -> None:
+    def __init__(self, cursor: Cursor, begin: str = "", sent: Callable[[], None] = ignore) -> None:
         self._cursor = cursor
+        self._sent = sent
         self._waiting = [begin.encode()] if begin else []
         self._size = 0
 
@@ -59,6 +60,7 @@ class PostgresTransaction:
     def send(self) -> None:
         """Send the waiting statements."""
         waiting, self._waiting, self._size = self._waiting, [], 0
+        self._sent()
         self._cursor.execute(b";\n".join(waiting))
 
     def _add(self, statement: bytes) -> None:
@@ -80,7 +82,7 @@ def open_transaction(engine: Engine) -> Iterator[PostgresTransaction]:
         try:
             session.autocommit = True
             with session.cursor() as cursor:
-                yield PostgresTransaction(cursor, options[BEGIN])
+                yield PostgresTransaction(cursor, options[BEGIN], options[SENT])
         except psycopg2.Error as error:
             if is_lost(error) or is_unusable(error):
                 faults.note()

@@ -13,11 +13,11 @@ from datetime import datetime
 from itertools import chain, repeat
 
 import orjson
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from allocation.adapters.postgres import statements
 from allocation.adapters.postgres.driver.advisory_locks import advisory_lock
-from allocation.adapters.postgres.driver.arrays import array, arrays
+from allocation.adapters.postgres.driver.arrays import arrays
 from allocation.adapters.postgres.driver.errors import translated_errors
 from allocation.adapters.postgres.driver.server import ServerDescription, database_in
 from allocation.adapters.postgres.driver.transaction import PostgresTransaction
@@ -27,12 +27,11 @@ from allocation.adapters.postgres.log.history import (
     Applied,
     begin_epoch,
     confirm,
-    is_name,
     mark_at,
-    name_of,
     read_history,
     read_log,
 )
+from allocation.adapters.postgres.log.view_letters import ViewLetters
 from allocation.adapters.schemas.events import event_as_json, moment_as_text
 from allocation.domain.changes import UNKNOWN, Origin
 from allocation.domain.events import Event
@@ -41,18 +40,7 @@ from allocation.service_layer.unit_of_work import History, LoggedEvent
 
 APPENDED_AT_ONCE = 5_000
 READ_AT_ONCE = 5_000
-SEARCHED_AT_ONCE = 100_000
 REBUILD_LOCK = 0x2A12 << 48
-
-READ_EVENTS_OF_TYPES = text("""
-    SELECT position, CAST(data AS text) FROM events
-    WHERE position > :after AND position <= :upto AND type = ANY(CAST(:types AS text[])) ORDER BY position LIMIT :limit
-""")
-
-
-READ_EVENTS = text("""
-    SELECT position, CAST(data AS text) FROM events WHERE position = ANY(CAST(:positions AS bigint[]))
-""")
 
 
 class LogBehind(Exception):
@@ -97,30 +85,6 @@ def find(transaction: PostgresTransaction, ranges: Sequence[EventRange]) -> tupl
     return [orjson.loads(data) for _, data in rows], rows[-1][0] if rows else 0
 
 
-def read_types(
-    connection: Connection, types: Sequence[str], after: int, *, upto: int | None = None, limit: int = 1_000
-) -> tuple[list[LoggedEvent], int, list[str]]:
-    """Return up to `limit` events of these types after `after`, in order, the next cursor, and the events' names.
-
-    The reader has then received every event of these types at or below that cursor. This function does not read beyond
-    position `upto`. It returns `after` as the cursor until a later position is final. The connection is in autocommit.
-    """
-    _, fence = last_position_and_fence(connection)
-    end = min(fence, after + SEARCHED_AT_ONCE, fence if upto is None else upto)
-    wanted = {"types": array(types), "after": after, "upto": end, "limit": limit}
-    rows = connection.execute(READ_EVENTS_OF_TYPES, wanted).all()
-    cursor = rows[-1].position if len(rows) == limit else max(after, end)
-    return [orjson.loads(row.data) for row in rows], cursor, [name_of(*row) for row in rows]
-
-
-def last_of(connection: Connection, names: Sequence[str]) -> int:
-    """Return the highest position of the events with these names, or 0 if the log has none of them."""
-    wanted = {name for name in names if is_name(name)}
-    positions = [int(name.partition(" ")[0]) for name in wanted]
-    rows = connection.execute(READ_EVENTS, {"positions": positions}).all()
-    return max((row.position for row in rows if name_of(*row) in wanted), default=0)
-
-
 class EventLog:
     """Reads the log on the primary, in autocommit. The methods raise RetryableError and StoreUnavailable.
 
@@ -131,6 +95,7 @@ class EventLog:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._synchronous = synchronous
         self._description = ServerDescription()
+        self.letters = ViewLetters(engine)
 
     def identity(self) -> str:
         """Return the random name of the log's history. A dump or a replica of the log has the same name at first."""

@@ -37,18 +37,20 @@ SEPARATOR = chr(30)
 class EventPage(Collection[LoggedEvent]):
     """The events of a page. An iteration parses one event at a time, so that the page needs little memory.
 
-    `mark` names the last event at or below the page's cursor. `end` is the last assigned position.
+    `texts` has them as JSON text. Their positions are above `after` and at most `reach`. `mark` names the last event at
+    or below the page's cursor. `end` is the last assigned position.
     """
 
-    def __init__(self, joined: Iterable[str | None]) -> None:
+    def __init__(self, joined: Iterable[str | None], after: int, reach: int) -> None:
         self.mark, self.end = "", 0
-        self._texts = [event for part in joined if part is not None for event in part.split(SEPARATOR)]
+        self.after, self.reach = after, reach
+        self.texts = [event for part in joined if part is not None for event in part.split(SEPARATOR)]
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self.texts)
 
     def __iter__(self) -> Iterator[LoggedEvent]:
-        return map(orjson.loads, self._texts)
+        return map(orjson.loads, self.texts)
 
     def __contains__(self, event: object) -> bool:
         return any(event == other for other in self)
@@ -69,4 +71,4 @@ def read_whole_transactions(connection: Connection, after: int, upto: int, limit
         cursor = page.first_torn - 1
     if cursor == after and full:
         return read_whole_transactions(connection, after, upto, 2 * limit)
-    return EventPage(part.events for part in parts), cursor
+    return EventPage((part.events for part in parts), after, page.end or after), cursor

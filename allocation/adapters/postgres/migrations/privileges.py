@@ -15,6 +15,7 @@ PRIVILEGES = {
     "idempotency_keys": "SELECT, INSERT, UPDATE, DELETE",
     "subscriptions": "SELECT, UPDATE",
     "out_of_stock_mails": "SELECT, INSERT, UPDATE",
+    "dead_letters": "SELECT, INSERT, UPDATE, DELETE",
 }
 
 

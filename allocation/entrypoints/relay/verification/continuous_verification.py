@@ -8,7 +8,6 @@ from sqlalchemy import Engine
 from allocation.adapters.postgres.checks.state import StateReader
 from allocation.adapters.postgres.checks.verification_lock import HeldLock, verification_lock
 from allocation.entrypoints.relay.background import BackgroundThread
-from allocation.entrypoints.relay.verification.drift import count_corrected
 from allocation.entrypoints.relay.verification.pace import Pace
 from allocation.entrypoints.relay.verification.walk import Walk
 from allocation.service_layer.unit_of_work import RetryableError, StoreUnavailable
@@ -20,6 +19,7 @@ from readmodel.projector.follow import Log, require_history
 from readmodel.projector.verification.differences import Difference, ViewsBehind
 from readmodel.projector.verification.verifier import Verifier
 from readmodel.store.errors import ModelAbsent
+from readmodel.store.records.drift import count_corrected
 from readmodel.store.store import Store
 
 logger = logging.getLogger(__name__)

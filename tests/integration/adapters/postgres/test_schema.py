@@ -26,6 +26,9 @@ from tests.support.processes import allocation
 BATCH = "INSERT INTO batches (ref, sku, purchased, created_qty, allocated, version) VALUES "
 LINE = "INSERT INTO order_lines (orderid, sku, qty, arrived, status, batchref, version) VALUES "
 EVENT = "INSERT INTO events (sku, version, type, last, data) VALUES "
+LETTER = (
+    "INSERT INTO dead_letters (subscription, subject, position, version, type, data, message, state, error) VALUES "
+)
 
 
 def is_current(engine: Engine) -> bool:
@@ -55,6 +58,12 @@ def is_current(engine: Engine) -> bool:
         pytest.param("UPDATE products SET available = -1", id="product-with-less-than-zero-available"),
         pytest.param("UPDATE products SET waiting_lines = 2, waiting_units = 1", id="fewer-waiting-units-than-lines"),
         pytest.param(EVENT + "('S', 1, 't', true, '{}')", id="version-exists"),
+        pytest.param(LETTER + "('s', 'S', 7, 1, 't', '{}', NULL, 'waiting', NULL)", id="event-is-parked"),
+        pytest.param(LETTER + "('s', 'S', 8, 1, 't', '{}', NULL, 'dead', NULL)", id="dead-letter-without-an-error"),
+        pytest.param(LETTER + "('s', 'S', 8, 1, 't', '{}', 'm', 'waiting', NULL)", id="parked-event-with-a-message"),
+        pytest.param(LETTER + "('s', 'S', NULL, 1, NULL, NULL, 'm', 'dead', 'e')", id="parked-message-with-a-version"),
+        pytest.param(LETTER + "('s', 'S', NULL, NULL, NULL, NULL, NULL, 'dead', 'e')", id="letter-without-content"),
+        pytest.param(LETTER + "('s', 'S', 8, 1, 't', '{}', NULL, 'lost', 'e')", id="unknown-state-of-a-letter"),
     ],
 )
 def test_constraint_rejects_an_invalid_row(statement: str, engine: Engine) -> None:
@@ -63,6 +72,8 @@ def test_constraint_rejects_an_invalid_row(statement: str, engine: Engine) -> No
         connection.execute(text(BATCH + "('b1', 'S', 5, 5, 0, 1)"))
         connection.execute(text(LINE + "('o0', 'S', 1, 1, 'waiting', NULL, 1)"))
         connection.execute(text(EVENT + "('S', 1, 't', true, '{}')"))
+        connection.execute(text(LETTER + "('s', 'S', 7, 1, 't', '{}', NULL, 'dead', 'e')"))
+        connection.execute(text(LETTER + "('s', 'S', NULL, NULL, NULL, NULL, 'm', 'dead', 'e')"))
     with pytest.raises(IntegrityError), engine.begin() as connection:
         connection.execute(text(statement))
 

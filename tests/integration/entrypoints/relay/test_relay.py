@@ -7,9 +7,10 @@ from allocation import bootstrap
 from allocation.adapters.announcements import announce_lines
 from allocation.config import Settings
 from allocation.entrypoints.relay.subscription import Subscription
-from allocation.event_handlers import Subscriber, events_of, subscribers
+from allocation.event_handlers import SUBSCRIPTIONS, Subscriber, events_of, subscribers
 from allocation.service_layer.out_of_stock import notify_stock_team
 from allocation.shutdown import Shutdown
+from readmodel.metrics.reporter import Reporter
 
 
 @pytest.mark.parametrize(
@@ -25,15 +26,20 @@ def test_every_subscriber_is_known_here() -> None:
     assert subscribers() == {announce_lines, notify_stock_team}, "test the event types of the new one, too"
 
 
+def test_every_subscriber_has_a_subscription() -> None:
+    assert set(SUBSCRIPTIONS.values()) == subscribers()
+
+
 def test_the_relay_runs_every_subscription_of_the_database(
     engine: Engine, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stored subscription without a thread would handle no events. A thread without a stored cursor would fail."""
     started: list[str] = []
     monkeypatch.setattr(Subscription, "work", lambda thread: started.append(thread.name))
+    monkeypatch.setattr(Reporter, "start", lambda _: None)  # It would report until the end of this process.
     shutdown = Shutdown()
     shutdown.request()  # The relay starts its threads, waits for their end, and returns.
     bootstrap.create_relay(Settings(database_url=database_url, redis_url=redis_url), shutdown).run()
     with engine.connect() as connection:
         stored = connection.execute(text("SELECT name FROM subscriptions")).scalars().all()
-    assert sorted(started) == sorted(stored)
+    assert sorted(started) == sorted(stored) == sorted(SUBSCRIPTIONS)

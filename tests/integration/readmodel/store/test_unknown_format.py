@@ -6,9 +6,9 @@ import pytest
 
 from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import Allocate, CreateBatch
+from allocation.entrypoints.relay.delivery import UNAVAILABLE
 from allocation.entrypoints.relay.relay import Relay
 from allocation.entrypoints.relay.shown_position import shown_position
-from allocation.entrypoints.relay.subscription import UNAVAILABLE
 from allocation.event_handlers import PROJECTION
 from allocation.service_layer.messagebus import MessageBus
 from allocation.shutdown import Shutdown

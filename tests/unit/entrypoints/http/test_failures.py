@@ -8,17 +8,14 @@ import pytest
 
 from allocation.domain.commands import Allocate
 from allocation.domain.errors import UnknownSku
-from allocation.entrypoints.http.app import Threads, command_endpoints
+from allocation.entrypoints.http.app import command_endpoints
 from allocation.entrypoints.http.database_outage import DatabaseOutage
 from allocation.entrypoints.http.responses import BUG, failure, location_of, status_of
 from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
-from readmodel.web import query_edge
-from readmodel.web.description.endpoint import Description
 from readmodel.web.edge.bulkheads import Bulkhead
 from readmodel.web.edge.edge import Edge
-from readmodel.web.edge.flask_endpoint import FlaskEndpoint
-from readmodel.web.pages import create_pages
+from tests.support.description.edges import pages_without_routes
 from tests.support.edge_client import EdgeClient, Response
 
 ALLOCATE = {"orderid": "o1", "sku": "S", "qty": 1}
@@ -38,11 +35,9 @@ def unavailable(locks: LockSet) -> NoReturn:
 @pytest.fixture
 def client() -> Iterator[EdgeClient]:
     """Yield a client of an edge that has no available store."""
-    endpoints = command_endpoints(
-        MessageBus(unavailable, lambda events: None), Threads(1, 1, 1), lambda written: "", DatabaseOutage()
-    )
-    pages = create_pages(Description(query_edge.operations, needs_tokens=False))
-    client = EdgeClient(Edge(endpoints, FlaskEndpoint(pages, Bulkhead("pages", 1))))
+    bus, threads = MessageBus(unavailable, lambda events: None), Bulkhead("commands", 1)
+    endpoints = command_endpoints(bus, threads, threads, lambda written: "", DatabaseOutage())
+    client = EdgeClient(Edge(endpoints, pages_without_routes()))
     yield client
     client.close()
 

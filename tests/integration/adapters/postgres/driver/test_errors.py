@@ -28,10 +28,11 @@ def terminate_other_sessions(connection: Connection) -> None:
 
 def test_lost_connection_raises_retryable_error(engine: Engine, database_url: str) -> None:
     other = create_postgres_engine(database_url)
-    with pytest.raises(RetryableError), unit_of_work(engine, SchemaGate(engine), S) as uow:
+    with pytest.raises(RetryableError) as caught, unit_of_work(engine, SchemaGate(engine), S) as uow:
         with other.connect() as connection:
             terminate_other_sessions(connection)
         assert uow.products.get_or_create("S")
+    assert caught.value.reason == "connection"
     other.dispose()
 
 
@@ -110,6 +111,20 @@ def test_lock_timeout_makes_the_store_unavailable(engine: Engine) -> None:
         with pytest.raises(StoreUnavailable, match="timeout"), translated_errors(), engine.connect() as connection:
             connection.execute(text("SET LOCAL lock_timeout = '50ms'"))
             connection.execute(text("INSERT INTO products (sku) VALUES ('S')"))
+
+
+def test_lost_race_has_the_name_of_its_kind(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO products (sku) VALUES ('S')"))
+    update = text("UPDATE products SET version = version + 1 WHERE sku = 'S'")
+    with engine.connect() as reader:
+        reader.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        reader.execute(text("SELECT FROM products"))
+        with engine.begin() as writer:
+            writer.execute(update)
+        with pytest.raises(RetryableError) as caught, translated_errors():
+            reader.execute(update)
+    assert caught.value.reason == "serialization"
 
 
 def test_unreachable_server_makes_the_store_unavailable() -> None:

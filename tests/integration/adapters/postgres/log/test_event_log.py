@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Engine, text
 
-from allocation.adapters.postgres.log import event_log
+from allocation.adapters.postgres.log import typed_entries
 from allocation.adapters.postgres.log.event_log import EventLog, LogBehind
 from tests.support.adapters.event_log import allocated, append, out_of_stock, pages, read_all, read_all_of_types
 
@@ -57,7 +57,7 @@ def test_reader_of_types_gets_pages_of_only_those_types(
     engine: Engine, log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reader searches a long stretch without such events in steps, so that no step exceeds its time-out."""
-    monkeypatch.setattr(event_log, "SEARCHED_AT_ONCE", 7)
+    monkeypatch.setattr(typed_entries, "SEARCHED_AT_ONCE", 7)
     with engine.begin() as connection:
         append(connection, *(out_of_stock("S", n) if n % 30 == 0 else allocated("S", n) for n in range(1, 101)))
     assert read_all_of_types(engine, "OutOfStock", limit=2) == ["S30", "S60", "S90"]
@@ -70,6 +70,6 @@ def test_reader_of_types_stops_at_the_end_of_the_log(engine: Engine, log: EventL
     with engine.begin() as connection:
         append(connection, out_of_stock("S", 1))
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        events, cursor, _ = event_log.read_types(connection, ["OutOfStock"], 0, upto=10_000)
-        assert (len(events), cursor) == (1, log.end())
-        assert event_log.read_types(connection, ["OutOfStock"], 0, upto=0) == ([], 0, [])
+        entries, cursor = typed_entries.read_types(connection, ["OutOfStock"], 0, upto=10_000)
+        assert (len(entries), cursor) == (1, log.end())
+        assert typed_entries.read_types(connection, ["OutOfStock"], 0, upto=0) == ([], 0)

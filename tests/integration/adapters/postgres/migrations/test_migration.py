@@ -85,7 +85,7 @@ def test_a_migration_blocks_no_command_while_it_waits(engine: Engine) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = :before"), {"before": BEFORE})
     migration = threading.Thread(target=migrate, args=(engine,))
     with engine.connect() as reader:
-        reader.execute(text("SELECT count(*) FROM log"))
+        reader.execute(text("SELECT count(*) FROM subscriptions"))
         migration.start()
         for number in range(3):
             eventually(lambda: waiting(engine, "ALTER TABLE"))

@@ -7,13 +7,13 @@ from sqlalchemy import Engine
 from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.config import Settings, load_settings
 from allocation.entrypoints.relay.verification.continuous_verification import ContinuousVerification
-from allocation.entrypoints.relay.verification.drift import corrected_registers
 from allocation.relay_threads import create_threads
 from allocation.service_layer.messagebus import MessageBus
 from allocation.shutdown import Shutdown
 from readmodel.logs import visible
 from readmodel.projector.verification.differences import Comparison
 from readmodel.store.names import PLAIN
+from readmodel.store.records.drift import corrected_registers
 from readmodel.store.store import Store
 from tests.support.e2e.threads import in_threads
 from tests.support.eventually import eventually

@@ -10,7 +10,6 @@ from allocation.adapters.postgres.checks.verification_lock import VERIFICATION_L
 from allocation.adapters.postgres.log.event_log import EventLog
 from allocation.domain.commands import Allocate
 from allocation.entrypoints.relay.verification import continuous_verification
-from allocation.entrypoints.relay.verification.drift import corrected_registers
 from allocation.event_handlers import PROJECTION
 from allocation.local.ports import free_port
 from allocation.service_layer.messagebus import MessageBus
@@ -19,6 +18,7 @@ from readmodel.projector.rebuild import rebuild
 from readmodel.projector.verification import differences
 from readmodel.store.client import redis_client
 from readmodel.store.names import PLAIN
+from readmodel.store.records.drift import corrected_registers
 from readmodel.store.store import Store
 from readmodel.views.orders import order_key
 from tests.support.eventually import eventually
