@@ -134,7 +134,7 @@ def kind_of(error: Exception) -> type[Exception]:
     """Return Rejected if the server permanently rejected the content of the mail.
 
     A rejected sender, recipient or password concerns every mail. If an operator corrects the setting, the server
-    accepts the same mail. So such a mail counts as NotSent, and the subscription retries it without an end.
+    accepts the same mail. So such a mail counts as NotSent, and the subscription retries it indefinitely.
     """
     if not isinstance(error, smtplib.SMTPDataError):
         return NotSent

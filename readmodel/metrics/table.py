@@ -1,4 +1,4 @@
-"""The metrics of all processes. docs/metrics.md has the same table, and the alerts and the dashboard use these names.
+"""The metrics of all processes. docs/reference.md has the same table, and the alerts and the dashboard use these names.
 
 A label has few values. So no label has a SKU, an order id or another text of a client.
 """

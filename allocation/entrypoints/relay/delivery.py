@@ -13,7 +13,7 @@ from readmodel.faults import reason_of
 from readmodel.store.errors import UnknownFormat
 
 UNAVAILABLE = (RedisError, StoreUnavailable, RetryableError, NotSent, UnknownFormat)
-"""The errors of a store or a mail server. A retry without an end may succeed. Any other error is an event's fault."""
+"""The errors of a store or a mail server. The relay retries them indefinitely. Any other error is an event's fault."""
 
 Failed = dict[int, str | None]
 """Maps the position of an event that was not handled to the error, or to None if the event must wait."""

@@ -28,8 +28,7 @@ LAST = 2**63 - 1
 class Subscription(BackgroundThread):
     """Passes the events of the given types to `handle`, in the order of each SKU and at least once.
 
-    If `handle` raises an error of UNAVAILABLE, the subscription passes the same events again after a pause, without an
-    end. If `handle` raises another error, the subscription parks the event that is at fault and the later events of its
+    If `handle` raises an error of UNAVAILABLE, the subscription passes the same events again after a pause, indefinitely. If `handle` raises another error, the subscription parks the event that is at fault and the later events of its
     SKU, and goes on. It retries the event as often as `retries` says.
 
     The subscription passes events up to the fence. If `upto` returns a lower position, it passes events only up to that

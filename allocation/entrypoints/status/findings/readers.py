@@ -34,7 +34,7 @@ def in_holders(status: Status) -> Findings:
 
 def end_of(holder: Holder) -> str:
     """Say how to end the session. An active one may work for a client, and would then begin again."""
-    condition = "End it" if holder.state.startswith("idle") else "If nobody needs its work, end it"
+    condition = "End it" if holder.state.startswith("idle") else "If its work is not needed, end it"
     return f"{condition}: SELECT pg_terminate_backend({holder.pid})"
 
 
@@ -79,7 +79,7 @@ def in_subscriptions(status: Status) -> Findings:
             remedy = "Start the mail server, or correct SMTP_URL" if name == MAILS else "Read the log of the relay"
             yield Finding(f"The subscription {name} has failed{since}: {error.text.rstrip('.')}", remedy, runbook)
         elif lag is not None and lag.events and lag.seconds > SUBSCRIPTION_LAGS:
-            remedy = f"Look at the views and at the relay, and for {name} in its log"
+            remedy = f"Check the views and the relay, and search its log for {name}"
             yield Finding(f"The subscription {name} lags: {events(lag)}", remedy, runbook)
 
 
@@ -89,7 +89,10 @@ def in_letters(status: Status) -> Findings:
         return
     for name, letters in status.database.letters.items():
         if letters.dead:
-            waiting = f", and {letters.waiting} wait behind them" if letters.waiting else ""
+                        waits = "letter waits" if letters.waiting == 1 else "letters wait"
+            behind = "it" if letters.dead == 1 else "them"
+            waiting = f", and {letters.waiting:,} {waits} behind {behind}" if letters.waiting else ""
+
             yield Finding(
                 f"{count(letters.dead, 'dead letter')} of {name} can't be handled{waiting}",
                 "Run allocation dead list, correct the cause, and run allocation dead retry",

@@ -67,7 +67,7 @@ def in_redis(status: Status) -> Findings:
     if redis.refusal is not None:
         yield Finding(
             f"Redis refuses writes: {redis.refusal.rstrip('.')}",
-            "Raise its maxmemory, delete keys of other programs, or correct its disk",
+            "Raise its maxmemory, delete keys of other programs, or fix its disk",
             Runbook.REDIS_FULL,
         )
     elif server.most_bytes and server.bytes > FULL * server.most_bytes:

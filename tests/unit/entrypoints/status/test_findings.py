@@ -143,7 +143,7 @@ def test_a_finding_says_how_many_sessions_wait() -> None:
     assert found.problem == "A transaction of process 4711, open for 42 s, holds a lock, and 1 session waits for it"
     assert found.what_to_do == "End it: SELECT pg_terminate_backend(4711)"
     [found] = find(with_database(holders=(replace(HOLDER, state="active", fence=True),)), STALE)
-    assert found.what_to_do == "If nobody needs its work, end it: SELECT pg_terminate_backend(4711)"
+    assert found.what_to_do == "If its work is not needed, end it: SELECT pg_terminate_backend(4711)"
 
 
 def test_several_holders_are_one_finding_for_each_effect() -> None:
