@@ -26,35 +26,54 @@ class Delivery:
         self._handle = handle
         self._handled = handled
 
-    def deliver(self, entries: Sequence[LogEntry]) -> Failed:
-        """Handle the events, which are in order. Return those that were not handled.
+    def deliver_page(self, entries: Sequence[LogEntry], waiting: Sequence[LogEntry]) -> Failed:
+        """Handle the events of a page, which are in order. Return those that were not handled.
 
-        If the handler fails, pass the events of each SKU alone, and then event by event. After an event that fails,
-        the later events of its SKU wait. Raise an error of UNAVAILABLE.
+        `waiting` are the events of the same page that the caller parks without an attempt. Raise an error of
+        UNAVAILABLE.
+
+        After an interruption, the cursor skips the events before the last one that is recorded as handled. So first
+        record the events that it must not skip. If that fails, do not record any event as handled.
         """
-        error = self._passes(entries) if entries else None
+        is_safe = not waiting or self._handled.record_parked([entry.name for entry in waiting])
+        error = self._passes(entries, record=is_safe) if entries else None
         if error is None:
             return {}
+        is_safe = self._handled.record_parked([entry.name for entry in entries]) and is_safe
+        return self._divide(entries, error, record=is_safe)
+
+    def deliver_parked(self, entries: Sequence[LogEntry]) -> Failed:
+        """Handle parked events of one SKU, as `deliver_page` does. The cursor has passed them."""
+        error = self._passes(entries, record=True)
+        return {} if error is None else self._divide(entries, error, record=True)
+
+    def _divide(self, entries: Sequence[LogEntry], error: str, *, record: bool) -> Failed:
+        """Handle the events of each SKU alone, and then event by event, because all of them together have failed.
+
+        After an event that fails, the later events of its SKU wait.
+        """
         if len(entries) == 1:
             return {entries[0].position: error}
         of_sku = defaultdict[str, list[LogEntry]](list)
         for entry in entries:
             of_sku[entry.sku].append(entry)
         if len(of_sku) == 1:
-            return self._deliver_each(entries)
+            return self._deliver_each(entries, record=record)
         failed: Failed = {}
         for own in of_sku.values():
-            failed |= self.deliver(own)
+            found = self._passes(own, record=record)
+            if found is not None:
+                failed |= self._divide(own, found, record=record)
         return failed
 
-    def _deliver_each(self, entries: Sequence[LogEntry]) -> Failed:
+    def _deliver_each(self, entries: Sequence[LogEntry], *, record: bool) -> Failed:
         for number, entry in enumerate(entries):
-            error = self._passes([entry])
+            error = self._passes([entry], record=record)
             if error is not None:
                 return {entry.position: error} | {later.position: None for later in entries[number + 1 :]}
         return {}
 
-    def _passes(self, entries: Sequence[LogEntry]) -> str | None:
+    def _passes(self, entries: Sequence[LogEntry], *, record: bool) -> str | None:
         """Return None if the handler has handled these events, and otherwise its error."""
         try:
             self._handle([entry.event for entry in entries])
@@ -62,5 +81,6 @@ class Delivery:
             raise
         except Exception as error:  # The caller parks the event with this error.
             return reason_of(error)
-        self._handled.record([entry.name for entry in entries])
+        if record:
+            self._handled.record([entry.name for entry in entries])
         return None

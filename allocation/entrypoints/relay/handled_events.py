@@ -32,9 +32,12 @@ class HandledEvents:
         """Add the names of events that were handled. Raise RedisError if the record is required."""
         self._add(self._key, names, KEPT)
 
-    def record_parked(self, names: Sequence[str]) -> None:
-        """Add the names of events that are going to be parked. Raise RedisError if the record is required."""
-        self._add(self._parked_key, names, PARKED_KEPT)
+    def record_parked(self, names: Sequence[str]) -> bool:
+        """Add the names of events that may be parked. Return whether that succeeded.
+
+        Raise RedisError if the record is required.
+        """
+        return self._add(self._parked_key, names, PARKED_KEPT)
 
     def latest(self) -> list[str]:
         """Return the names of handled events, the latest first. Raise RedisError if the record is required."""
@@ -44,12 +47,14 @@ class HandledEvents:
         """Return the names of parked events, the latest first. Raise RedisError if the record is required."""
         return self._read(self._parked_key)
 
-    def _add(self, key: str, names: Sequence[str], kept: int) -> None:
+    def _add(self, key: str, names: Sequence[str], kept: int) -> bool:
         with suppress(*self._ignored):
             pipeline = self._redis.pipeline()
             pipeline.lpush(key, *names[-kept:])
             pipeline.ltrim(key, 0, kept - 1)
             pipeline.execute()
+            return True
+        return False
 
     def _read(self, key: str) -> list[str]:
         with suppress(*self._ignored):

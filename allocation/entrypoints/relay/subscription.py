@@ -23,13 +23,17 @@ logger = logging.getLogger(__name__)
 POLL = 0.25
 PAUSE, LONGEST_PAUSE, LONGEST_PAUSE_OF_MAIL = 1.0, 5.0, 60.0
 LAST = 2**63 - 1
+DUE_AT_ONCE = 100
+"""SKUs with parked events that one turn handles. New events wait meanwhile."""
 
 
 class Subscription(BackgroundThread):
     """Passes the events of the given types to `handle`, in the order of each SKU and at least once.
 
-    If `handle` raises an error of UNAVAILABLE, the subscription passes the same events again after a pause, indefinitely. If `handle` raises another error, the subscription parks the event that is at fault and the later events of its
-    SKU, and goes on. It retries the event as often as `retries` says.
+    If `handle` raises an error of UNAVAILABLE, the subscription passes the same events again after a pause, for as long
+    as it takes.
+    If `handle` raises another error, the subscription parks the event that is at fault and the later events of its SKU,
+    and goes on. It retries the event as often as `retries` says.
 
     The subscription passes events up to the fence. If `upto` returns a lower position, it passes events only up to that
     position. Only one process at a time runs the subscription with this name.
@@ -84,16 +88,14 @@ class Subscription(BackgroundThread):
         self.wake_up.clear()
         upto = self._upto()
         heads = cursor.parked.heads()
-        due = [head.sku for head in heads if head.is_due]
+        due = [head.sku for head in heads if head.is_due][:DUE_AT_ONCE]
         is_busy = self._handle_parked(cursor, due, LAST if upto is None else upto)
         parked = {head.sku for head in (cursor.parked.heads() if is_busy else heads)}
         entries, position = cursor.read(self._types, upto)
-        failed = self._delivery.deliver([entry for entry in entries if entry.sku not in parked])
-        waiting: Failed = {entry.position: None for entry in entries if entry.sku in parked}
+        waiting = [entry for entry in entries if entry.sku in parked]
+        failed = self._delivery.deliver_page([entry for entry in entries if entry.sku not in parked], waiting)
         if failed or waiting:
-            left = failed | waiting
-            self._handled.record_parked([entry.name for entry in entries if entry.position in left])
-            cursor.park(left, position, self._retries)
+            cursor.park(failed | {entry.position: None for entry in waiting}, position, self._retries)
             self._log_first_failures(failed, entries)
         elif position > cursor.position:
             cursor.move(position, handled=bool(entries))
@@ -108,7 +110,7 @@ class Subscription(BackgroundThread):
             if not entries or self.shutdown.requested:
                 continue
             found = True
-            failed = self._delivery.deliver(entries)
+            failed = self._delivery.deliver_parked(entries)
             cursor.parked.remove([entry.position for entry in entries if entry.position not in failed])
             for position, error in failed.items():
                 if error is not None:

@@ -1,11 +1,13 @@
 """Events and messages that make a handler fail, and what becomes of them."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres.dead_letters import DEAD, RETRY, WAITING, Letter, Selection, drop, mark_for_retry
 from allocation.adapters.postgres.dead_letters import letters as read_letters
+from allocation.service_layer.unit_of_work import LoggedEvent
 
 TAKE_DATA = text("SELECT position, CAST(data AS text) FROM events WHERE sku = :sku AND version = :version")
 SET_DATA = text("UPDATE events SET data = CAST(:data AS json) WHERE position = :position")
@@ -66,3 +68,22 @@ def retry_all(engine: Engine) -> None:
 def drop_all(engine: Engine) -> None:
     with engine.begin() as connection:
         assert drop(connection, Selection(all=True)), "no letter is dead"
+
+
+class Recorder:
+    """A handler that needs the member `line`. It records the events that it has handled, such as "S2"."""
+
+    def __init__(self) -> None:
+        self.handled: list[str] = []
+        self.calls = 0
+
+    def __call__(self, events: Sequence[LoggedEvent]) -> None:
+        self.calls += 1
+        self.handled += [f"{event['sku']}{event['version']}" for event in events if event["line"]["orderid"]]
+
+
+def has_states(engine: Engine, *expected: tuple[str, int, str]) -> Callable[[], bool]:
+    return lambda: states(engine) == [*expected]
+
+
+PARKED = (("S", 2, "dead"), ("S", 3, "waiting"))

@@ -1,6 +1,6 @@
 """A handler fails because of one event. Only the later events of its SKU wait for an operator."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from redis import Redis
@@ -14,41 +14,17 @@ from allocation.service_layer.messagebus import MessageBus
 from allocation.service_layer.out_of_stock import NotSent
 from allocation.service_layer.unit_of_work import LoggedEvent
 from tests.support.adapters.subscriptions import NAME, run_out_of_stock, stored_cursor, subscription
-from tests.support.entrypoints.poison import DamagedEvent, drop_all, letters, retry_all, states
+from tests.support.entrypoints.poison import (
+    PARKED,
+    DamagedEvent,
+    Recorder,
+    drop_all,
+    has_states,
+    letters,
+    retry_all,
+    states,
+)
 from tests.support.eventually import eventually
-
-
-class Recorder:
-    """A handler that needs the member `line`. It records the events that it has handled, such as "S2"."""
-
-    def __init__(self) -> None:
-        self.handled: list[str] = []
-        self.calls = 0
-
-    def __call__(self, events: Sequence[LoggedEvent]) -> None:
-        self.calls += 1
-        self.handled += [f"{event['sku']}{event['version']}" for event in events if event["line"]["orderid"]]
-
-
-@pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
-def poison(bus: MessageBus, engine: Engine) -> DamagedEvent:
-    """The event S2 has no line. The events T2, S3 and U2 follow."""
-    run_out_of_stock(bus, "S", "T")
-    bus.handle(Allocate("o2", "S", 2))
-    run_out_of_stock(bus, "U")
-    return DamagedEvent(engine, "S", 2).without("line")
-
-
-def has_states(engine: Engine, *expected: tuple[str, int, str]) -> Callable[[], bool]:
-    return lambda: states(engine) == [*expected]
-
-
-PARKED = (("S", 2, "dead"), ("S", 3, "waiting"))
 
 
 def test_only_later_events_of_the_sku_wait(
@@ -64,7 +40,7 @@ def test_only_later_events_of_the_sku_wait(
     assert sorted(recorder.handled) == ["T2", "U2", "V2"]
     lines = [line for line in caplog.text.splitlines() if f"position {poison.position}" in line]
     assert len(lines) == 2, "one line when it was parked, and one when it became a dead letter"
-    assert all("KeyError: 'line' (test_poison.py, line " in line for line in lines)
+    assert all("KeyError: 'line' (poison.py, line " in line for line in lines)
     assert "Traceback" not in caplog.text
     [dead, *_] = letters(engine)
     assert (dead.subscription, dead.position, dead.type, dead.attempts) == (NAME, poison.position, "OutOfStock", 3)
