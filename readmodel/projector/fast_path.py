@@ -106,6 +106,8 @@ class FastPath:
 
     def _fold(self, events: Sequence[Mapping[str, Any]], target: Format) -> list[Write]:
         folded = fold_items(self._projection, events, lambda event: event, target)
+        if folded.faulty:
+            self._observer.failed("faulty event")
         for _, reason in folded.faulty:  # The same reason appears once. The relay logs each event.
             self._faults.failed("Commands do not update the views with some events. The relay parks these", reason)
         return folded.writes

@@ -1,20 +1,16 @@
 """The files of the page `/docs`. They need no access token, because they contain no data of the service."""
 
-import gzip
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import NamedTuple
 
-from werkzeug.datastructures import Accept
-from werkzeug.http import parse_accept_header
-
+from readmodel.store.registers import LONGEST_SHOWN
 from readmodel.web.answers import Answer, Headers, problem
 from readmodel.web.edge.request import Request
 
 HTML, CSS, JAVASCRIPT = "text/html; charset=utf-8", "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 COMPRESSED = ".gz"
-VARY = ("vary", "accept-encoding")
 SECURITY: Headers = (
     ("x-content-type-options", "nosniff"),
     ("cache-control", "no-cache"),
@@ -33,7 +29,10 @@ PAGE = ""
 
 
 class File(NamedTuple):
-    """`path` is the path below the folder `static`. If it ends with COMPRESSED, the file is compressed with gzip."""
+    """`path` is the path below the folder `static`. If it ends with COMPRESSED, the file is compressed with gzip.
+
+    Every browser accepts gzip. A client that does not gets the compressed file too: the service never uncompresses it.
+    """
 
     path: str
     content_type: str
@@ -56,12 +55,9 @@ class Files:
     async def respond(self, request: Request) -> Answer:
         file = FILES.get(request.name)
         if file is None:
-            return problem(404, f"There is no file {request.name}")
-        if not file.path.endswith(COMPRESSED):
-            return cacheable(request, stored(file.path), file.content_type)
-        if accepts_gzip(request):
-            return cacheable(request, stored(file.path), file.content_type, (VARY, ("content-encoding", "gzip")))
-        return cacheable(request, plain(file.path), file.content_type, (VARY,))
+            return problem(404, f"There is no file {request.name[:LONGEST_SHOWN]}")
+        encoding = (("content-encoding", "gzip"),) if file.path.endswith(COMPRESSED) else ()
+        return cacheable(request, stored(file.path), file.content_type, encoding)
 
 
 def cacheable(request: Request, body: bytes, content_type: str, headers: Headers = ()) -> Answer:
@@ -73,10 +69,6 @@ def cacheable(request: Request, body: bytes, content_type: str, headers: Headers
     return Answer(200, body, content_type, headers, SECURITY)
 
 
-def accepts_gzip(request: Request) -> bool:
-    return parse_accept_header(request.headers.get("accept-encoding"), Accept).quality("gzip") > 0
-
-
 @cache
 def digest(body: bytes) -> str:
     return sha256(body).hexdigest()[:32]
@@ -85,9 +77,3 @@ def digest(body: bytes) -> str:
 @cache
 def stored(path: str) -> bytes:
     return files("readmodel.web").joinpath("static", path).read_bytes()
-
-
-@cache
-def plain(path: str) -> bytes:
-    """Return the uncompressed file. Keep it, because a worker would need ten milliseconds to uncompress it again."""
-    return gzip.decompress(stored(path))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from readmodel.web.answers import Answer
 from readmodel.web.edge.access import METRICS
-from readmodel.web.edge.bulkheads import Bulkhead
+from readmodel.web.edge.bulkheads import Bulkhead, Refused, ignore
 from readmodel.web.edge.request import Request
 from readmodel.web.health import Check, Finding
 
@@ -24,10 +24,10 @@ class MetricsPage:
     methods = ("GET", "HEAD")
     scope = METRICS
 
-    def __init__(self, expose: Expose, checks: Mapping[str, Check]) -> None:
+    def __init__(self, expose: Expose, checks: Mapping[str, Check], refused: Refused = ignore) -> None:
         self._expose = expose
         self._checks = checks
-        self._threads = Bulkhead("metrics", SCRAPES)
+        self._threads = Bulkhead("metrics", SCRAPES, refused)
 
     async def respond(self, _: Request) -> Answer:
         found: list[Finding] = await asyncio.gather(*(check.finding() for check in self._checks.values()))

@@ -50,7 +50,7 @@ def create_query_edge(
         **description_endpoints(description, bulkhead),
     }
     if expose is not None:
-        endpoints[PATH] = MetricsPage(expose, checks)
+        endpoints[PATH] = MetricsPage(expose, checks, observer.refused)
     pages = FlaskEndpoint(create_pages(description), bulkhead)
     return Edge(endpoints, pages, tokens, observer, access_log, started)
 

@@ -26,7 +26,7 @@ MEANINGS = {
     Exit.DONE: "The command succeeded, and found no trouble.",
     Exit.TROUBLE: "The command found trouble, for example a breach, a difference or a bad row.",
     Exit.USAGE: "The command line is wrong.",
-    Exit.NOT_RUN: "The command could not start or could not finish. For example, a store is unavailable, or a setting is wrong.",
+    Exit.NOT_RUN: "The command could not start or finish. For example, a store is unavailable, or a setting is wrong.",
 }
 
 
@@ -60,7 +60,7 @@ class BadUsage(Failure):
 
 
 class NotRun(Failure):
-    """The command could not start or could not finish."""
+    """The command could not start or finish."""
 
     exit_code = Exit.NOT_RUN
 

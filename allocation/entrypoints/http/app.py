@@ -92,7 +92,7 @@ def create_edge(
         **description_endpoints(description, query_threads),
     }
     if expose is not None:
-        endpoints[PATH] = MetricsPage(expose, checks)
+        endpoints[PATH] = MetricsPage(expose, checks, observer.refused)
     pages = FlaskEndpoint(create_pages(description), query_threads)
     return Edge(endpoints, pages, tokens, observer, access_log, started)
 

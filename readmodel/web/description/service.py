@@ -14,6 +14,12 @@ from readmodel.web.parameters import HEADER, PATH, Parameter
 
 HTML = "text/html"
 MetricsText = Annotated[str, Field(examples=["allocation_store_up 1\n"])]
+BUSY = refused(
+    503,
+    "The server is too busy",
+    "The server is handling too many queries. Nothing was executed",
+    headers=("Retry-After",),
+)
 UNCHANGED = Reply("The client has it already", headers=("ETag",), name="Unchanged")
 KNOWN = Parameter("If-None-Match", {"type": "string"}, "The `ETag` of an earlier answer", None, HEADER)
 FILE = Parameter(
@@ -83,7 +89,7 @@ def service_operations() -> Operations:
             "service",
             "The routes of this process",
             ANY,
-            {200: Reply("The routes", {JSON: Index, HTML: Text}, ("Vary",)), **access_replies(ANY)},
+            {200: Reply("The routes", {JSON: Index, HTML: Text}, ("Vary",)), **access_replies(ANY), 503: BUSY},
             parameters=[ACCEPT],
         ),
         "/openapi.json": Operation(
@@ -91,7 +97,11 @@ def service_operations() -> Operations:
             "service",
             "This description",
             None,
-            {200: Reply("OpenAPI 3.1", {JSON: dict[str, object]}, ("ETag",), {"openapi": "3.1.0"}), 304: UNCHANGED},
+            {
+                200: Reply("OpenAPI 3.1", {JSON: dict[str, object]}, ("ETag",), {"openapi": "3.1.0"}),
+                304: UNCHANGED,
+                503: BUSY,
+            },
             parameters=[KNOWN],
         ),
         "/docs": Operation(
@@ -108,7 +118,7 @@ def service_operations() -> Operations:
             "The files of the page",
             None,
             {
-                200: Reply("The file", {"text/css": Text, "text/javascript": Text}, ("ETag", "Vary")),
+                200: Reply("The file", {"text/css": Text, "text/javascript": Text}, ("ETag",)),
                 304: UNCHANGED,
                 404: refused(404, "There is no such file", "There is no file x"),
             },

@@ -40,6 +40,7 @@ SITUATIONS: Mapping[str, Situation] = {
     "Back up PostgreSQL": backed_up_database,
     "You restore PostgreSQL": damaged_database,
     "Back up and restore Redis": snapshot,
+    "No web server answers": no_trouble,
     "The relay does not run": no_relay,
     "The relay hangs": hanging_relay,
     "The views lag": no_relay,

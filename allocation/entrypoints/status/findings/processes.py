@@ -55,9 +55,8 @@ def role(status: Status, name: str) -> RoleStatus | None:
 
 def silence(name: str, found: RoleStatus) -> str:
     if found.working:
-                shows = "shows" if found.hanging == 1 else "show"
+        shows = "shows" if found.hanging == 1 else "show"
         return f"Of {found.listening} {name}s, {found.hanging} {shows} no sign of life"
-
     latest = min(found.signs.values(), default=None)
     since = "has shown no sign of life" if latest is None else f"has shown no sign of life for {age(latest)}"
     return f"The {name} hangs: it {since}"

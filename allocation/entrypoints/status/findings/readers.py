@@ -89,10 +89,9 @@ def in_letters(status: Status) -> Findings:
         return
     for name, letters in status.database.letters.items():
         if letters.dead:
-                        waits = "letter waits" if letters.waiting == 1 else "letters wait"
+            waits = "letter waits" if letters.waiting == 1 else "letters wait"
             behind = "it" if letters.dead == 1 else "them"
             waiting = f", and {letters.waiting:,} {waits} behind {behind}" if letters.waiting else ""
-
             yield Finding(
                 f"{count(letters.dead, 'dead letter')} of {name} can't be handled{waiting}",
                 "Run allocation dead list, correct the cause, and run allocation dead retry",
