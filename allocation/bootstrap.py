@@ -57,9 +57,11 @@ def create_web_app(settings: Settings | None = None) -> "Edge":
     from allocation.metrics import BusMetrics, FastPathMetrics, count_trips, pool_figures
     from readmodel.metrics.web import WebMetrics
     from readmodel.web import queries
+    from readmodel.web.edge.log_queue import LogQueue
     from readmodel.web.view_checks import check_views
 
-    logs.configure("serve", log_form())
+    logs.configure("serve", log_form(), LogQueue)
+    logs.pass_on_web_server()
     settings = settings or load_settings()
     threads = web_threads(settings)
     reporter = create_reporter(settings, "commands")
@@ -95,10 +97,12 @@ def create_query_app(settings: Settings | None = None) -> "Edge":
     from allocation.entrypoints.http.access_tokens import read_access_tokens
     from readmodel.metrics.web import WebMetrics
     from readmodel.web import queries
+    from readmodel.web.edge.log_queue import LogQueue
     from readmodel.web.query_edge import create_query_edge
     from readmodel.web.view_checks import check_views
 
-    logs.configure("queries", log_form())
+    logs.configure("queries", log_form(), LogQueue)
+    logs.pass_on_web_server()
     settings = settings or load_settings()
     store = create_store(settings, timeout=queries.TIMEOUT)
     tokens = read_access_tokens(settings)
@@ -127,7 +131,7 @@ def create_relay(settings: Settings, shutdown: "Shutdown") -> "Relay":
         gauges = create_gauges(engine, store, shutdown)
         threads.append(gauges)
         reporter.add(gauges.figures)
-    start = start_metrics(settings, settings.relay_metrics_port, reporter)
+    start = start_metrics(settings, settings.relay_metrics_port, reporter, shutdown)
     target, applied = newest(settings.history), count_relayed(reporter.registry)
     return Relay(log, store, PROJECTION, shutdown, threads, show_life, target, applied, start)
 
@@ -146,7 +150,7 @@ def create_consumer(settings: Settings, shutdown: "Shutdown") -> "Consumer":
     # No retries: if the Redis client reconnected silently, the consumer could not log that messages are lost.
     redis = create_redis(settings, retries=0, decode=False)
     inbox = Inbox(redis, create_names(settings).channel(CHANNEL), shutdown)
-    start = start_metrics(settings, settings.consumer_metrics_port, reporter)
+    start = start_metrics(settings, settings.consumer_metrics_port, reporter, shutdown)
     show_life = create_sign_of_life(settings, "consumer")
     parked = ParkedMessages(engine, CHANNEL)
     consumer = Consumer(bus, parked, inbox, shutdown, show_life, start, log_each=settings.access_log)

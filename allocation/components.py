@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from allocation.adapters.postgres.log.event_log import EventLog
     from allocation.service_layer.messagebus import MessageBus, Publish
     from allocation.service_layer.observer import Observer
+    from allocation.shutdown import Shutdown
     from readmodel.metrics.reporter import Reporter
     from readmodel.projector.fast_path import Observer as FastPathObserver
     from readmodel.store.names import Names
@@ -51,10 +52,13 @@ def create_reporter(settings: Settings, role: str) -> "Reporter":
     return Reporter(role, create_redis(settings, timeout=1.0, retries=0), create_names(settings))
 
 
-def start_metrics(settings: Settings, port: int | None, reporter: "Reporter") -> Callable[[], None]:
+def start_metrics(
+    settings: Settings, port: int | None, reporter: "Reporter", shutdown: "Shutdown"
+) -> Callable[[], None]:
     """Return the function that starts the report of a process without a web server, and its port of metrics, if any."""
+    start_report = partial(reporter.start, shutdown.wait)
     if port is None:
-        return reporter.start
+        return start_report
     from allocation.entrypoints.http.access_tokens import read_access_tokens
     from readmodel.metrics.server import MetricsServer
 
@@ -62,7 +66,7 @@ def start_metrics(settings: Settings, port: int | None, reporter: "Reporter") ->
 
     def start() -> None:
         server.start()
-        reporter.start()
+        start_report()
 
     return start
 

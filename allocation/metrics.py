@@ -13,6 +13,7 @@ from allocation.service_layer.idempotency import KeyReused, StillRunning
 from allocation.service_layer.observer import Observer
 from allocation.service_layer.outcomes import Done, Outcome
 from allocation.service_layer.unit_of_work import Busy, RetryableError, StoreUnavailable
+from readmodel.logs import harmless
 from readmodel.metrics import table
 from readmodel.metrics.registry import Registry
 from readmodel.metrics.table import Figure
@@ -43,6 +44,7 @@ class BusMetrics(Observer):
         self._retries = registry.counter(table.RETRIES)
         self._timeouts = registry.counter(table.LOCK_TIMEOUTS)
 
+    @harmless
     def executed(self, command: type[Command], outcomes: Sequence[Outcome]) -> None:
         if len(outcomes) == 1:
             self._commands.add(1, COMMAND_NAMES[command], result_of(outcomes[0]))
@@ -50,15 +52,18 @@ class BusMetrics(Observer):
         for result, number in Numbers(map(result_of, outcomes)).items():
             self._commands.add(number, COMMAND_NAMES[command], result)
 
+    @harmless
     def committed(self, commands: int, seconds: float, events: Sequence[Event]) -> None:
         self._seconds.observe(seconds)
         self._sizes.observe(commands)
         for event_type, number in Numbers(map(type, events)).items():
             self._events.add(number, EVENT_NAMES[event_type])
 
+    @harmless
     def retried(self, error: RetryableError) -> None:
         self._retries.add(1, error.reason)
 
+    @harmless
     def timed_out(self, error: Busy | StillRunning) -> None:
         self._timeouts.add(1, "idempotency key" if isinstance(error, StillRunning) else "product")
 
@@ -68,9 +73,11 @@ class FastPathMetrics(FastPathObserver):
         self._applied = registry.counter(table.EVENTS_APPLIED)
         self._failures = registry.counter(table.FAST_PATH_FAILURES)
 
+    @harmless
     def applied(self, events: int) -> None:
         self._applied.add(events, FAST)
 
+    @harmless
     def failed(self, reason: str) -> None:
         self._failures.add(1, reason)
 
@@ -78,13 +85,13 @@ class FastPathMetrics(FastPathObserver):
 def count_trips(registry: Registry) -> Callable[[], None]:
     """Return the function that a transaction calls for each trip to PostgreSQL."""
     trips = registry.counter(table.DATABASE_TRIPS)
-    return lambda: trips.add(1)
+    return harmless(lambda: trips.add(1))
 
 
 def count_relayed(registry: Registry) -> Callable[[int], None]:
     """Return the function that the relay calls with the number of events that it has applied."""
     applied = registry.counter(table.EVENTS_APPLIED)
-    return lambda events: applied.add(events, RELAY)
+    return harmless(lambda events: applied.add(events, RELAY))
 
 
 def pool_figures(name: str, engine: "Engine") -> Iterator[Figure]:

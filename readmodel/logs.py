@@ -8,11 +8,12 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import orjson
 
@@ -24,19 +25,25 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TEXT, JSON = "text", "json"
+WEB_SERVER = "_granian"
+P = ParamSpec("P")
 STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "outage"}
 """The attributes that each record has. All others are fields that the logger call has added."""
 
 
-def configure(process: str, form: str = TEXT) -> None:
+def configure(
+    process: str, form: str = TEXT, through: Callable[[logging.Handler], logging.Handler] = lambda writer: writer
+) -> None:
     """Log to standard error, in the same way in all processes. `process` is the role of this one, for example relay.
 
-    Errors that nobody catches become records, too. If the log is already configured, do nothing.
+    Errors that nobody catches become records, too. `through` may return a handler that passes records to the writer
+    later. If the log is already configured, do nothing.
     """
     if logging.getLogger().handlers:
         return
-    handler = logging.StreamHandler()
-    handler.setFormatter(formatter(process, form))
+    writer = logging.StreamHandler()
+    writer.setFormatter(formatter(process, form))
+    handler = through(writer)
     handler.addFilter(StoreOutages())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.captureWarnings(True)
@@ -56,7 +63,7 @@ def web_server_configuration(process: str, form: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"same": {"()": f"{__name__}.{formatter.__name__}", "process": process, "form": form}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "same"}},
-        "loggers": {"_granian": {"handlers": ["stderr"], "propagate": False}},
+        "loggers": {WEB_SERVER: {"handlers": ["stderr"], "propagate": False}},
     }
 
 
@@ -138,6 +145,30 @@ def visible(text: str) -> str:
 
 def visible_character(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
+def pass_on_web_server() -> None:
+    """Pass the records of the web server granian to the log of this process."""
+    server = logging.getLogger(WEB_SERVER)
+    server.handlers.clear()
+    server.propagate = True
+
+
+def harmless(report: Callable[P, None]) -> Callable[P, None]:
+    """Return a function that calls `report`, and never raises. It logs the first error."""
+    has_failed = False
+
+    @wraps(report)
+    def call(*args: P.args, **kwargs: P.kwargs) -> None:
+        nonlocal has_failed
+        try:
+            report(*args, **kwargs)
+        except Exception:
+            if not has_failed:
+                has_failed = True
+                logger.exception("The metrics lack values. Further errors of this kind are not logged")
+
+    return call
 
 
 @contextmanager

@@ -35,13 +35,20 @@ class Outage:
         self._clock = clock
         self._lock = threading.Lock()
         self._since: float | None = None
+        self._last_failed = 0.0
         self._reasons = set[str]()
+
+    @property
+    def last_failed(self) -> float:
+        """The moment of the last failure, by the clock."""
+        return self._last_failed
 
     def failed(self, effect: str, reason: object) -> None:
         """Log the effect with each new reason of this outage, up to MOST_REASONS."""
         with self._lock:
+            self._last_failed = self._clock()
             if self._since is None:
-                self._since = self._clock()
+                self._since = self._last_failed
             is_new = str(reason) not in self._reasons and len(self._reasons) < MOST_REASONS
             if is_new:
                 self._reasons.add(str(reason))
@@ -72,19 +79,25 @@ def store_of(reason: object) -> str | None:
 
 
 class Down:
-    """A store that is unavailable, since a moment, for these tasks."""
+    """A store that is unavailable, since a moment, for these tasks. `worked` is when it last worked for another one."""
 
-    def __init__(self, since: float) -> None:
+    def __init__(self, since: float, tasks: set[Outage]) -> None:
         self.since = since
-        self.tasks = set[Outage]()
+        self.worked: float | None = None
+        self.tasks = tasks
         self.reasons = set[str]()
+
+    def still(self) -> set[Outage]:
+        """Return the tasks that have failed since the store last worked. The others may just not have run again."""
+        return {task for task in self.tasks if self.worked is None or task.last_failed > self.worked}
 
 
 class StoreOutages(logging.Filter):
     """Replaces what the tasks of a process log about a store: one line when it fails, and one when all work again.
 
     A filter of the handler sees the records of all tasks. A new reason takes a further line, unless it only says once
-    more that the store is gone.
+    more that the store is gone. If a task works again and then fails, that is another outage, even if
+    further tasks have not run in between.
     """
 
     def __init__(self) -> None:
@@ -100,8 +113,11 @@ class StoreOutages(logging.Filter):
             return self._begins(record, note, note.store) if note.store else self._ends(record, note)
 
     def _begins(self, record: logging.LogRecord, note: Note, store: str) -> bool:
-        is_first = store not in self._down
-        down = self._down.setdefault(store, Down(note.at))
+        earlier = self._down.get(store)
+        is_first = earlier is None or (earlier.worked is not None and note.task not in earlier.tasks)
+        if is_first:
+            self._down[store] = Down(note.at, earlier.still() if earlier else set())
+        down = self._down[store]
         down.tasks.add(note.task)
         # The check of a worker knows only the beginning of a reason that a command knows.
         is_known = any(note.reason.startswith(known) or known.startswith(note.reason) for known in down.reasons)
@@ -116,6 +132,7 @@ class StoreOutages(logging.Filter):
         known = [store for store, down in self._down.items() if note.task in down.tasks]
         for store in known:
             self._down[store].tasks.discard(note.task)
+            self._down[store].worked = note.at
         over = {store: self._down.pop(store) for store in known if not self._down[store].tasks}
         for store, down in over.items():
             record.__dict__ |= {"store": store, "seconds": round(note.at - down.since, 1)}

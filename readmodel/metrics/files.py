@@ -54,15 +54,33 @@ def make_empty(folder: Path) -> None:
     try:
         for other in abandoned(folder.parent):
             shutil.rmtree(other, ignore_errors=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if not is_private(folder):
-            raise FolderUnusable(f"Another user may write to {folder}, the folder of the metrics")
+        make_private(folder)
         for file in folder.iterdir():
             if FILE.fullmatch(file.name):
                 file.unlink()
         (folder / SERVER).write_text(str(os.getpid()))
     except OSError as error:
         raise FolderUnusable(f"Can't use {folder}, the folder of the metrics: {error.strerror or error}") from error
+
+
+def make_again(folder: Path) -> None:
+    """Make the folder of the web server, if it has vanished. A worker of that server calls it when it starts.
+
+    Somebody may delete the folder of a running server, for example systemd at the end of a session of the user. Raise
+    FolderUnusable.
+    """
+    try:
+        make_private(folder)
+        if not (folder / SERVER).exists():
+            (folder / SERVER).write_text(str(os.getppid()))
+    except OSError as error:
+        raise FolderUnusable(f"Can't use {folder}, the folder of the metrics: {error.strerror or error}") from error
+
+
+def make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if not is_private(folder):
+        raise FolderUnusable(f"Another user may write to {folder}, the folder of the metrics")
 
 
 def is_private(folder: Path) -> bool:

@@ -16,7 +16,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from readmodel.metrics.files import dead_processes, folder_of_files
+from readmodel.metrics.files import dead_processes, folder_of_files, make_again
 from readmodel.metrics.table import Figure, Kind, Metric
 
 
@@ -72,6 +72,8 @@ class Registry:
 
     def __init__(self) -> None:
         prometheus_client.disable_created_metrics()  # The metrics of several workers have no such moment.
+        if folder := folder_of_files():
+            make_again(folder)
         self._own = CollectorRegistry()
         self._counters = dict[Metric, Counter]()
         self._histograms = dict[Metric, Histogram]()

@@ -20,6 +20,8 @@ RETRIED_AFTER = 60.0
 """Seconds. The user of `allocation queries` may only read Redis. Then the process has no report."""
 
 Measure = Callable[[], Iterable[Figure]]
+Wait = Callable[[float], bool | None]
+"""Waits for these seconds. Returns True if the process must stop."""
 
 
 class Reporter:
@@ -39,9 +41,9 @@ class Reporter:
         """Measure these, too. Each of them yields figures, must return at once and must not raise."""
         self._measures += measures
 
-    def start(self) -> None:
-        """Report from now on, in a thread that ends with the process."""
-        threading.Thread(target=self._run, name="reporter", daemon=True).start()
+    def start(self, wait: Wait = time.sleep) -> None:
+        """Report from now on, in a thread that ends when `wait` returns True, or with the process."""
+        threading.Thread(target=self._run, args=(wait,), name="reporter", daemon=True).start()
 
     def expose(self, current: Iterable[Figure] = ()) -> bytes:
         """Return the metrics of the process and of its siblings as text, with the `current` figures."""
@@ -74,10 +76,10 @@ class Reporter:
         except RedisError:
             self._silent_until = time.monotonic() + RETRIED_AFTER
 
-    def _run(self) -> None:
-        while True:
+    def _run(self, wait: Wait) -> None:
+        self.report_once()
+        while not wait(WRITTEN_EVERY):
             self.report_once()
-            time.sleep(WRITTEN_EVERY)
 
     def _measured(self) -> list[Figure]:
         return list(chain.from_iterable(measure() for measure in self._measures))

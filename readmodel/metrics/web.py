@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from readmodel.logs import harmless
 from readmodel.metrics import table
 from readmodel.metrics.reporter import Reporter
 from readmodel.metrics.table import Figure
@@ -27,14 +28,17 @@ class WebMetrics(Observer):
     def started(self) -> None:
         self._reporter.start()
 
+    @harmless
     def answered(self, route: str, status: int, seconds: float) -> None:
         self._requests.add(1, route, str(status))
         self._seconds.observe(seconds, route)
 
+    @harmless
     def answered_lines(self, lines: Mapping[int, int]) -> None:
         for status, number in lines.items():
             self._lines.add(number, str(status))
 
+    @harmless
     def refused(self, kind: str) -> None:
         self._refused.add(1, kind)
 

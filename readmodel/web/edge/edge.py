@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from readmodel.logs import harmless
 from readmodel.web.answers import Answer, Problem, StreamedAnswer, bug, problem
 from readmodel.web.edge.access import AccessTokens
 from readmodel.web.edge.access_log import AccessLog
@@ -55,6 +56,7 @@ class Edge:
         self._other = other
         self._tokens = tokens
         self._observer = observer
+        self._answered = harmless(observer.answered)
         self._access_log = access_log
         self._started = started
 
@@ -82,7 +84,7 @@ class Edge:
         try:
             answer = await self.answer(request)
             # Before the client can have its answer: then the metrics of a killed worker lack no answered request.
-            self._observer.answered(request.route, answer.status, time.perf_counter() - began)
+            self._answered(request.route, answer.status, time.perf_counter() - began)
             headers = [("x-request-id", request.correlation_id), *answer.security, *answer.headers]
             if isinstance(answer, StreamedAnswer):
                 await send_parts(request, answer, headers)

@@ -29,6 +29,7 @@ def test_a_first_start_logs_only_our_own_records(tmp_path: Path) -> None:
     assert {record["process"] for record in log.records()} == {"run", "relay", "consumer", "serve"}
 
 
+@pytest.mark.slow
 def test_a_bug_is_one_json_object() -> None:
     """Also if it ends a worker of the web server."""
     for factory in ("create_web_app", "create_query_app"):

@@ -83,3 +83,15 @@ def test_refused_callers_count_under_their_route(recorder: Recorder) -> None:
 
 def test_metrics_show_what_the_checks_have_found(client: EdgeClient) -> None:
     assert client.get("/metrics").body == b"{'queries': 'no Redis'}"
+
+
+class Failing(Observer):
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        raise OSError("No such file or directory")
+
+
+def test_an_error_of_the_observer_changes_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    client = EdgeClient(Edge({"/orders/": Named()}, pages_without_routes(), observer=Failing()))
+    assert [client.get("/orders/o1").status for _ in range(3)] == [200] * 3
+    client.close()
+    assert caplog.text.count("The metrics lack values") == 1

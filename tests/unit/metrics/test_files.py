@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from readmodel.metrics.files import FolderUnusable, beginning, dead_processes, default_folder, make_empty
+from readmodel.metrics.files import FolderUnusable, beginning, dead_processes, default_folder, make_again, make_empty
 
 
 def test_folder_is_empty_and_belongs_to_this_user(tmp_path: Path) -> None:
@@ -31,6 +31,29 @@ def test_folder_of_another_user_is_refused(tmp_path: Path) -> None:
     for path in (open_to_all, link, file):
         with pytest.raises(FolderUnusable):
             make_empty(path)
+
+
+def test_worker_makes_a_vanished_folder_again(tmp_path: Path) -> None:
+    folder = tmp_path / "metrics"
+    make_again(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "server").read_text() == str(os.getppid())
+
+
+def test_worker_keeps_the_files_of_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "metrics"
+    make_empty(folder)
+    (folder / "counter_1.db").touch()
+    make_again(folder)
+    assert sorted(file.name for file in folder.iterdir()) == ["counter_1.db", "server"]
+    assert (folder / "server").read_text() == str(os.getpid())
+
+
+def test_worker_refuses_a_folder_of_another_user(tmp_path: Path) -> None:
+    (tmp_path / "server").touch()
+    tmp_path.chmod(0o777)
+    with pytest.raises(FolderUnusable):
+        make_again(tmp_path)
 
 
 def test_start_deletes_the_folders_of_ended_web_servers(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from allocation.entrypoints.relay.subscription import Subscription
 from allocation.event_handlers import SUBSCRIPTIONS, Subscriber, events_of, subscribers
 from allocation.service_layer.out_of_stock import notify_stock_team
 from allocation.shutdown import Shutdown
-from readmodel.metrics.reporter import Reporter
 
 
 @pytest.mark.parametrize(
@@ -36,7 +35,6 @@ def test_the_relay_runs_every_subscription_of_the_database(
     """A stored subscription without a thread would handle no events. A thread without a stored cursor would fail."""
     started: list[str] = []
     monkeypatch.setattr(Subscription, "work", lambda thread: started.append(thread.name))
-    monkeypatch.setattr(Reporter, "start", lambda _: None)  # It would report until the end of this process.
     shutdown = Shutdown()
     shutdown.request()  # The relay starts its threads, waits for their end, and returns.
     bootstrap.create_relay(Settings(database_url=database_url, redis_url=redis_url), shutdown).run()

@@ -118,3 +118,42 @@ def test_other_outages_pass_unchanged(process: Process) -> None:
         "It is interrupted: mail.example.com: Connection refused",
         "It works again after 0 s",
     ]
+
+
+def test_an_outage_is_logged_while_an_earlier_task_is_idle(process: Process) -> None:
+    """No command runs between two outages of the database. Only the health check runs."""
+    command, check, clock = process.task(), process.task(), process.clock
+    gone = StoreUnavailable("Connection refused")
+    for moment in (10.0, 60.0):
+        clock.now = moment
+        if moment == 10.0:
+            command.failed("Commands get a 503", gone)
+        check.failed("The worker is not ready", gone)
+        clock.now += 3.0
+        check.over("The worker is ready")
+    clock.now = 90.0
+    command.over("Commands are executed")
+    assert process.lines() == [
+        "The database is unavailable. Commands get a 503: Connection refused",
+        "The database is unavailable. The worker is not ready: Connection refused",
+        "The database is available again after 3 s. The worker is ready again after 3 s",
+        "Commands are executed again after 80 s",
+    ]
+
+
+def test_an_outage_lasts_while_an_earlier_task_still_fails(process: Process) -> None:
+    """Redis refuses writes all the time. It also fails a query, and later answers one."""
+    write, query, clock = process.task(), process.task(), process.clock
+    for moment in (10.0, 20.0):
+        clock.now = moment
+        write.failed("Commands do not update the views", REFUSED)
+        query.failed("Queries get a 503", REFUSED)
+        query.over("Queries are answered")
+        clock.now += 5.0
+        write.failed("Commands do not update the views", REFUSED)
+    query.failed("Queries get a 503", REFUSED)
+    query.over("Queries are answered")
+    clock.now = 40.0
+    write.over("Commands update the views")
+    assert process.lines()[-1] == "Redis is available again after 15 s. Commands update the views again after 30 s"
+    assert [line for line in process.lines() if "available again" in line] == process.lines()[-1:]
