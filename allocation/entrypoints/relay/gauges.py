@@ -37,8 +37,43 @@ class Measured(NamedTuple):
     at: float = 0.0
 
 
+class StoreGauges(BackgroundThread):
+    """Measures one store. If the store hangs, only this thread waits for it."""
+
+    def __init__(
+        self, store: str, figures_now: Callable[[], Iterator[Figure]], shutdown: Shutdown, clock: Callable[[], float]
+    ) -> None:
+        super().__init__(f"gauges of {store}", shutdown)
+        self._store = store
+        self._figures_now = figures_now
+        self._clock = clock
+        self._latest = Measured()
+
+    def work(self) -> None:
+        while not self.shutdown.requested:
+            self.measure()
+            self.shutdown.wait(EVERY)
+
+    def measure(self) -> None:
+        """Measure the store now. Replace its figures at once."""
+        try:
+            self._latest = Measured(list(self._figures_now()), self._clock())
+        except UNAVAILABLE:  # The relay itself logs that.
+            self._latest = Measured()
+
+    def figures(self) -> Iterator[Figure]:
+        """Yield the latest figures. Any thread may call this method."""
+        latest = self._latest
+        is_up = bool(latest.figures) and self._clock() - latest.at < OUTDATED_AFTER
+        yield Figure(table.STORE_UP, float(is_up), (self._store,))
+        yield from latest.figures if is_up else ()
+
+
 class Gauges(BackgroundThread):
-    """`types_of` maps each subscription to its event types. `channel` is that of the consumers."""
+    """Measures each store in a thread of its own. This thread watches them.
+
+    `types_of` maps each subscription to its event types. `channel` is that of the consumers.
+    """
 
     def __init__(
         self,
@@ -54,31 +89,32 @@ class Gauges(BackgroundThread):
         self._store = store
         self._types_of = types_of
         self._channel = channel
-        self._clock = clock
-        self._measured = {POSTGRES: Measured(), REDIS: Measured()}
+        self._stores = (
+            StoreGauges(POSTGRES, self._log_figures, shutdown, clock),
+            StoreGauges(REDIS, self._redis_figures, shutdown, clock),
+        )
 
     def work(self) -> None:
+        """Measure until the shutdown. If the thread of a store fails, raise its error."""
+        for store in self._stores:
+            store.start()
         while not self.shutdown.requested:
-            self.measure()
+            for store in self._stores:
+                if store.failure is not None:
+                    raise store.failure
             self.shutdown.wait(EVERY)
+        for store in self._stores:
+            store.join()
 
     def measure(self) -> None:
-        """Measure everything now. Replace the figures of each store at once."""
-        self._measured[POSTGRES] = self._try(self._log_figures)
-        self._measured[REDIS] = self._try(self._redis_figures)
+        """Measure everything now, in the calling thread."""
+        for store in self._stores:
+            store.measure()
 
     def figures(self) -> Iterator[Figure]:
         """Yield the latest figures. Any thread may call this method."""
-        for name, measured in list(self._measured.items()):
-            is_up = bool(measured.figures) and self._clock() - measured.at < OUTDATED_AFTER
-            yield Figure(table.STORE_UP, float(is_up), (name,))
-            yield from measured.figures if is_up else ()
-
-    def _try(self, measure: Callable[[], Iterator[Figure]]) -> Measured:
-        try:
-            return Measured(list(measure()), self._clock())
-        except UNAVAILABLE:  # The relay itself logs that.
-            return Measured()
+        for store in self._stores:
+            yield from store.figures()
 
     def _log_figures(self) -> Iterator[Figure]:
         autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -1,6 +1,7 @@
 """A relay measures the state of the service."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import Engine, text
@@ -21,6 +22,10 @@ from readmodel.store.names import PLAIN
 from readmodel.store.records.drift import count_corrected
 from readmodel.store.store import Store
 from tests.support.adapters.event_log import append, out_of_stock
+from tests.support.eventually import eventually
+from tests.support.forwarder import forwarding
+from tests.support.patience import PATIENCE
+from tests.support.status.service import at_port, port_of
 
 CHANNEL = "change_batch_quantity"
 
@@ -41,6 +46,18 @@ def watch() -> Watch:
 
 def gauges_of(engine: Engine, store: Store, watch: Watch) -> Gauges:
     return Gauges(engine, store, subscribed_events(), CHANNEL, Shutdown(), watch)
+
+
+@contextmanager
+def running(found: Gauges) -> Iterator[None]:
+    """Run the threads of the gauges, and end them at the end of the block."""
+    found.start()
+    try:
+        yield
+    finally:
+        found.shutdown.request()
+        found.join(PATIENCE)
+    assert not found.is_alive()
 
 
 def values(measured: Iterator[Figure]) -> dict[tuple[str, ...], float]:
@@ -132,3 +149,39 @@ def test_old_figures_do_not_count(engine: Engine, model: Store, watch: Watch) ->
     found.measure()
     watch.seconds += gauges.OUTDATED_AFTER
     assert values(found.figures()) == {("store_up", "postgres"): 0, ("store_up", "redis"): 0}
+
+
+def test_redis_is_measured_while_postgresql_hangs(
+    database_url: str, model: Store, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gauges, "EVERY", 0.01)
+    with forwarding(port_of(database_url)) as forwarder:
+        engine = create_postgres_engine(at_port(database_url, forwarder.port))
+        found = gauges_of(engine, model, watch)
+
+        def seen() -> dict[tuple[str, ...], float]:
+            watch.seconds += 1
+            return values(found.figures())
+
+        with running(found):
+            eventually(lambda: all(seen()["store_up", name] for name in ("postgres", "redis")))
+            forwarder.freeze()
+            eventually(lambda: not seen()["store_up", "postgres"])
+            later = watch.seconds + 2 * gauges.OUTDATED_AFTER
+            eventually(lambda: ("consumers",) in seen() and watch.seconds > later)
+            forwarder.thaw()
+            eventually(lambda: seen()["store_up", "postgres"])
+        engine.dispose()
+
+
+def test_bug_in_the_thread_of_a_store_is_raised(
+    engine: Engine, model: Store, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(gauges, "EVERY", 0.01)
+    monkeypatch.setattr(gauges, "corrected_registers", faulty)
+    found = gauges_of(engine, model, watch)
+    with running(found):
+        eventually(lambda: isinstance(found.failure, ZeroDivisionError))
