@@ -14,6 +14,7 @@ from tests.support.processes import run_to_end, running
 WORKS = "Relay: ready\nCorrected registers: 0\n"
 
 
+@pytest.mark.slow
 def test_check_reports_whether_a_relay_works(environment: dict[str, str]) -> None:
     nobody = "no relay listens on allocation:committed"
     shown = f"Relay: {nobody}\nCorrected registers: 0\nError: Relay: {nobody}. {RUNBOOK}\n"
@@ -41,6 +42,7 @@ def test_check_notices_a_process_that_hangs(process: str, environment: dict[str,
         eventually(lambda: check(environment, process)[0] == 0)
 
 
+@pytest.mark.slow
 def test_check_reports_every_role(environment: dict[str, str], relay: None) -> None:
     ready = (0, "Commands: ready\nQueries: ready\nRelay: ready\nCorrected registers: 0\n")
     eventually(lambda: check(environment, "") == ready)

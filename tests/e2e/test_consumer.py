@@ -114,6 +114,7 @@ def test_a_bad_message_does_not_end_the_consumer(
     assert f"Handled: 1. Refused: {len(BAD_MESSAGES)}. Failed: 0" in consumer_log.read_text()
 
 
+@pytest.mark.slow
 def test_the_consumer_subscribes_again_after_a_redis_restart(
     bus: MessageBus, database_url: str, engine: Engine, tmp_path: Path
 ) -> None:

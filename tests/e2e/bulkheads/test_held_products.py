@@ -47,6 +47,7 @@ def clients(port: int, number: int, send: Callable[[Api, int], Answer]) -> Itera
         yield [pool.submit(once, client) for client in range(number)]
 
 
+@pytest.mark.slow
 def test_a_held_product_stops_no_other_request(engine: Engine, port: int, api: Api) -> None:
     for sku in ("HELD", "FREE"):
         assert api.add_batch(f"b-{sku}", sku, 1_000).status == 201

@@ -89,6 +89,7 @@ def batches_in_the_views(api: Api, orderids: dict[str, int]) -> dict[str, str | 
     return {orderid: api.get("orders", orderid).json["lines"][0]["batchref"] for orderid in orderids}
 
 
+@pytest.mark.slow
 def test_concurrent_first_batches_of_a_sku_all_succeed(clients: Clients, engine: Engine) -> None:
     def race(number: int) -> None:
         requests = [add_batch(f"b{number}-{n}", f"NEW-{number}", 5) for n in range(THREADS)]
@@ -110,6 +111,7 @@ def test_only_one_of_concurrent_skus_gets_a_batch_reference(clients: Clients, en
     assert scalar(engine, "SELECT sum(available) FROM products") == races * 5
 
 
+@pytest.mark.slow
 def test_a_concurrent_repeat_of_a_command_shows_its_effect(clients: Clients, engine: Engine) -> None:
     """A client loses patience and sends its command again. After the 202, its next query shows the effect."""
 

@@ -6,6 +6,7 @@ from http.client import HTTPException
 from itertools import count
 
 import psutil
+import pytest
 from sqlalchemy import Engine
 
 from allocation.local.ports import free_port
@@ -56,6 +57,7 @@ class Client:
             return None
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_a_shared_commit_loses_no_command(
     environment: dict[str, str], engine: Engine, model: Store
 ) -> None:

@@ -139,6 +139,7 @@ def test_a_relay_continues_the_work_of_a_killed_relay(
     assert digest(model.redis, model.generations().live or "") == relayed
 
 
+@pytest.mark.slow
 def test_a_killed_rebuild_leaves_the_views_unchanged(
     projecting_bus: MessageBus, model: Store, engine: Engine, environment: dict[str, str]
 ) -> None:

@@ -70,6 +70,7 @@ def test_commands_succeed_while_redis_is_unavailable(service: Service) -> None:
     assert api.allocate("o3", "S", 3).status == 202
 
 
+@pytest.mark.slow
 def test_the_relay_rebuilds_the_views_after_a_redis_flush(service: Service) -> None:
     api, numbers = service.api, count()
     api.add_batch("b1", "S", 10)

@@ -130,6 +130,7 @@ def test_a_new_token_of_the_same_name_keeps_the_idempotency_keys(protected: int)
         assert other.keyed("k1", "allocate", line | {"orderid": "o2"}).status == 202, "another caller"
 
 
+@pytest.mark.slow
 def test_no_token_appears_anywhere(
     environment: dict[str, str], tmp_path: Path, engine: Engine, redis: Redis, capfd: pytest.CaptureFixture[str]
 ) -> None:

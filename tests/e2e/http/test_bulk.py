@@ -127,6 +127,7 @@ def test_a_bulk_has_no_effect_if_its_client_disconnects(shared_api: Api, shared_
     assert shared_api.get("batches", "lost-1").json["allocated"] == 0
 
 
+@pytest.mark.slow
 def test_bulks_leave_threads_for_other_commands(environment: dict[str, str], relay: None) -> None:
     with web(environment | {"ALLOCATION_THREADS": "2"}) as port:
         slow, other = Api(port), Api(port)

@@ -8,6 +8,7 @@ from tests.support.api import Api
 from tests.support.e2e.media_types import PROBLEM
 
 
+@pytest.mark.slow
 def test_a_query_shows_the_effect_of_a_command_after_its_202(shared_api: Api) -> None:
     """Allocate 200 lines, each to the batch with the earlier ETA, and query each line right after its 202."""
     for n in range(200):

@@ -73,6 +73,7 @@ def test_a_repeated_key_gets_a_400(shared_api: Api) -> None:
     assert (response.status, message) == (400, "The header Idempotency-Key occurs more than once")
 
 
+@pytest.mark.slow
 def test_a_key_gets_a_409_while_its_first_request_is_running(
     engine: Engine, environment: dict[str, str], relay: None
 ) -> None:

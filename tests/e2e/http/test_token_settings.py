@@ -40,6 +40,7 @@ def test_a_bad_list_of_tokens_is_named(tokens: str, message: str, environment: d
     assert output.startswith(f"Error: ALLOCATION_ACCESS_TOKENS, {message}"), output
 
 
+@pytest.mark.slow
 def test_a_new_token_is_printed_with_its_line(environment: dict[str, str]) -> None:
     arguments = "access-token new --name shop --scope command --scope query --days 30"
     code, output = run_to_end(arguments, environment)

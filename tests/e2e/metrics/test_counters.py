@@ -122,6 +122,7 @@ def assert_the_write_side_agrees(found: Exposition, engine: Engine) -> None:
     assert found.value("allocation_transaction_commands_sum") == found.value("allocation_commands_total")
 
 
+@pytest.mark.slow
 def test_killed_worker_leaves_its_counters(port: int) -> None:
     with CountingClients(port, CLIENTS).running() as clients:
         eventually(lambda: clients.answered > 10 * CLIENTS)

@@ -43,6 +43,7 @@ def unknown(found: Exposition) -> set[str]:
     return plain - KNOWN
 
 
+@pytest.mark.slow
 def test_relay_shows_the_state_of_the_service(environment: dict[str, str], relay_port: int, engine: Engine) -> None:
     with web(environment) as port:
         api = Api(port)
@@ -102,6 +103,7 @@ def scraped_threads(port: int) -> Exposition:
     return found
 
 
+@pytest.mark.slow
 def test_metrics_need_a_token_with_their_scope(environment: dict[str, str], relay_port: int) -> None:
     tokens = {scope: new_token(scope, [scope], None) for scope in ("command", "query", "metrics", "admin")}
     lines = "\n".join(str(token) for _, token in tokens.values())

@@ -23,9 +23,10 @@ REBUILDS = 2
 TOGETHER = 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "with_fast_path",
-    [pytest.param(False, id="relay alone", marks=pytest.mark.slow), pytest.param(True, id="relay and fast path")],
+    [pytest.param(False, id="relay alone"), pytest.param(True, id="relay and fast path")],
 )
 def test_a_reader_keeps_seeing_orders_during_rebuilds(
     bus: MessageBus,

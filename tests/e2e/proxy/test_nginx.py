@@ -106,11 +106,13 @@ def test_commands_and_queries_pass(proxy: Proxy) -> None:
     assert (status, {json.loads(line)["status"] for line in body.splitlines()}) == (200, {202})
 
 
+@pytest.mark.slow
 def test_a_query_of_several_orders_passes(proxy: Proxy) -> None:
     status, _, body = proxy.request("GET", "/orders?id=o1&id=o2")
     assert (status, json.loads(body)) == (200, {"orders": [], "unknown": ["o1", "o2"]})
 
 
+@pytest.mark.slow
 def test_the_proxy_enforces_its_limits(proxy: Proxy) -> None:
     status, headers, answer = proxy.request("POST", "/add_batch", b" " * 1_100_000)
     assert (status, headers["content-type"]) == (413, "application/problem+json")
@@ -124,6 +126,7 @@ def test_the_proxy_enforces_its_limits(proxy: Proxy) -> None:
     assert status == 409
 
 
+@pytest.mark.slow
 def test_a_failing_request_does_not_turn_the_service_off(proxy: Proxy) -> None:
     """The service closes such a connection while nginx still sends the body, and nginx counts that as a failure."""
     too_many = {f"X-{number}": "x" for number in range(150)}
@@ -133,6 +136,7 @@ def test_a_failing_request_does_not_turn_the_service_off(proxy: Proxy) -> None:
     assert [proxy.request("GET", "/health/live")[0] for _ in range(20)] == [200] * 20
 
 
+@pytest.mark.slow
 def test_the_proxy_does_not_show_the_metrics(proxy: Proxy) -> None:
     status, _, body = proxy.request("GET", "/metrics")
     assert (status, json.loads(body)["status"]) == (404, 404)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(not REAL_ORDERS.exists(), reason="The data set i
 @pytest.mark.parametrize(
     ("share", "order_share", "least_lines", "least_answers"),
     [
-        pytest.param(30, 5, 15_000, 2_000, id="every 30th SKU"),
+        pytest.param(30, 5, 15_000, 2_000, id="every 30th SKU", marks=pytest.mark.slow),
         pytest.param(1, 1, 500_000, 40_000, id="every SKU", marks=[pytest.mark.slow, pytest.mark.timeout(0)]),
     ],
 )

@@ -27,6 +27,7 @@ def evicting(node: Node) -> Iterator[None]:
     node.redis.config_set("maxmemory", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trouble", "reason"),
     [

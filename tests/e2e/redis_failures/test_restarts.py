@@ -16,6 +16,7 @@ from tests.support.redis_failures.readers import Verdict
 from tests.support.redis_failures.service import EARLY, LATE, Service
 
 
+@pytest.mark.slow
 def test_queries_show_no_earlier_state_after_a_restart(primary: Node, service: Service) -> None:
     service.grow(EARLY)
     with service.reading() as readers:

@@ -49,6 +49,7 @@ def test_the_views_show_a_line_before_it_is_announced(
     assert [announcement["orderid"] for announcement in listener.announcements] == [f"o{n}" for n in range(3_000)]
 
 
+@pytest.mark.slow
 def test_a_killed_relay_leaves_no_line_unannounced(
     bus: MessageBus, model: Store, redis: Redis, engine: Engine, environment: dict[str, str]
 ) -> None:

@@ -50,6 +50,7 @@ def test_the_stock_team_gets_one_mail_per_sku_and_window(
     assert server.subjects() == [f"Out of stock for {sku}" for sku in "STU"]
 
 
+@pytest.mark.slow
 def test_a_mail_waits_for_a_dead_server_and_delays_nothing_else(
     bus: MessageBus, model: Store, redis: Redis, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -108,6 +108,7 @@ def test_both_releases_write_and_read_the_same_views(
     assert_the_state_is_sound(engine)
 
 
+@pytest.mark.slow
 def test_an_upgrade_under_load_loses_nothing(
     last_release: Release, views_of_last_release: Store, environment: Environment, engine: Engine, resources: ExitStack
 ) -> None:

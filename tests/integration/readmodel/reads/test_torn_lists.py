@@ -60,6 +60,7 @@ class Reader:
             raise
 
 
+@pytest.mark.slow
 def test_totals_match_the_batches_while_a_writer_changes_them(
     store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from tests.support.patience import PATIENCE
 PASSWORDS = {"allocation": "replace-this-password", "queries": "replace-this-password-too"}
 
 
+@pytest.mark.slow
 def test_server_reads_the_file_of_users(tmp_path: Path) -> None:
     port = free_port()
     options = {"port": port, "bind": "127.0.0.1", "dir": tmp_path, "aclfile": FILE, "save": ""}
