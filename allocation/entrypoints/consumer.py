@@ -21,7 +21,9 @@ SCHEMA = COMMANDS[CHANNEL]
 POLL = 0.25
 PAUSE = 1.0
 RETRY_EVERY = 1.0
-"""Seconds between two looks at the parked messages."""
+"""Seconds from one turn of the parked messages to the next."""
+RETRY_FOR = 0.5
+"""After these seconds, new messages have their turn, although parked messages are still due."""
 DRAINED_WITHIN = 2.0
 INTERRUPTED = f"The consumer is interrupted, and retries every {PAUSE:.0f} s"
 
@@ -55,7 +57,7 @@ class Consumer:
         self._show_life = show_life
         self._log_each = log_each
         self._outage = Outage(logger)
-        self._retried_at = 0.0
+        self._retry_at = 0.0
 
     def run(self) -> None:
         """Handle messages until the shutdown.
@@ -122,12 +124,14 @@ class Consumer:
                     raise
 
     def _retry_parked(self) -> None:
-        """Execute a parked message that is due, at most every RETRY_EVERY seconds."""
-        if time.monotonic() < self._retried_at + RETRY_EVERY:
+        """Execute the parked messages that are due, for RETRY_FOR seconds. Then pause for RETRY_EVERY seconds."""
+        started = time.monotonic()
+        if started < self._retry_at:
             return
-        self._retried_at = time.monotonic()
         try:
-            self._messages.retry()
+            while self._messages.retry() and time.monotonic() < started + RETRY_FOR and not self._shutdown.requested:
+                pass
             self._outage.over("The consumer executes commands")
         except (StoreUnavailable, RetryableError) as error:
             self._outage.failed(INTERRUPTED, error)
+        self._retry_at = time.monotonic() + RETRY_EVERY

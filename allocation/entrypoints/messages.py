@@ -54,9 +54,17 @@ class Messages:
             return "parked"
         return "handled"
 
-    def retry(self) -> None:
-        """Execute a parked message that is due."""
-        failure = self._parked.retry(self._execute)
+    def retry(self) -> bool:
+        """Execute a parked message that is due. Return False if none is due."""
+        leased = self._parked.lease()
+        if leased is None:
+            return False
+        try:
+            error = self._execute(leased.message)
+        except (StoreUnavailable, RetryableError):
+            self._parked.release(leased)
+            raise
+        failure = self._parked.settle(leased, error)
         if failure is not None and failure.is_dead:
             logger.error(
                 "A message on %s is a dead letter after %s attempts. Later messages about its batch wait for an "
@@ -65,6 +73,7 @@ class Messages:
                 failure.attempts,
                 failure.id,
             )
+        return True
 
     def _execute(self, data: bytes) -> str | None:
         """Execute a parked message. Return the error if it fails because of a bug."""

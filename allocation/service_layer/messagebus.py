@@ -17,7 +17,7 @@ from allocation.service_layer.concurrency.retries import with_retries
 from allocation.service_layer.concurrency.turns import Turns
 from allocation.service_layer.handlers import COMMAND_HANDLERS
 from allocation.service_layer.idempotency import IdempotencyKey, KeyReused, StillRunning, event_ranges_since
-from allocation.service_layer.observer import UNOBSERVED, Observer
+from allocation.service_layer.observer import UNOBSERVED, Guarded, Observer
 from allocation.service_layer.outcomes import Done, OrderResult, Outcome
 from allocation.service_layer.preview import Preview, preview
 from allocation.service_layer.unit_of_work import (
@@ -48,7 +48,7 @@ class MessageBus:
         self, begin: Begin, publish: Publish, commands_together: int = 1, observer: Observer = UNOBSERVED
     ) -> None:
         self._begin = begin
-        self._observer = observer
+        self._observer = Guarded(observer)
         self._publish = publish
         self._execution = Execution(self._commit_with_retries)
         self._turns = Turns()

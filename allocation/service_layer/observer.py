@@ -1,12 +1,15 @@
 """What a message bus reports about itself. The process that builds the bus decides what becomes of it."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 
 from allocation.domain.commands import Command
 from allocation.domain.events import Event
 from allocation.service_layer.idempotency import StillRunning
 from allocation.service_layer.outcomes import Outcome
 from allocation.service_layer.unit_of_work import Busy, RetryableError
+
+logger = logging.getLogger(__name__)
 
 
 class Observer:
@@ -29,3 +32,34 @@ class Observer:
 
 
 UNOBSERVED = Observer()
+
+
+class Guarded(Observer):
+    """Passes the reports on to an observer. If the observer raises, log its first error, and continue.
+
+    A report comes after the commit or before the answer. Its error must not hide the outcome of a command.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._has_logged = False
+
+    def executed(self, command: type[Command], outcomes: Sequence[Outcome]) -> None:
+        self._report(self._observer.executed, command, outcomes)
+
+    def committed(self, commands: int, seconds: float, events: Sequence[Event]) -> None:
+        self._report(self._observer.committed, commands, seconds, events)
+
+    def retried(self, error: RetryableError) -> None:
+        self._report(self._observer.retried, error)
+
+    def timed_out(self, error: Busy | StillRunning) -> None:
+        self._report(self._observer.timed_out, error)
+
+    def _report(self, report: Callable[..., None], *arguments: object) -> None:
+        try:
+            report(*arguments)
+        except Exception:
+            if not self._has_logged:
+                self._has_logged = True
+                logger.exception("The observer of the message bus fails. Commands do not wait for it")

@@ -16,6 +16,9 @@ from readmodel.store.functions import Write
 T = TypeVar("T")
 Event = Mapping[str, Any]
 
+LOGGED = frozenset({"type", "at", "why", "actor"})
+"""The members that the state of a line has from its last event in the log."""
+
 
 class Folded(NamedTuple, Generic[T]):
     """The writes of the other events, the last version of each of their products, and the faulty items.
@@ -95,9 +98,12 @@ def fold_state(projection: Projection, events: Sequence[Event], target: Format) 
     """Return the writes that follow from a state: see `State.events_of`.
 
     The state of a line has members of its last event in the log. If they are faulty, leave them out, and the history.
+    Every view can apply an event of the type "State".
     """
     try:
         return list(projection.fold(events, target))
     except Exception:
-        known = [{name: value for name, value in event.items() if name != "why"} for event in events]
+        known = [
+            {name: value for name, value in event.items() if name not in LOGGED} | {"type": "State"} for event in events
+        ]
         return list(projection.fold(known, target._replace(kept=0)))

@@ -47,10 +47,13 @@ SELECTED = """
     WHERE CASE WHEN :all THEN state = 'dead' AND (:name IS NULL OR subscription = :name)
           ELSE id = ANY(CAST(:ids AS bigint[])) END
 """
-# Attempts start again. Otherwise one more failure would make the letter dead again at once.
+# Attempts start again. Otherwise one more failure would make the letter dead again at once. A message that is not dead
+# keeps its time, because it may be the end of a lease: see `parked_messages.py`.
 MARK_FOR_RETRY = text(f"""
-    UPDATE dead_letters SET state = 'retry', attempts = 0, due_at = clock_timestamp() {SELECTED}
-    AND state <> 'waiting' RETURNING id
+    UPDATE dead_letters
+    SET state = 'retry', attempts = 0,
+        due_at = CASE WHEN state = 'retry' AND message IS NOT NULL THEN due_at ELSE clock_timestamp() END
+    {SELECTED} AND state <> 'waiting' RETURNING id
 """)
 DROP = text(f"DELETE FROM dead_letters {SELECTED} RETURNING id")
 

@@ -8,6 +8,7 @@ A queued request needs no thread. The lanes share a few threads, and each thread
 queue of its lane is empty.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -21,6 +22,8 @@ from allocation.service_layer.handlers import COMMAND_HANDLERS
 from allocation.service_layer.idempotency import StillRunning
 from allocation.service_layer.outcomes import Outcome
 from allocation.service_layer.unit_of_work import Busy
+
+logger = logging.getLogger(__name__)
 
 LONGEST_QUEUEING = 0.25
 """If a commit takes more seconds than this, the lane commits the queued requests beside it."""
@@ -40,10 +43,13 @@ class Ticket:
         self._done: Callable[[Outcome], None] | None = done
 
     def answer(self, outcome: Outcome) -> None:
-        """Pass the outcome on, unless the ticket already has one."""
+        """Pass the outcome on, unless the ticket already has one. If `done` raises, log its error."""
         done, self._done = self._done, None
         if done is not None:
-            done(outcome)
+            try:
+                done(outcome)
+            except Exception:  # The other tickets of the group must still get their outcomes.
+                logger.exception("A client did not get the outcome of its command")
 
 
 class Running(NamedTuple):

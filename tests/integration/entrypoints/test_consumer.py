@@ -1,9 +1,11 @@
 """The consumer counts messages, and parks those that fail because of a bug."""
 
 import json
+import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 
 import pytest
 from redis import Redis
@@ -13,10 +15,11 @@ from allocation.adapters.postgres.parked_events import Retries
 from allocation.adapters.postgres.parked_messages import ParkedMessages
 from allocation.domain.commands import CreateBatch
 from allocation.entrypoints import consumer as module
-from allocation.entrypoints.consumer import CHANNEL, Consumer
+from allocation.entrypoints.consumer import CHANNEL, SCHEMA, Consumer
 from allocation.entrypoints.inbox import Inbox
+from allocation.entrypoints.messages import Messages
 from allocation.service_layer.messagebus import MessageBus
-from allocation.service_layer.unit_of_work import LockSet
+from allocation.service_layer.unit_of_work import LockSet, StoreUnavailable
 from allocation.shutdown import Shutdown
 from readmodel.store.client import redis_client
 from tests.support.entrypoints.poison import drop_all, letters, retry_all
@@ -83,6 +86,12 @@ def retries_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY_EVERY", 0.01)
 
 
+def park_waiting(engine: Engine, quantities: Sequence[int]) -> None:
+    for qty in quantities:
+        message = json.dumps({"batchref": "b1", "qty": qty}).encode()
+        ParkedMessages(engine, CHANNEL).park("b1", message, None)
+
+
 def test_a_message_that_fails_is_parked_with_later_ones(
     shop: FaultyStore, engine: Engine, redis: Redis, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -142,14 +151,43 @@ def test_a_parked_message_that_is_refused_is_removed(
     assert "A parked message on change_batch_quantity was refused: There is no batch faulty" in caplog.text
 
 
-def test_only_one_of_two_consumers_retries_a_message(engine: Engine) -> None:
-    first, second = (ParkedMessages(engine, CHANNEL, Retries(attempts=3, pause=0.0)) for _ in range(2))
-    first.park("b1", b"{}", "a bug")
-    executed: list[str] = []
+def test_one_turn_retries_all_messages_that_are_due(
+    shop: FaultyStore, engine: Engine, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_EVERY", math.inf)
+    monkeypatch.setattr(module, "RETRY_FOR", math.inf)
+    quantities = list(range(1, 31))
+    park_waiting(engine, quantities)
+    with consuming(shop, engine, redis_url):
+        eventually(lambda: states(engine) == [])
+    assert shop.quantities == [("b1", qty) for qty in quantities]
 
-    def execute(_: bytes) -> None:
-        executed.append("first")
-        second.retry(lambda _: executed.append("second"))
 
-    first.retry(execute)
-    assert (executed, letters(engine)) == (["first"], [])
+def test_new_messages_continue_while_messages_are_due(
+    shop: FaultyStore, engine: Engine, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_EVERY", math.inf)
+    monkeypatch.setattr(module, "RETRY_FOR", 0.0)
+    shop.is_repaired = True
+    park_waiting(engine, [5, 6])
+    with consuming(shop, engine, redis_url):
+        publish(redis, "faulty", 7)
+        eventually(lambda: ("faulty", 7) in shop.quantities)
+    assert shop.quantities == [("b1", 5), ("faulty", 7)]
+    assert states(engine) == [("b1", "waiting")]
+
+
+def test_an_outage_releases_a_parked_message(shop: FaultyStore, engine: Engine) -> None:
+    """It is no attempt, and the message must not wait until the end of its lease."""
+
+    def unavailable(_: LockSet) -> NoReturn:
+        raise StoreUnavailable("full")
+
+    parked = ParkedMessages(engine, CHANNEL)
+    park_waiting(engine, [5])
+    with pytest.raises(StoreUnavailable, match="full"):
+        Messages(MessageBus(unavailable, lambda events: None), parked, CHANNEL, SCHEMA).retry()
+    [letter] = letters(engine)
+    assert (letter.state, letter.attempts) == ("waiting", 0)
+    assert Messages(MessageBus(shop.begin, lambda events: None), parked, CHANNEL, SCHEMA).retry()
+    assert (shop.quantities, letters(engine)) == ([("b1", 5)], [])

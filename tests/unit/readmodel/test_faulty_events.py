@@ -89,6 +89,15 @@ def test_a_state_with_a_damaged_reason_has_its_registers() -> None:
     assert {write.key for write in found} == {write.key for write in right}
 
 
+@pytest.mark.parametrize("value", [[], {}, None, 7, "Unknown", [["Allocated"]]])
+@pytest.mark.parametrize("member", ["type", "at", "why", "actor"])
+def test_a_state_needs_no_member_of_the_log(member: str, value: object) -> None:
+    event = next(event for event in EVENTS if "line" in event)
+    right = list(PROJECTION.fold([event], DEFAULT._replace(kept=0)))
+    found = fold_state(PROJECTION, [event | {member: value}], DEFAULT)
+    assert {write.key for write in right} <= {write.key for write in found}
+
+
 def test_the_fast_path_applies_the_other_events(caplog: pytest.LogCaptureFixture) -> None:
     """The command has succeeded, so its client must not get an error."""
 

@@ -44,6 +44,14 @@ def test_group_fails_when_its_thread_must_end(commits: Commits) -> None:
     assert commits.execute(line(4)) == outcome_of(line(4)), "the lane still works"
 
 
+def test_a_client_that_has_gone_costs_others_no_outcome(commits: Commits, caplog: pytest.LogCaptureFixture) -> None:
+    with commits.running(line(0)):
+        gone, *others = commits.send(line(1), line(2), line(3))
+        assert gone.cancel()
+    assert [future.result(PATIENCE) for future in others] == [outcome_of(line(2)), outcome_of(line(3))]
+    assert "A client did not get the outcome of its command" in caplog.text
+
+
 def test_a_held_product_delays_only_its_own_requests(commits: Commits) -> None:
     commits.held = {"HELD"}
     with commits.running(line(0)):

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 
+import pytest
+
 from allocation.domain.commands import Allocate, Command, CreateBatch
 from allocation.domain.errors import UnknownSku
 from allocation.domain.events import Allocated, BatchCreated, Event
@@ -91,3 +93,36 @@ def test_bus_reports_waits_for_locks() -> None:
     recorder.bus.handle(CreateBatch("b1", "S", 10))
     assert recorder.timeouts == [Busy, StillRunning]
     assert recorder.executions == [(CreateBatch, [Done])]
+
+
+class Faulty(Recorder):
+    """Raises an error in each report."""
+
+    def executed(self, command: type[Command], outcomes: Sequence[Outcome]) -> None:
+        super().executed(command, outcomes)
+        raise ZeroDivisionError("a bug")
+
+    def committed(self, commands: int, seconds: float, events: Sequence[Event]) -> None:
+        super().committed(commands, seconds, events)
+        raise ZeroDivisionError("a bug")
+
+    def retried(self, error: RetryableError) -> None:
+        super().retried(error)
+        raise ZeroDivisionError("a bug")
+
+    def timed_out(self, error: Busy | StillRunning) -> None:
+        super().timed_out(error)
+        raise ZeroDivisionError("a bug")
+
+
+@pytest.mark.parametrize("together", [1, 100])
+def test_an_error_of_the_observer_costs_no_outcome(together: int, caplog: pytest.LogCaptureFixture) -> None:
+    """After the commit, it would make the bus execute the command again."""
+    recorder = Faulty(deadlock(), Busy("held"), together=together)
+    recorder.bus.handle(CreateBatch("b1", "S", 10))
+    commands = [Allocate("o1", "S", 1), Allocate("o2", "S", 1)]
+    assert [type(outcome) for outcome in recorder.bus.handle_all(commands)] == [Done, Done]
+    assert recorder.executions == [(CreateBatch, [Done]), (Allocate, [Done, Done])]
+    assert recorder.commits == [(1, [BatchCreated]), (2, [Allocated, Allocated])]
+    assert (recorder.retries, recorder.timeouts) == (["deadlock"], [Busy])
+    assert caplog.messages.count("The observer of the message bus fails. Commands do not wait for it") == 1

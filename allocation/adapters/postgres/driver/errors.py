@@ -36,6 +36,8 @@ UNAVAILABLE = (
     "3D",  # missing database
     "53",  # insufficient resources
     "57",  # shutdown or statement time-out
+    "58",  # error of the operating system, for example of the disk
+    "XX",  # internal error, for example a damaged page
 )
 
 

@@ -72,7 +72,15 @@ def test_a_rebuild_shows_the_state_instead(
 
 
 @pytest.mark.parametrize(
-    "data", ["[]", "null", r'{"sku": "\ud800"}', '{"type": "Allocated", "sku": "S", "version": "2"}']
+    "data",
+    [
+        "[]",
+        "null",
+        r'{"sku": "\ud800"}',
+        '{"type": "Allocated", "sku": "S", "version": "2"}',
+        '{"type": ["Allocated"], "sku": "S", "version": 2, "at": {}}',
+        '{"type": {}, "sku": "S", "version": 2, "at": "2026-11-26T12:00:00+00:00", "actor": 7}',
+    ],
 )
 def test_an_event_that_is_no_event_stops_nothing(
     data: str, damaged: DamagedEvent, model: Store, log: EventLog, engine: Engine

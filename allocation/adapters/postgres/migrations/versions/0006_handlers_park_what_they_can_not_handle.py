@@ -34,6 +34,8 @@ def upgrade() -> None:
     op.execute("""
         CREATE INDEX IF NOT EXISTS dead_letters_in_order ON dead_letters (subscription, subject, position, id)
     """)
+    # The metrics count the letters every few seconds, and many of them may wait.
+    op.execute("CREATE INDEX IF NOT EXISTS dead_letters_states ON dead_letters (subscription, state)")
     op.execute("""
         ALTER TABLE subscriptions
             ADD COLUMN IF NOT EXISTS last_error text,

@@ -137,3 +137,11 @@ def test_syntax_error_passes_through_untranslated(engine: Engine) -> None:
     with pytest.raises(Exception, match="syntax error") as caught, translated_errors(), engine.connect() as connection:
         connection.execute(text("SELEC 1"))
     assert not isinstance(caught.value, RetryableError | StoreUnavailable)
+
+
+@pytest.mark.parametrize("code", ["58030", "58P01", "XX000", "XX001"])
+def test_fault_of_the_server_makes_the_store_unavailable(engine: Engine, code: str) -> None:
+    """No event is at fault if the server can't read its disk."""
+    failing = text(f"DO $$ BEGIN RAISE 'a fault of the server' USING ERRCODE = '{code}'; END $$")
+    with pytest.raises(StoreUnavailable, match="a fault of the server"), translated_errors(), engine.begin() as other:
+        other.execute(failing)
