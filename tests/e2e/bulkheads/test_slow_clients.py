@@ -42,6 +42,7 @@ def slow(port: int, api: Api) -> Iterator[list[socket.socket]]:
         yield [stack.enter_context(begin(port, *kinds[number % len(kinds)], 1_000)) for number in range(SLOW_CLIENTS)]
 
 
+@pytest.mark.slow
 def test_slow_clients_delay_no_other_request(slow: list[socket.socket], port: int) -> None:
     other = Api(port)
     for number in range(20):

@@ -38,7 +38,8 @@ Answers = Counter[tuple[str, int]]
 """Counts answers by route and status."""
 
 
-@pytest.mark.parametrize("seconds", [8, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [8, 30])
 def test_random_concurrent_commands_leave_a_sound_state(
     ports: list[int], engine: Engine, model: Store, seconds: int
 ) -> None:

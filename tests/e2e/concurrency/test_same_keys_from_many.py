@@ -32,8 +32,9 @@ UNKNOWN_EVENTS = """
 """
 
 
-@pytest.mark.parametrize("number", [60, pytest.param(600, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("way", ["one-by-one", pytest.param("in-bulk", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [120, 600])
+@pytest.mark.parametrize("way", ["one-by-one", "in-bulk"])
 def test_each_key_is_executed_once_for_many_processes(
     way: str, number: int, environment: dict[str, str], relay: None, engine: Engine, model: Store
 ) -> None:

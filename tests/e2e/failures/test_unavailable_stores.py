@@ -90,6 +90,7 @@ def test_the_relay_rebuilds_the_views_after_a_redis_flush(service: Service) -> N
     eventually(command_has_an_immediate_effect)
 
 
+@pytest.mark.slow
 def test_queries_work_while_postgresql_is_unavailable(service: Service) -> None:
     api = service.api
     api.add_batch("b1", "S", 10)
@@ -106,9 +107,8 @@ def test_queries_work_while_postgresql_is_unavailable(service: Service) -> None:
     eventually(lambda: api.get("orders", "o2").status == 200)
 
 
-@pytest.mark.parametrize(
-    "events", [pytest.param(0, id="shorter log"), pytest.param(50, id="longer log", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("events", [pytest.param(0, id="shorter log"), pytest.param(50, id="longer log")])
 def test_the_relay_rebuilds_the_views_of_a_replaced_database(service: Service, tmp_path: Path, events: int) -> None:
     """The cursor in Redis belongs to another log, even if the new log is longer."""
     api = service.api

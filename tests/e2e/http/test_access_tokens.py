@@ -73,6 +73,7 @@ def test_every_bad_token_gets_the_same_answer(protected: int) -> None:
     assert "needs a valid access token" in body_text
 
 
+@pytest.mark.slow
 def test_a_repeated_token_gets_a_401(protected: int) -> None:
     """A proxy may have checked the other one."""
     with client(protected) as api:
@@ -116,6 +117,7 @@ def test_events_store_the_actor(protected: int, engine: Engine) -> None:
     assert actors == ["shop", "operator", "shop"]
 
 
+@pytest.mark.slow
 def test_a_new_token_of_the_same_name_keeps_the_idempotency_keys(protected: int) -> None:
     with (
         client(protected, "shop") as shop,

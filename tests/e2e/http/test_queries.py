@@ -72,6 +72,7 @@ def explained(api: Api, orderid: str) -> Any:
     return api.request("GET", f"/orders/{orderid}?explain=1").json["lines"][0]["why"]
 
 
+@pytest.mark.slow
 def test_a_query_worker_serves_queries_without_a_database(shared_api: Api, shared_environment: dict[str, str]) -> None:
     shared_api.add_batch("qw-1", "QW", 10)
     shared_api.allocate("qw", "QW", 3)

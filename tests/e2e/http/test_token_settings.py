@@ -10,6 +10,7 @@ from tests.support.processes import run_to_end, running
 from tests.support.services import web
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["serve", "queries", "run"])
 def test_without_a_token_the_service_listens_on_loopback_only(
     command: str, environment: dict[str, str], tmp_path: Path

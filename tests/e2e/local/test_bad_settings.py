@@ -19,6 +19,7 @@ def test_run_refuses_a_port_in_use(tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "postgres").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [

@@ -35,6 +35,7 @@ def test_a_stale_process_id_file_does_not_prevent_a_start(stranger: int, tmp_pat
             psycopg2.connect(server.url).close()
 
 
+@pytest.mark.slow
 def test_a_lost_password_is_named(tmp_path: Path) -> None:
     with servers.running(Postgres(tmp_path, free_port())):
         pass

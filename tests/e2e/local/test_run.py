@@ -25,6 +25,7 @@ CHILDREN = {
 """A word in the command line of each child, and the child's name in the output."""
 
 
+@pytest.mark.slow
 def test_run_ends_every_process_and_serves_its_data_again(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with run_service(data) as first:

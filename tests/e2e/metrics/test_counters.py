@@ -72,7 +72,8 @@ def requests_of(port: int, worker: int) -> float:
     return sum(float(sample.value) for sample in samples if sample.name == "allocation_requests_total")
 
 
-@pytest.mark.parametrize("seconds", [1.5, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [1.5, 20])
 def test_counters_are_what_64_clients_have_counted(port: int, engine: Engine, seconds: float) -> None:
     with CountingClients(port, CLIENTS).running() as clients:
         time.sleep(seconds)  # The clients need no event to end with.

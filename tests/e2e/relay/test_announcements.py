@@ -94,6 +94,7 @@ def relays(redis: Redis) -> int:
     return int(redis.pubsub_numsub(PLAIN.committed)[0][1])
 
 
+@pytest.mark.slow
 def test_no_announcement_is_repeated_after_a_redis_flush(
     bus: MessageBus, model: Store, redis: Redis, environment: dict[str, str]
 ) -> None:

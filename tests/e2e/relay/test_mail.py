@@ -27,6 +27,7 @@ def relay_with_mail(environment: dict[str, str], url: str, **options: Any) -> It
         yield process
 
 
+@pytest.mark.slow
 def test_the_stock_team_gets_one_mail_per_sku_and_window(
     bus: MessageBus, model: Store, environment: dict[str, str]
 ) -> None:

@@ -139,6 +139,7 @@ def test_a_bug_in_the_inbox_reaches_its_reader(redis: Redis, redis_url: str, mon
             received.next(0.1)
 
 
+@pytest.mark.slow
 def test_a_silent_connection_is_replaced(
     redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -158,6 +159,7 @@ def test_a_silent_connection_is_replaced(
     proxy.close()
 
 
+@pytest.mark.slow
 def test_an_idle_connection_stays(redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Redis counts the commands of a connection: after the subscription, only pings add to them."""
     monkeypatch.setattr(inbox, "PING_AFTER", 0.1)

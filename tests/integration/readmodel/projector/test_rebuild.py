@@ -40,6 +40,7 @@ def test_a_rebuild_creates_the_same_views(projecting_bus: MessageBus, model: Sto
     assert {key.partition(":")[0] for key in model.redis.scan_iter("g*:*")} == {model.generations().live}
 
 
+@pytest.mark.slow
 def test_a_rebuild_reports_how_the_former_views_differed(bus: MessageBus, model: Store, log: EventLog) -> None:
     allocate_some(bus)
     rebuild(model, log, PROJECTION)

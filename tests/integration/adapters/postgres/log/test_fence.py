@@ -4,6 +4,7 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from sqlalchemy import Engine, text
 
 from allocation.adapters.postgres.log.event_log import EventLog
@@ -47,6 +48,7 @@ def test_open_transaction_without_events_blocks_no_reader(engine: Engine, log: E
         assert read_all(log) == ["S1"]
 
 
+@pytest.mark.slow
 def test_no_event_appears_behind_a_reader_under_stress(engine: Engine, log: EventLog) -> None:
     """Writers commit out of order while a reader follows. A reader without the fence shows that it misses events."""
     done = threading.Event()
