@@ -54,18 +54,11 @@ def test_each_outage_takes_two_lines_of_a_process(tmp_path: Path) -> None:
 
         postgres.kill()
         for orderid in ("o4", "o5"):
-            assert (
-                api.allocate(
-                    orderid,
-                    "S",
-                    1,
-                ).status
-                == 503
-            )
+            assert api.allocate(orderid, "S", 1).status == 503
         eventually(lambda: [begins(log)[1:] for log in (relay, web)] == [["The database"]] * 2)
         postgres.start()
         eventually(lambda: api.allocate("o4", "S", 1).status == 202 and api.is_ready())
-        eventually(lambda: [ends(log)[1:] for log in (relay, web)] == [["The database"]] * 2)
+        eventually(lambda: [ends(log)[1:] for log in (relay, consumer, web)] == [["The database"]] * 3)
     for log in (relay, consumer, web):
         assert begins(log) == ends(log)
         assert set(begins(log)) <= {"Redis", "The database"}

@@ -51,21 +51,29 @@ LOCKED = "another session locks a table"
 def reason_not_ready(engine: Engine) -> str | None:
     """Return why commands can't be executed now, or None."""
     try:
-        with translated_errors(), engine.connect() as connection:
-            connection.execute(LIMIT_WAIT)
-            require_current(connection)
-            connection.execute(READ_NOTHING)
-            if not connection.execute(IS_WRITABLE).scalar_one():
-                connection.invalidate()  # After a failover, a new session reaches the new primary.
-                return "the database is read-only"
-            connection.execute(WRITE_TEMPORARY_FILE)
-            refused = connection.execute(READ_REFUSED).scalars().all()
-            if not refused:
-                connection.execute(LOCK_TABLES)
+        try:
+            return find_reason(engine)
+        except RetryableError:  # The server has ended this session, perhaps long ago. A new one shows its state now.
+            return find_reason(engine)
     except Busy:
         return LOCKED
     except StoreUnavailable as error:
         return error.reason or UNREACHABLE
     except RetryableError:
         return UNREACHABLE
+
+
+def find_reason(engine: Engine) -> str | None:
+    """Return the reason, or None. Raise Busy, StoreUnavailable or RetryableError."""
+    with translated_errors(), engine.connect() as connection:
+        connection.execute(LIMIT_WAIT)
+        require_current(connection)
+        connection.execute(READ_NOTHING)
+        if not connection.execute(IS_WRITABLE).scalar_one():
+            connection.invalidate()  # After a failover, a new session reaches the new primary.
+            return "the database is read-only"
+        connection.execute(WRITE_TEMPORARY_FILE)
+        refused = connection.execute(READ_REFUSED).scalars().all()
+        if not refused:
+            connection.execute(LOCK_TABLES)
     return f"the database refuses access: no privilege for {', '.join(refused)}" if refused else None
